@@ -1,0 +1,38 @@
+/** Time as the broker sees it. The simulation hands in its own; nothing else may read the machine's clock. */
+export interface Clock {
+  /** Wall-clock time in milliseconds since the Unix epoch; may jump. */
+  nowMs(): number;
+  /** Monotonic time in milliseconds from an arbitrary origin, with a fraction. */
+  monotonicMs(): number;
+  /** Calls `callback` once after at least `delayMs`. Returned timers never keep a process alive. */
+  setTimer(delayMs: number, callback: () => void): Timer;
+  /** Calls `callback` once after the I/O events that are already waiting have been handled. */
+  setAfterIo(callback: () => void): void;
+}
+
+export interface Timer {
+  /** Cancels the timer; a no-op once it has fired. */
+  cancel(): void;
+}
+
+/** The machine's own clock. */
+export class SystemClock implements Clock {
+  nowMs(): number {
+    return Date.now();
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    // setTimeout fires at once for delays beyond a signed 32-bit count of milliseconds.
+    const timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), 0x7fffffff));
+    timeout.unref();
+    return { cancel: () => clearTimeout(timeout) };
+  }
+
+  setAfterIo(callback: () => void): void {
+    setImmediate(callback);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Every expected failure the broker can report, under a neutral name.
+ * A door maps each code to its protocol's own error with a table that `satisfies Record<BrokerErrorCode, ...>`,
+ * so that adding a code here makes every door decide.
+ */
+export const brokerErrors = {
+  'topic-not-found': { retryable: false, text: 'The topic does not exist' },
+  'topic-exists': { retryable: false, text: 'A topic of this name exists already' },
+  'topic-name-invalid': { retryable: false, text: 'The topic name is not valid' },
+  'partition-not-found': { retryable: false, text: 'The topic has no such partition' },
+  'partition-count-invalid': { retryable: false, text: 'The number of partitions is not valid' },
+  'config-invalid': { retryable: false, text: 'The configuration value is not valid' },
+  'policy-refused': { retryable: false, text: 'The request is against the policy of this broker' },
+  'offset-out-of-range': { retryable: false, text: 'The offset is outside the range of the log' },
+  'batch-corrupt': { retryable: false, text: 'The record batch is damaged' },
+  'batch-invalid': { retryable: false, text: 'The record batch is not valid' },
+  'batch-too-large': { retryable: false, text: 'The record batch is larger than the topic allows' },
+  'timestamp-invalid': {
+    retryable: false,
+    text: 'The timestamp is outside the range that the topic allows',
+  },
+  'sequence-out-of-order': {
+    retryable: false,
+    text: 'The sequence number is not the next of its producer',
+  },
+  'producer-fenced': { retryable: false, text: 'A newer producer with the same id has taken over' },
+  'producer-unknown': { retryable: false, text: 'The producer id is not known' },
+  'duplicate-sequence': { retryable: false, text: 'The sequence number was stored before' },
+  'leader-epoch-fenced': {
+    retryable: true,
+    text: 'The leader epoch is older than the current one',
+  },
+  'leader-epoch-unknown': {
+    retryable: true,
+    text: 'The leader epoch is newer than the current one',
+  },
+  'storage-failed': { retryable: true, text: 'The storage failed; the broker is recovering' },
+  'storage-full': { retryable: true, text: 'There is no room left to store messages' },
+  'storage-damaged': { retryable: false, text: 'The stored data are damaged' },
+  'not-owner': { retryable: true, text: 'Another broker owns this shard now' },
+  overloaded: { retryable: true, text: 'The broker is at a limit; try again' },
+  'timed-out': { retryable: true, text: 'The request took longer than its timeout' },
+  closed: { retryable: true, text: 'The broker is shutting down' },
+  'group-not-found': { retryable: false, text: 'The group does not exist' },
+  'group-not-empty': { retryable: false, text: 'The group still has members' },
+  'group-id-invalid': { retryable: false, text: 'The group id is not valid' },
+  'group-subscribed': { retryable: false, text: 'The group is subscribed to the topic' },
+  'group-rebalancing': { retryable: true, text: 'The group is rebalancing' },
+  'group-protocol-mismatch': {
+    retryable: false,
+    text: 'The member and the group share no protocol',
+  },
+  'group-full': { retryable: false, text: 'The group is at its maximum size' },
+  'member-unknown': { retryable: false, text: 'The group has no such member' },
+  'member-id-required': {
+    retryable: true,
+    text: 'Join again with the member id that was assigned',
+  },
+  'member-fenced': {
+    retryable: false,
+    text: 'Another member with the same instance id has joined',
+  },
+  'generation-stale': { retryable: false, text: 'The generation is not the current one' },
+  'session-timeout-invalid': {
+    retryable: false,
+    text: 'The session timeout is outside the allowed range',
+  },
+  'metadata-too-large': { retryable: false, text: 'The offset metadata is too large' },
+  'access-denied': { retryable: false, text: 'The user may not do this' },
+} as const satisfies Record<string, { retryable: boolean; text: string }>;
+
+export type BrokerErrorCode = keyof typeof brokerErrors;
+
+/** An expected failure: the door answers it in its protocol's own terms. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+  readonly code: BrokerErrorCode;
+
+  /** `detail` completes the code's text and is shown to the user. */
+  constructor(code: BrokerErrorCode, detail?: string, options?: { cause?: unknown }) {
+    super(
+      detail === undefined ? brokerErrors[code].text : `${brokerErrors[code].text}: ${detail}`,
+      options,
+    );
+    this.code = code;
+  }
+
+  get isRetryable(): boolean {
+    return brokerErrors[this.code].retryable;
+  }
+}
+
+/** The peer broke its protocol's specification; the door closes what the specification says. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}

@@ -1,0 +1,52 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/**
+ * Every bound of the broker, with what happens when it is reached. Configuration may lower or raise those that
+ * `server/config` names; nothing grows past its bound: back-pressure first, then a retryable error.
+ */
+export const limits = {
+  /** Journal: a chunk is closed at this size; one larger entry makes a chunk of its own. */
+  chunkBytesMax: 4 * MIB,
+  /** Journal: an entry larger than this is refused with `batch-too-large`. */
+  entryBytesMax: 128 * MIB,
+  /** Shard: entries waiting for a chunk; beyond it appends are refused with `overloaded`, doors stop reading before. */
+  pendingBytesMax: 64 * MIB,
+  /** Shard: doors stop reading from their sockets while more than this is waiting to become durable. */
+  pendingBytesHigh: 24 * MIB,
+  /** Shard: the tail of the journal that is kept in memory for reads. */
+  tailCacheBytes: 64 * MIB,
+  /** Journal: a file is sealed at this size. */
+  journalFileBytes: 128 * MIB,
+  /** Disk: publishes are refused below this much free space; settling and deleting still work. */
+  freeBytesMin: 64 * MIB,
+  /** Topic: partitions of one topic, and of one broker. */
+  partitionsPerTopicMax: 10_000,
+  partitionsMax: 100_000,
+  /** Topic: characters of a name. */
+  topicNameCharsMax: 249,
+  /** Group: members of one group, groups of one broker, bytes of one commit's metadata. */
+  groupMembersMax: 10_000,
+  groupsMax: 100_000,
+  commitMetadataBytesMax: 4096,
+  /** Producer: ids remembered for one partition; the oldest is forgotten first. */
+  producersPerPartitionMax: 10_000,
+  /** Reader: bytes of one read from disk. */
+  readBytesMax: 64 * MIB,
+  /** Network: connections of one listener; the next is closed at once. */
+  connectionsMax: 20_000,
+  /** Network: bytes of one request frame. */
+  frameBytesMax: 100 * MIB,
+  /** Network: bytes of all frames that are being assembled or handled; above it sockets are not read. */
+  inFlightBytesMax: 256 * MIB,
+  /** Network: requests of one connection that are being handled; above it the socket is not read. */
+  inFlightRequestsMax: 64,
+  /** Network: bytes waiting to be written to one socket; above it its requests wait. */
+  sendBufferBytesMax: 8 * MIB,
+  /** Network: a peer that takes no bytes for this long while some wait is disconnected. */
+  sendStallMs: 60_000,
+  /** Network: a frame that was begun must be complete after this long. */
+  frameStallMs: 60_000,
+  /** Network: a connection without a request for this long is closed. */
+  idleMs: 600_000,
+} as const;

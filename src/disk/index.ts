@@ -1,0 +1,2 @@
+export type { Disk, DiskFile, DiskOpenOptions } from './disk.ts';
+export { NodeDisk } from './node-disk.ts';
