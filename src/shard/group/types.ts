@@ -1,0 +1,156 @@
+/** What the group coordinator needs to store, given by the shard. Promises resolve when durable. */
+export interface GroupStore {
+  /** Replaces the stored state of a group by opaque bytes; undefined removes it. */
+  saveGroup(groupId: string, state: Uint8Array | undefined): Promise<void>;
+  saveOffsets(groupId: string, commits: readonly OffsetCommit[]): Promise<void>;
+  deleteOffsets(groupId: string, keys: readonly PartitionKey[]): Promise<void>;
+  /** Resolves when all that was stored before the call is durable; readers of offsets wait for it. */
+  barrier(): Promise<void>;
+  /** What is stored now, including what is not yet durable. */
+  findOffset(groupId: string, key: PartitionKey): StoredOffset | undefined;
+  listOffsets(groupId: string): Array<PartitionKey & StoredOffset>;
+  findGroup(groupId: string): Uint8Array | undefined;
+  /** Ids of all groups that have a stored state or offsets. */
+  listGroupIds(): string[];
+}
+
+export interface PartitionKey {
+  topicId: string;
+  partition: number;
+}
+
+export interface StoredOffset {
+  offset: number;
+  /** -1 when the client gave none. */
+  leaderEpoch: number;
+  metadata: string;
+  commitTimeMs: number;
+}
+
+export interface OffsetCommit extends PartitionKey {
+  offset: number;
+  leaderEpoch: number;
+  metadata: string;
+}
+
+export type GroupState =
+  | 'empty'
+  | 'preparing-rebalance'
+  | 'completing-rebalance'
+  | 'stable'
+  | 'dead';
+
+export interface JoinRequest {
+  groupId: string;
+  /** Empty for a member that has none yet. */
+  memberId: string;
+  /** Static membership; undefined for a dynamic member. */
+  instanceId?: string;
+  clientId: string;
+  clientHost: string;
+  protocolType: string;
+  protocols: ReadonlyArray<{ name: string; metadata: Uint8Array }>;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  /** Answer an empty member id with member-id-required and a fresh id (dynamic members of newer clients). */
+  requireMemberId: boolean;
+  reason?: string;
+}
+
+export interface JoinResult {
+  generation: number;
+  protocolType: string;
+  protocolName: string;
+  leaderId: string;
+  memberId: string;
+  /** A static leader that came back with an unchanged subscription keeps the old assignment. */
+  skipAssignment: boolean;
+  /** Only for the leader; empty for the others. */
+  members: Array<{ memberId: string; instanceId?: string; metadata: Uint8Array }>;
+}
+
+export interface SyncRequest {
+  groupId: string;
+  memberId: string;
+  instanceId?: string;
+  generation: number;
+  /** Checked against the group's when given. */
+  protocolType?: string;
+  protocolName?: string;
+  /** From the leader; empty from the others. */
+  assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }>;
+}
+
+export interface SyncResult {
+  protocolType: string;
+  protocolName: string;
+  assignment: Uint8Array;
+}
+
+export interface MemberIdentity {
+  groupId: string;
+  memberId: string;
+  instanceId?: string;
+  generation: number;
+}
+
+export interface GroupDescription {
+  groupId: string;
+  state: GroupState;
+  protocolType: string;
+  protocolName: string;
+  members: Array<{
+    memberId: string;
+    instanceId?: string;
+    clientId: string;
+    clientHost: string;
+    metadata: Uint8Array;
+    assignment: Uint8Array;
+  }>;
+}
+
+export interface GroupListing {
+  groupId: string;
+  state: GroupState;
+  protocolType: string;
+}
+
+/**
+ * Consumer groups of one shard. All failures are BrokerErrors: group-id-invalid, member-unknown, member-id-required
+ * (its `detail` is not the id: see MemberIdRequired), member-fenced, generation-stale, group-rebalancing,
+ * group-protocol-mismatch, group-full, session-timeout-invalid, group-not-found, group-not-empty, group-subscribed,
+ * metadata-too-large.
+ */
+export interface Groups {
+  join(request: JoinRequest): Promise<JoinResult>;
+  sync(request: SyncRequest): Promise<SyncResult>;
+  /** Throws when the member must do something: group-rebalancing, member-unknown, generation-stale, member-fenced. */
+  heartbeat(member: MemberIdentity): void;
+  /** One outcome per member, in order; undefined is success. */
+  leave(
+    groupId: string,
+    members: ReadonlyArray<{ memberId: string; instanceId?: string; reason?: string }>,
+  ): Promise<Array<Error | undefined>>;
+  /**
+   * `member` undefined or generation -1 with an empty member id: a commit from outside the group protocol, allowed
+   * while the group is empty or unknown.
+   */
+  commit(
+    groupId: string,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+  ): Promise<void>;
+  /** Durable offsets only; keys without one are left out. `keys` undefined: all. */
+  fetchOffsets(
+    groupId: string,
+    keys?: readonly PartitionKey[],
+  ): Promise<Array<PartitionKey & StoredOffset>>;
+  /** A group that is not known is described as dead, with no members. */
+  describe(groupId: string): GroupDescription;
+  list(): GroupListing[];
+  delete(groupId: string): Promise<void>;
+  /** Fails with group-subscribed for topics that a live member subscribes to: one outcome per key. */
+  deleteOffsets(groupId: string, keys: readonly PartitionKey[]): Promise<Array<Error | undefined>>;
+  /** Forgets a deleted topic's offsets in all groups. */
+  forgetTopic(topicId: string): Promise<void>;
+}
