@@ -1,0 +1,66 @@
+import type { Clock } from '../../base/index.ts';
+import type { BrokerPort } from '../../broker/index.ts';
+import type { Log } from '../../net/index.ts';
+import type { ApiName, RequestOf, ResponseOf } from './wire/index.ts';
+
+/** What a handler may use. One per connection; it lives as long as the connection. */
+export interface HandlerContext {
+  readonly broker: BrokerPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly connection: ConnectionInfo;
+}
+
+export interface ConnectionInfo {
+  /** Unique within the door, for logs and fetch sessions. */
+  readonly id: number;
+  /** Of the request being handled: read it before the first await. Empty when the client sent none. */
+  readonly clientId: string;
+  /** Address of the peer, `/127.0.0.1` as Kafka's tools print it. */
+  readonly clientHost: string;
+  /** What this client must use to reach this broker: the configured address, or the one that it connected to. */
+  readonly advertised: HostPort;
+  /** True once the peer is gone: whatever is answered will be dropped. */
+  readonly isClosed: boolean;
+  /**
+   * Handlers that wait for something else than the disk (long polls) register here: `callback` runs once when the
+   * peer is gone or the door shuts down, and the handler should then answer at once with what it has.
+   */
+  onInterrupt(callback: () => void): void;
+  /** Takes a registered callback back. */
+  offInterrupt(callback: () => void): void;
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Answers one request. Expected failures go into the response's own error fields. What it throws closes the
+ * connection: a ProtocolError quietly, anything else with an error in the log.
+ * Byte slices in `request` are borrowed: they are valid until the returned promise settles (in Produce: until the
+ * handler returns). Copy what is kept longer.
+ */
+export type Handler<Name extends ApiName> = (
+  context: HandlerContext,
+  request: RequestOf<Name>,
+  version: number,
+) => ResponseOf<Name> | Promise<ResponseOf<Name>>;
+
+/** One API that the door answers, with the range of versions that ApiVersions advertises. */
+export interface Registration<Name extends ApiName = ApiName> {
+  readonly name: Name;
+  readonly versionMin: number;
+  readonly versionMax: number;
+  readonly handle: Handler<Name>;
+}
+
+export function register<Name extends ApiName>(
+  name: Name,
+  [versionMin, versionMax]: readonly [number, number],
+  handle: Handler<Name>,
+): Registration {
+  // The name pairs the handler with its own request type; the connection decodes by the same name.
+  return { name, versionMin, versionMax, handle: handle as unknown as Handler<ApiName> };
+}
