@@ -26,7 +26,7 @@ export interface Topic {
   readonly options: Readonly<TopicOptions>;
   /** The options that were set for this topic; the others are defaults. */
   readonly ownOptions: Readonly<Partial<TopicOptions>>;
-  /** Settings that only a door understands, kept for it: `kafka.segment.ms` and so on. */
+  /** Settings that only a door understands, kept for it: their names start with the door's. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly createdMs: number;
 }

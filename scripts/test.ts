@@ -1,0 +1,193 @@
+/**
+ * Runs the default tests, `test/**` files that end in `.test.ts`, each in a process of its own.
+ *
+ *   npm test                      all of them
+ *   npm test -- journal kafka     files whose path contains one of the words
+ *   npm test -- --name 'torn'     tests whose name matches the regular expression
+ *   npm test -- --jobs 1          one file at a time
+ *
+ * The last line is always `N passed, M failed, K skipped`.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { run } from 'node:test';
+import { inspect, parseArgs } from 'node:util';
+
+/** A file that hangs is a failure, not a run that never ends. */
+const fileTimeoutMs = 15 * 60_000;
+const slowestCount = 10;
+/** The reason that node:test gives to tests which `--name` leaves out. */
+const notSelected = 'test name does not match pattern';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { name: { type: 'string' }, jobs: { type: 'string', default: '2' } },
+});
+
+const root = path.resolve(import.meta.dirname, '..');
+
+function findTestFiles(words: readonly string[]): string[] {
+  const directory = path.join(root, 'test');
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => path.join('test', name))
+    .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+    .toSorted()
+    .map((name) => path.join(root, name));
+}
+
+interface Outcome {
+  name: string;
+  file: string;
+  durationMs: number;
+}
+
+interface Failure extends Outcome {
+  error: unknown;
+}
+
+interface Skip extends Outcome {
+  reason: string;
+}
+
+const passed: Outcome[] = [];
+const failed: Failure[] = [];
+const skipped: Skip[] = [];
+const fileMs = new Map<string, number>();
+const outputs = new Map<string, string[]>();
+
+function toOutcome(data: { name: string; file?: string; details: { duration_ms: number } }) {
+  const file = path.relative(root, data.file ?? '') || '(unknown file)';
+  return { name: data.name, file, durationMs: data.details.duration_ms };
+}
+
+/** What a test threw, without the runner's wrapping. */
+function toCause(error: unknown): unknown {
+  const isWrapped = error instanceof Error && 'failureType' in error && error.cause !== undefined;
+  return isWrapped ? error.cause : error;
+}
+
+function isOnlyBecauseOfSubtests(error: unknown): boolean {
+  return error instanceof Error && 'failureType' in error && error.failureType === 'subtestsFailed';
+}
+
+function countFileTime(outcome: Outcome, nesting: number): void {
+  if (nesting > 0) return;
+  fileMs.set(outcome.file, (fileMs.get(outcome.file) ?? 0) + outcome.durationMs);
+}
+
+function printProgress(mark: string, outcome: Outcome): void {
+  process.stdout.write(
+    `${mark} ${outcome.file} › ${outcome.name} (${formatMs(outcome.durationMs)})\n`,
+  );
+}
+
+function formatMs(durationMs: number): string {
+  return durationMs < 1000 ? `${durationMs.toFixed(0)} ms` : `${(durationMs / 1000).toFixed(1)} s`;
+}
+
+const files = findTestFiles(positionals);
+if (files.length === 0) {
+  console.log(
+    positionals.length > 0 ? `no test file matches ${positionals.join(', ')}` : 'no test files',
+  );
+  console.log('0 passed, 0 failed, 0 skipped');
+  process.exit(1);
+}
+
+const startedMs = performance.now();
+const events = run({
+  files,
+  concurrency: Number(values.jobs),
+  timeout: fileTimeoutMs,
+  ...(values.name === undefined ? {} : { testNamePatterns: [new RegExp(values.name)] }),
+});
+
+/** A file in which no test ran is reported as a test that has the file's name. */
+function isWholeFile(name: string): boolean {
+  return name.endsWith('.test.ts') && (path.isAbsolute(name) || name.startsWith('test'));
+}
+
+events.on('test:pass', (data) => {
+  const outcome = toOutcome(data);
+  countFileTime(outcome, data.nesting);
+  if (data.details.type === 'suite' && data.skip === undefined) return;
+  const reason = data.skip ?? data.todo;
+  if (reason === notSelected) return;
+  if (reason !== undefined && reason !== false) {
+    skipped.push({ ...outcome, reason: typeof reason === 'string' ? reason : '' });
+  } else if (isWholeFile(data.name)) {
+    if (values.name !== undefined) return;
+    failed.push({ ...outcome, error: new Error('the file contains no test') });
+    printProgress('✗', outcome);
+  } else {
+    passed.push(outcome);
+  }
+});
+
+events.on('test:fail', (data) => {
+  const outcome = toOutcome(data);
+  countFileTime(outcome, data.nesting);
+  if (data.todo !== undefined && data.todo !== false) {
+    skipped.push({ ...outcome, reason: `to do: ${String(data.todo)}` });
+    return;
+  }
+  // The subtest has been counted; its parents would repeat it.
+  if (isOnlyBecauseOfSubtests(data.details.error)) return;
+  failed.push({ ...outcome, error: toCause(data.details.error) });
+  printProgress('✗', outcome);
+});
+
+for (const name of ['test:stdout', 'test:stderr'] as const) {
+  events.on(name, (data: { file?: string; message: string }) => {
+    const file = path.relative(root, data.file ?? '');
+    const lines = outputs.get(file) ?? [];
+    outputs.set(file, lines);
+    lines.push(data.message);
+  });
+}
+
+function printFailures(): void {
+  for (const file of new Set(failed.map((failure) => failure.file))) {
+    for (const failure of failed.filter((each) => each.file === file)) {
+      console.log(`\n✗ ${failure.file} › ${failure.name}`);
+      const text =
+        failure.error instanceof Error
+          ? (failure.error.stack ?? failure.error.message)
+          : inspect(failure.error);
+      console.log(text.replace(/\n +at .*node:internal.*/g, '').replace(/^/gm, '    '));
+      if (failure.error instanceof Error && failure.error.cause !== undefined) {
+        const cause = inspect(failure.error.cause).replace(/\n +at .*node:internal.*/g, '');
+        console.log(`caused by ${cause}`.replace(/^/gm, '    '));
+      }
+    }
+    const output = (outputs.get(file) ?? []).join('').trimEnd();
+    if (output !== '')
+      console.log(`    printed by ${file}:\n${output.slice(-8000).replace(/^/gm, '    | ')}`);
+  }
+}
+
+function printSkips(): void {
+  if (skipped.length > 0) console.log('\nskipped:');
+  for (const skip of skipped)
+    console.log(`  ${skip.file} › ${skip.name}: ${skip.reason || 'no reason given'}`);
+}
+
+function printSlowest(): void {
+  console.log('\nslowest files:');
+  const slowest = [...fileMs].toSorted((a, b) => b[1] - a[1]).slice(0, slowestCount);
+  for (const [file, ms] of slowest) console.log(`  ${formatMs(ms).padStart(8)}  ${file}`);
+}
+
+events.on('end', () => {
+  printFailures();
+  printSkips();
+  printSlowest();
+  const elapsed = formatMs(performance.now() - startedMs);
+  console.log(`\nNode ${process.versions.node}, ${files.length} files, ${elapsed}`);
+  console.log(`${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
+  process.exitCode = failed.length === 0 && passed.length > 0 ? 0 : 1;
+});
+// `run` starts when its stream is read.
+events.resume();
