@@ -1,0 +1,147 @@
+import { limits } from '../base/index.ts';
+import {
+  type Address,
+  address,
+  byteSize,
+  choice,
+  duration,
+  integer,
+  type Kind,
+  list,
+  text,
+  truth,
+} from './kind.ts';
+
+/** The doors of this build, their standard ports and what comes in by them. */
+export const doorTable = {
+  kafka: { port: 9092, about: 'clients of Apache Kafka' },
+  admin: { port: 7222, about: 'HTTP API, health, metrics' },
+} as const satisfies Record<string, { port: number; about: string }>;
+
+export type DoorName = keyof typeof doorTable;
+
+export const doorNames = Object.keys(doorTable) as DoorName[];
+
+/** A setting that has one value. `flag` is derived from the key: `logLevel`, `--log-level`, `PABAL_LOG_LEVEL`. */
+interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly initial: T;
+  readonly about: string;
+}
+
+/** A setting with one value for each door: `listen.kafka`, `--listen kafka=HOST:PORT`. */
+interface DoorSetting<T> {
+  readonly kind: Kind<T>;
+  readonly initial: { readonly [door in DoorName]?: T };
+  readonly about: string;
+}
+
+const MIB = 1024 * 1024;
+const WEEK_MS = 7 * 86_400_000;
+const CENTURY_MS = 36_525 * 86_400_000;
+const door = choice(...doorNames);
+
+function setting<T>(kind: Kind<T>, initial: T, about: string): Setting<T> {
+  return { kind, initial, about };
+}
+
+/** Everything that can be set, in the order in which it is listed. */
+export const settingTable = {
+  data: setting(text('<dir>'), './data', 'directory of the stored data'),
+  store: setting(
+    choice('file', 'memory'),
+    'file',
+    'where data are kept; memory forgets all when it stops',
+  ),
+  sync: setting(
+    choice('always', 'os'),
+    'always',
+    'always: on disk before it is acknowledged; os: when the operating system writes it',
+  ),
+  noListen: setting(list(door, '<door,...>'), [], 'doors that stay closed'),
+  only: setting(list(door, '<door,...>'), [], 'the only doors to open'),
+  insecure: setting(
+    truth(),
+    false,
+    'allow listening beyond loopback without credentials or TLS: anybody who reaches it may do anything',
+  ),
+  readyFile: setting(
+    text('<file>'),
+    '',
+    'once every door accepts, write {door: {host, port}} there as JSON',
+  ),
+  log: setting(
+    choice('auto', 'text', 'json'),
+    'auto',
+    'form of the log; auto: text on a terminal, else JSON',
+  ),
+  logLevel: setting(choice('debug', 'info', 'warn', 'error'), 'info', 'least level that is logged'),
+  adminHosts: setting(
+    list(text('<host>'), '<host,...>'),
+    [],
+    'names, beside loopback and the listen address, by which a browser may call the admin door',
+  ),
+  defaultPartitions: setting(
+    integer(1, limits.partitionsPerTopicMax),
+    1,
+    'partitions of a topic that is created without a number',
+  ),
+  createTopicsOnUse: setting(truth(), true, 'create a topic when a client first asks for it'),
+  retention: setting(
+    duration(1000, CENTURY_MS, true),
+    WEEK_MS,
+    'how long records are kept where the topic does not say',
+  ),
+  cache: setting(
+    byteSize(MIB, 64 * 1024 * MIB),
+    limits.tailCacheBytes,
+    'memory for the newest records, from which most reads are answered',
+  ),
+  connectionsMax: setting(
+    integer(1, 1_000_000),
+    limits.connectionsMax,
+    'connections of one door; the next is closed at once',
+  ),
+} as const satisfies Record<string, Setting<unknown>>;
+
+/** Settings with one value for each door. */
+export const doorSettingTable = {
+  listen: {
+    kind: address(0),
+    initial: Object.fromEntries(
+      doorNames.map((name) => [name, { host: '127.0.0.1', port: doorTable[name].port }]),
+    ) as { [name in DoorName]: Address },
+    about: 'where a door listens; port 0 picks a free one',
+  },
+  advertise: {
+    kind: address(1),
+    initial: {},
+    about: 'the address that clients of a door are told; default: the one they connected to',
+  },
+} as const satisfies Record<string, DoorSetting<unknown>>;
+
+export type SettingKey = keyof typeof settingTable;
+export type DoorSettingKey = keyof typeof doorSettingTable;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+
+/** The effective configuration. */
+export type Settings = {
+  -readonly [key in SettingKey]: ValueOf<(typeof settingTable)[key]>;
+} & {
+  listen: { [name in DoorName]: Address };
+  advertise: { [name in DoorName]?: Address };
+};
+
+export const settingKeys = Object.keys(settingTable) as SettingKey[];
+export const doorSettingKeys = Object.keys(doorSettingTable) as DoorSettingKey[];
+
+/** `noListen` as its flag is written: `no-listen`. */
+export function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `noListen` as its environment variable is written: `PABAL_NO_LISTEN`. */
+export function variableOf(key: string): string {
+  return `PABAL_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
