@@ -8,6 +8,8 @@ const MIB = 1024 * KIB;
 export const limits = {
   /** Journal: a chunk is closed at this size; one larger entry makes a chunk of its own. */
   chunkBytesMax: 4 * MIB,
+  /** Journal: a chunk whose header claims a larger payload is taken for damaged. */
+  chunkPayloadBytesMax: 256 * MIB,
   /** Journal: an entry larger than this is refused with `batch-too-large`. */
   entryBytesMax: 128 * MIB,
   /** Shard: entries waiting for a chunk; beyond it appends are refused with `overloaded`, doors stop reading before. */

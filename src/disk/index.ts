@@ -1,2 +1,3 @@
 export type { Disk, DiskFile, DiskOpenOptions } from './disk.ts';
+export { MemoryDisk } from './memory-disk.ts';
 export { NodeDisk } from './node-disk.ts';

@@ -1,0 +1,251 @@
+import { join } from 'node:path';
+import { BrokerError, assert, present } from '../../base/index.ts';
+import type { Disk, DiskFile } from '../../disk/index.ts';
+import { chunkAlignment, chunkFlagUnsynced, sealChunk } from '../chunk.ts';
+import type { Journal, JournalFile, JournalOpenOptions } from '../journal.ts';
+import { JournalFileMissing } from '../journal.ts';
+import { journalFileName, type ScannedFile, scanJournal } from './journal-scan.ts';
+
+export interface FileJournalOptions extends JournalOpenOptions {
+  disk: Disk;
+  /** Holds nothing but this journal's files. */
+  directory: string;
+  /** A file is created this long, as a hole, so that appending does not change its size. */
+  fileBytes: number;
+  /** False: acknowledge once the operating system has the bytes (`--sync os`). */
+  isDurable: boolean;
+}
+
+/** Open handles of sealed files; one more closes the one that was used longest ago. */
+const openFilesMax = 256;
+
+interface OpenFile {
+  file: Promise<DiskFile>;
+  /** Reads under way; the handle is closed when none is left and it is no longer wanted. */
+  readers: number;
+  isWanted: boolean;
+}
+
+/** A journal in files of one directory, named by the LSN of their first byte. */
+export class FileJournal implements Journal {
+  readonly epoch: number;
+  readonly #options: FileJournalOptions;
+  readonly #files: ScannedFile[];
+  readonly #handles = new Map<number, OpenFile>();
+  #active: DiskFile | undefined;
+  #endLsn: number;
+  #sequence: number;
+  #previousCrc: number;
+  #isAppending = false;
+  #failure: BrokerError | undefined;
+
+  /** Replays what is there, drops a torn end, and takes the next epoch. Rejects with storage-damaged or storage-failed. */
+  static async open(options: FileJournalOptions): Promise<FileJournal> {
+    await options.disk.makeDirectory(options.directory);
+    const found = await scanJournal(options);
+    return new FileJournal(options, found.files, found);
+  }
+
+  private constructor(
+    options: FileJournalOptions,
+    files: ScannedFile[],
+    end: { endLsn: number; sequence: number; crc: number; epoch: number },
+  ) {
+    this.#options = options;
+    this.#files = files;
+    this.#endLsn = end.endLsn;
+    this.#sequence = end.sequence;
+    this.#previousCrc = end.crc;
+    this.epoch = Math.max(options.minEpoch, end.epoch + 1);
+  }
+
+  get endLsn(): number {
+    return this.#endLsn;
+  }
+
+  get activeBytes(): number {
+    return this.#active === undefined
+      ? 0
+      : present(this.#files.at(-1), 'an active file is listed').bytes;
+  }
+
+  async append(chunk: Uint8Array, payloadBytes: number, timestampMs: number): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    assert(!this.#isAppending, 'one append at a time');
+    assert(chunk.length % chunkAlignment === 0, 'a chunk is aligned');
+    this.#isAppending = true;
+    const lsn = this.#endLsn;
+    const crc = sealChunk(chunk, {
+      flags: this.#options.isDurable ? 0 : chunkFlagUnsynced,
+      payloadBytes,
+      epoch: this.epoch,
+      sequence: this.#sequence + 1,
+      lsn,
+      previousCrc: this.#previousCrc,
+      timestampMs,
+    });
+    try {
+      this.#active ??= await this.#createFile(lsn);
+      const entry = present(this.#files.at(-1), 'an active file is listed');
+      await this.#active.write(chunk, lsn - entry.baseLsn);
+      entry.bytes += chunk.length;
+    } catch (error) {
+      this.#failure = storageError(error, join(this.#options.directory, journalFileName(lsn)));
+      throw this.#failure;
+    } finally {
+      this.#isAppending = false;
+    }
+    this.#endLsn = lsn + chunk.length;
+    this.#sequence += 1;
+    this.#previousCrc = crc;
+  }
+
+  async roll(): Promise<void> {
+    assert(!this.#isAppending, 'no append while rolling');
+    const active = this.#active;
+    if (active === undefined) return;
+    const entry = present(this.#files.at(-1), 'an active file is listed');
+    this.#active = undefined;
+    try {
+      await active.truncate(entry.bytes);
+      await active.sync();
+    } catch (error) {
+      this.#failure = storageError(error, journalFileName(entry.baseLsn));
+      throw this.#failure;
+    } finally {
+      this.#release(entry.baseLsn);
+    }
+  }
+
+  async read(lsn: number, into: Uint8Array): Promise<void> {
+    const entry = this.#findFile(lsn);
+    if (entry === undefined || lsn + into.length > entry.baseLsn + entry.bytes) {
+      throw new JournalFileMissing(`no journal file holds ${lsn}..${lsn + into.length}`);
+    }
+    const handle = this.#handle(entry);
+    handle.readers += 1;
+    try {
+      const file = await handle.file;
+      const count = await file.read(into, lsn - entry.baseLsn);
+      if (count < into.length) {
+        throw new BrokerError(
+          'storage-damaged',
+          `${journalFileName(entry.baseLsn)} ends at ${lsn - entry.baseLsn + count}, before its last chunk`,
+        );
+      }
+    } catch (error) {
+      if (error instanceof BrokerError) throw error;
+      if (errorCode(error) === 'ENOENT') {
+        throw new JournalFileMissing(journalFileName(entry.baseLsn), { cause: error });
+      }
+      throw storageError(error, journalFileName(entry.baseLsn));
+    } finally {
+      handle.readers -= 1;
+      if (!handle.isWanted && handle.readers === 0) void closeQuietly(handle.file);
+    }
+  }
+
+  files(): JournalFile[] {
+    return this.#files.map((file) => ({ baseLsn: file.baseLsn, bytes: file.bytes }));
+  }
+
+  async remove(baseLsn: number): Promise<void> {
+    const at = this.#files.findIndex((file) => file.baseLsn === baseLsn);
+    if (at < 0) return;
+    assert(this.#active === undefined || at < this.#files.length - 1, 'the active file stays');
+    this.#files.splice(at, 1);
+    this.#release(baseLsn);
+    await this.#options.disk.remove(join(this.#options.directory, journalFileName(baseLsn)));
+  }
+
+  async close(): Promise<void> {
+    this.#failure ??= new BrokerError('closed');
+    this.#active = undefined;
+    const handles = [...this.#handles.keys()];
+    for (const baseLsn of handles) this.#release(baseLsn);
+  }
+
+  async #createFile(baseLsn: number): Promise<DiskFile> {
+    const { disk, directory, fileBytes, isDurable } = this.#options;
+    const path = join(directory, journalFileName(baseLsn));
+    // A file of this name can only be one that an earlier failure left without a chunk: recovery listed all others.
+    await disk.remove(path);
+    const file = await disk.open(path, { create: true, isDurable });
+    await file.truncate(fileBytes);
+    await file.sync();
+    await disk.syncDirectory(directory);
+    this.#files.push({ baseLsn, bytes: 0 });
+    this.#handles.set(baseLsn, { file: Promise.resolve(file), readers: 0, isWanted: true });
+    return file;
+  }
+
+  #findFile(lsn: number): ScannedFile | undefined {
+    let low = 0;
+    let high = this.#files.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (present(this.#files[middle], 'in range').baseLsn <= lsn) low = middle + 1;
+      else high = middle;
+    }
+    return this.#files[low - 1];
+  }
+
+  #handle(entry: ScannedFile): OpenFile {
+    const known = this.#handles.get(entry.baseLsn);
+    if (known !== undefined) {
+      // Re-inserting keeps the map in order of last use.
+      this.#handles.delete(entry.baseLsn);
+      this.#handles.set(entry.baseLsn, known);
+      return known;
+    }
+    const path = join(this.#options.directory, journalFileName(entry.baseLsn));
+    const opened: OpenFile = {
+      file: this.#options.disk.open(path, { isReadOnly: true }),
+      readers: 0,
+      isWanted: true,
+    };
+    opened.file.catch(() => this.#handles.delete(entry.baseLsn));
+    this.#handles.set(entry.baseLsn, opened);
+    if (this.#handles.size > openFilesMax) {
+      const activeBase = this.#active === undefined ? -1 : this.#files.at(-1)?.baseLsn;
+      for (const baseLsn of this.#handles.keys()) {
+        if (baseLsn === activeBase || baseLsn === entry.baseLsn) continue;
+        this.#release(baseLsn);
+        break;
+      }
+    }
+    return opened;
+  }
+
+  #release(baseLsn: number): void {
+    const handle = this.#handles.get(baseLsn);
+    if (handle === undefined) return;
+    this.#handles.delete(baseLsn);
+    handle.isWanted = false;
+    if (handle.readers === 0) void closeQuietly(handle.file);
+  }
+}
+
+/** Closing a handle that only served reads, or whose bytes are synced, cannot lose anything. */
+async function closeQuietly(file: Promise<DiskFile>): Promise<void> {
+  try {
+    await (await file).close();
+  } catch {
+    // The open failed, which its reader was told, or the close did, after which the handle is gone all the same.
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+function storageError(error: unknown, path: string): BrokerError {
+  if (error instanceof BrokerError) return error;
+  const code = errorCode(error);
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
+  return new BrokerError(
+    isFull ? 'storage-full' : 'storage-failed',
+    `${path}: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  );
+}

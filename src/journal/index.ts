@@ -1,0 +1,10 @@
+export { chunkBytesFor, chunkHeaderBytes } from './chunk.ts';
+export { FileJournal } from './file/file-journal.ts';
+export type {
+  ChunkChain,
+  Journal,
+  JournalFile,
+  JournalOpenOptions,
+  ReplayedChunk,
+} from './journal.ts';
+export { JournalFileMissing } from './journal.ts';
