@@ -1,2 +1,13 @@
+export { BufferPool } from './buffer-pool.ts';
+export type { ConnectionLimits, ConnectionProtocol, SendLedger } from './connection.ts';
+export { Connection, readHold } from './connection.ts';
+export type { TopicMetrics } from './door-metrics.ts';
+export { DoorMetrics, latencyBoundsMs, RequestMetrics } from './door-metrics.ts';
+export { LengthPrefixedFrames } from './length-prefixed-frames.ts';
+export type { ListenerLimits, ListenerOptions } from './listener.ts';
+export { Listener } from './listener.ts';
 export type { Log } from './log.ts';
 export { silentLog } from './log.ts';
+export { LogLimiter } from './log-limiter.ts';
+export type { BudgetWaiter } from './memory-budget.ts';
+export { MemoryBudget } from './memory-budget.ts';
