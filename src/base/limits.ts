@@ -39,6 +39,8 @@ export const limits = {
   connectionsMax: 20_000,
   /** Network: bytes of one request frame. */
   frameBytesMax: 100 * MIB,
+  /** Network: array elements of one message; one with more is refused as a breach of the protocol. */
+  wireElementsMax: 1_000_000,
   /** Network: bytes of all frames that are being assembled or handled; above it sockets are not read. */
   inFlightBytesMax: 256 * MIB,
   /** Network: requests of one connection that are being handled; above it the socket is not read. */
@@ -51,4 +53,12 @@ export const limits = {
   frameStallMs: 60_000,
   /** Network: a connection without a request for this long is closed. */
   idleMs: 600_000,
+  /** Admin: connections, bytes of a request's body, messages and bytes of one browse. */
+  adminConnectionsMax: 512,
+  adminBodyBytesMax: 16 * MIB,
+  adminBrowseMessagesMax: 1000,
+  adminBrowseBytesMax: 16 * MIB,
+  /** Metrics: topics and groups that have series of their own; the others are summed as `_other`. */
+  metricTopicsMax: 1000,
+  metricGroupsMax: 1000,
 } as const;
