@@ -25,10 +25,11 @@ export const batchHeaderBytes = 61;
 /** Bytes up to and including the length field, which counts what follows it. */
 export const batchPrefixBytes = 12;
 
-const magicSupported = 2;
+/** The one format that is understood; older ones keep their magic at the same place. */
+export const batchMagicSupported = 2;
 const appendTimeBit = 8;
-const transactionalBit = 16;
-const controlBit = 32;
+export const transactionalBit = 16;
+export const controlBit = 32;
 
 /**
  * What is wrong with a batch. 'truncated': it goes on behind the limit; 'length': shorter than its own header;
@@ -43,8 +44,8 @@ export function checkBatch(bytes: Uint8Array, at: number, limit: number): BatchC
   const totalBytes = batchTotalBytes(bytes, at);
   if (totalBytes < batchHeaderBytes) return 'length';
   if (available < batchHeaderBytes) return 'truncated';
-  // Before the length is trusted: older formats keep their magic at the same place.
-  if (batchMagic(bytes, at) !== magicSupported) return 'magic';
+  // Before the length is trusted: older formats may be shorter.
+  if (batchMagic(bytes, at) !== batchMagicSupported) return 'magic';
   if (totalBytes > available) return 'truncated';
   if (crc32cRange(bytes, at + 21, at + totalBytes) !== batchCrc(bytes, at)) return 'crc';
   if (batchRecordCount(bytes, at) <= 0 || batchLastOffsetDelta(bytes, at) < 0) return 'count';

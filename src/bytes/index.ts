@@ -25,6 +25,12 @@ export {
   patchBatchCrc,
   patchBatchOffset,
 } from './batch-header.ts';
+export type { Codec } from './compression.ts';
+export { codecId, codecs, compress, decompress, findCodec } from './compression.ts';
 export { crc32c, crc32cRange } from './crc32c.ts';
 export { asBuffer, ByteReader, readInt32, readInt64 } from './reader.ts';
-export { ByteWriter, writeInt32, writeInt64 } from './writer.ts';
+export type { BatchOptions, NewRecord, RecordHeader } from './record-batch.ts';
+export { RecordBatchBuilder } from './record-batch.ts';
+export type { LogRecord } from './record-cursor.ts';
+export { decodeBatch, forEachRecord, RecordCursor, splitBatches } from './record-cursor.ts';
+export { ByteWriter, varintBytes, varlongBytes, writeInt32, writeInt64 } from './writer.ts';

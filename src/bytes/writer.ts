@@ -171,3 +171,25 @@ export function writeInt64(bytes: Uint8Array, at: number, value: number): void {
   writeInt32(bytes, at, high);
   writeInt32(bytes, at + 4, value - high * 0x100000000);
 }
+
+/** How many bytes `varint()` takes for `value`. */
+export function varintBytes(value: number): number {
+  const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
+  if (zigzag < 0x80) return 1;
+  if (zigzag < 0x4000) return 2;
+  if (zigzag < 0x200000) return 3;
+  return zigzag < 0x10000000 ? 4 : 5;
+}
+
+/** How many bytes `varlong()` takes for `value`. */
+export function varlongBytes(value: number): number {
+  if (value >= -0x40000000 && value < 0x40000000) return varintBytes(value);
+  // The lowest byte holds six bits of the magnitude, each further one seven.
+  let rest = Math.floor((value < 0 ? -(value + 1) : value) / 64);
+  let count = 1;
+  while (rest > 0) {
+    rest = Math.floor(rest / 128);
+    count++;
+  }
+  return count;
+}
