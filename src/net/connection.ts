@@ -274,7 +274,7 @@ export class Connection {
       return;
     }
     socket.cork();
-    for (let index = 0; index < last; index += 1) socket.writeoutgoing[index]!;
+    for (let index = 0; index < last; index += 1) socket.write(outgoing[index]!);
     socket.write(outgoing[last]!, this.#onWritten);
     socket.uncork();
   }

@@ -1,7 +1,8 @@
-import type { Clock } from '../../base/index.ts';
+import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort } from '../../broker/index.ts';
-import type { Log } from '../../net/index.ts';
-import type { ApiName, RequestOf, ResponseOf } from './wire/index.ts';
+import type { DoorMetrics, Log, SendLedger } from '../../net/index.ts';
+import type { FetchSessions } from './fetch-sessions.ts';
+import type { ApiName, RequestOf, ResponseInput } from './wire/index.ts';
 
 /** What a handler may use. One per connection; it lives as long as the connection. */
 export interface HandlerContext {
@@ -9,6 +10,17 @@ export interface HandlerContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly connection: ConnectionInfo;
+  readonly door: DoorServices;
+}
+
+/** What the handlers of all connections share. */
+export interface DoorServices {
+  readonly metrics: DoorMetrics;
+  readonly random: Random;
+  readonly fetchSessions: FetchSessions;
+  readonly sendLedger: SendLedger;
+  /** What ApiVersions answers, in order of key. */
+  readonly apiVersions: ReadonlyArray<{ apiKey: number; minVersion: number; maxVersion: number }>;
 }
 
 export interface ConnectionInfo {
@@ -46,7 +58,10 @@ export type Handler<Name extends ApiName> = (
   context: HandlerContext,
   request: RequestOf<Name>,
   version: number,
-) => ResponseOf<Name> | Promise<ResponseOf<Name>>;
+) => HandlerResult<Name> | Promise<HandlerResult<Name>>;
+
+/** Undefined: the protocol wants no answer (Produce with acks 0). */
+export type HandlerResult<Name extends ApiName> = ResponseInput<Name> | undefined;
 
 /** One API that the door answers, with the range of versions that ApiVersions advertises. */
 export interface Registration<Name extends ApiName = ApiName> {
