@@ -28,6 +28,7 @@ export {
 export type { Codec } from './compression.ts';
 export { codecId, codecs, compress, decompress, findCodec } from './compression.ts';
 export { crc32c, crc32cRange } from './crc32c.ts';
+export { keyHash, partitionOfKey } from './key-hash.ts';
 export { asBuffer, ByteReader, readInt32, readInt64 } from './reader.ts';
 export type { BatchOptions, NewRecord, RecordHeader } from './record-batch.ts';
 export { RecordBatchBuilder } from './record-batch.ts';
