@@ -31,6 +31,9 @@ export const limits = {
   groupMembersMax: 10_000,
   groupsMax: 100_000,
   commitMetadataBytesMax: 4096,
+  /** Group: characters of an id; bytes of what all members of one group say of themselves (then `group-full`). */
+  groupIdCharsMax: 32_767,
+  groupMembersBytesMax: 32 * MIB,
   /** Producer: ids remembered for one partition; the oldest is forgotten first. */
   producersPerPartitionMax: 10_000,
   /** Reader: bytes of one read from disk. */
