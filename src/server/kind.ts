@@ -26,21 +26,27 @@ export interface Address {
 }
 
 export function choice<const T extends string>(...words: readonly T[]): Kind<T> {
-  const list = words.join('|');
+  const hint = `<${words.join('|')}>`;
   const parse = (text: string): T => {
     const found = words.find((word) => word === text);
     if (found === undefined) throw new ValueError(`expected ${words.join(' or ')}`);
     return found;
   };
-  return { hint: `<${list}>`, parse, read: (value) => parse(asText(value)), print: String };
+  return { hint, parse, read: (value) => parse(asText(value)), print: String };
 }
 
-export function text(hint: string): Kind<string> {
-  const parse = (value: string): string => {
-    if (value === '') throw new ValueError('expected a text');
-    return value;
+export function plainText(hint: string): Kind<string> {
+  return {
+    hint,
+    parse: parsePlain,
+    read: (value) => parsePlain(asText(value)),
+    print: (value) => value,
   };
-  return { hint, parse, read: (value) => parse(asText(value)), print: (value) => value };
+}
+
+function parsePlain(text: string): string {
+  if (text === '') throw new ValueError('expected a text');
+  return text;
 }
 
 /** A whole number within bounds, both included. */
@@ -128,21 +134,22 @@ export function duration(minMs: number, maxMs: number, canBeForever = false): Ki
 
 /** True or false; as a flag, its name alone means true. */
 export function truth(): Kind<boolean> {
-  const parse = (value: string): boolean => {
-    if (/^(true|yes|on|1)$/i.test(value)) return true;
-    if (/^(false|no|off|0)$/i.test(value)) return false;
-    throw new ValueError('expected true or false');
-  };
   return {
     hint: '[true|false]',
-    parse,
-    read: (value) => (typeof value === 'boolean' ? value : parse(asText(value))),
+    parse: parseTruth,
+    read: (value) => (typeof value === 'boolean' ? value : parseTruth(asText(value))),
     print: String,
   };
 }
 
+function parseTruth(text: string): boolean {
+  if (/^(true|yes|on|1)$/i.test(text)) return true;
+  if (/^(false|no|off|0)$/i.test(text)) return false;
+  throw new ValueError('expected true or false');
+}
+
 /** Several values: separated by commas in text, a list in a file. */
-export function list<T>(item: Kind<T>, hint: string): Kind<T[]> {
+export function several<T>(item: Kind<T>, hint: string): Kind<T[]> {
   const parse = (value: string): T[] =>
     value
       .split(',')

@@ -7,8 +7,8 @@ import {
   duration,
   integer,
   type Kind,
-  list,
-  text,
+  plainText,
+  several,
   truth,
 } from './kind.ts';
 
@@ -20,7 +20,7 @@ export const doorTable = {
 
 export type DoorName = keyof typeof doorTable;
 
-export const doorNames = Object.keys(doorTable) as DoorName[];
+export const doorNames = namesOf(doorTable);
 
 /** A setting that has one value. `flag` is derived from the key: `logLevel`, `--log-level`, `PABAL_LOG_LEVEL`. */
 interface Setting<T> {
@@ -47,7 +47,7 @@ function setting<T>(kind: Kind<T>, initial: T, about: string): Setting<T> {
 
 /** Everything that can be set, in the order in which it is listed. */
 export const settingTable = {
-  data: setting(text('<dir>'), './data', 'directory of the stored data'),
+  data: setting(plainText('<dir>'), './data', 'directory of the stored data'),
   store: setting(
     choice('file', 'memory'),
     'file',
@@ -58,15 +58,15 @@ export const settingTable = {
     'always',
     'always: on disk before it is acknowledged; os: when the operating system writes it',
   ),
-  noListen: setting(list(door, '<door,...>'), [], 'doors that stay closed'),
-  only: setting(list(door, '<door,...>'), [], 'the only doors to open'),
+  noListen: setting(several(door, '<door,...>'), [], 'doors that stay closed'),
+  only: setting(several(door, '<door,...>'), [], 'the only doors to open'),
   insecure: setting(
     truth(),
     false,
     'allow listening beyond loopback without credentials or TLS: anybody who reaches it may do anything',
   ),
   readyFile: setting(
-    text('<file>'),
+    plainText('<file>'),
     '',
     'once every door accepts, write {door: {host, port}} there as JSON',
   ),
@@ -77,7 +77,7 @@ export const settingTable = {
   ),
   logLevel: setting(choice('debug', 'info', 'warn', 'error'), 'info', 'least level that is logged'),
   adminHosts: setting(
-    list(text('<host>'), '<host,...>'),
+    several(plainText('<host>'), '<host,...>'),
     [],
     'names, beside loopback and the listen address, by which a browser may call the admin door',
   ),
@@ -108,9 +108,10 @@ export const settingTable = {
 export const doorSettingTable = {
   listen: {
     kind: address(0),
-    initial: Object.fromEntries(
-      doorNames.map((name) => [name, { host: '127.0.0.1', port: doorTable[name].port }]),
-    ) as { [name in DoorName]: Address },
+    initial: {
+      kafka: { host: '127.0.0.1', port: doorTable.kafka.port },
+      admin: { host: '127.0.0.1', port: doorTable.admin.port },
+    },
     about: 'where a door listens; port 0 picks a free one',
   },
   advertise: {
@@ -133,8 +134,8 @@ export type Settings = {
   advertise: { [name in DoorName]?: Address };
 };
 
-export const settingKeys = Object.keys(settingTable) as SettingKey[];
-export const doorSettingKeys = Object.keys(doorSettingTable) as DoorSettingKey[];
+export const settingKeys = namesOf(settingTable);
+export const doorSettingKeys = namesOf(doorSettingTable);
 
 /** `noListen` as its flag is written: `no-listen`. */
 export function flagOf(key: string): string {
@@ -144,4 +145,9 @@ export function flagOf(key: string): string {
 /** `noListen` as its environment variable is written: `PABAL_NO_LISTEN`. */
 export function variableOf(key: string): string {
   return `PABAL_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function namesOf<T extends object>(table: T): Array<keyof T & string> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our tables have no keys but those of their type
+  return Object.keys(table) as Array<keyof T & string>;
 }

@@ -1,0 +1,182 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AssertionError, limits } from '../../base/index.ts';
+import type { DoorMetrics, Log } from '../../net/index.ts';
+import { readJsonBody } from './body.ts';
+import type { AdminContext, Reply, Route } from './context.ts';
+import { HostGuard } from './host-guard.ts';
+import { findProblem, Problem } from './problem.ts';
+import { Router } from './router.ts';
+import { routes } from './routes.ts';
+
+export interface AdminDoorOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Names, beside loopback and `host`, by which a browser may call. */
+  readonly hostNames: readonly string[];
+  readonly connectionsMax: number;
+  readonly context: AdminContext;
+  readonly metrics: DoorMetrics;
+  readonly log: Log;
+}
+
+/** HTTP for people, consoles and monitoring: see openapi.ts for what it serves. */
+export class AdminDoor {
+  readonly host: string;
+  readonly port: number;
+  readonly #server: Server;
+
+  /** Resolves when it listens; rejects with Node's own error (EADDRINUSE, EACCES, ...). */
+  static async start(options: AdminDoorOptions): Promise<AdminDoor> {
+    const handling = new Handling(options);
+    const server = createServer(
+      {
+        maxHeaderSize: 16 * 1024,
+        // A peer that sends its header or its body drop by drop is cut off.
+        headersTimeout: 10_000,
+        requestTimeout: 60_000,
+        connectionsCheckingInterval: 2_000,
+        keepAliveTimeout: 30_000,
+      },
+      (request, response) => void handling.answer(request, response),
+    );
+    server.maxConnections = Math.min(options.connectionsMax, limits.adminConnectionsMax);
+    // A peer that takes no bytes of its answer is cut off, too.
+    server.setTimeout(limits.sendStallMs);
+    handling.countConnections(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options.port, options.host, () => {
+        server.removeListener('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', (error) => options.log.error({ err: error }, 'the admin door failed'));
+    return new AdminDoor(server);
+  }
+
+  private constructor(server: Server) {
+    this.#server = server;
+    const { address, port } = addressOf(server);
+    this.host = address;
+    this.port = port;
+  }
+
+  /** Accepts no more connections; resolves when all requests are answered, after `graceMs` at the latest. */
+  async stop(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(deadline);
+  }
+}
+
+/** Answers requests. */
+class Handling {
+  readonly #router = new Router(routes);
+  readonly #guard: HostGuard;
+  readonly #context: AdminContext;
+  readonly #metrics: DoorMetrics;
+  readonly #log: Log;
+
+  constructor(options: AdminDoorOptions) {
+    this.#guard = new HostGuard(options.host, options.hostNames);
+    this.#context = options.context;
+    this.#metrics = options.metrics;
+    this.#log = options.log;
+  }
+
+  countConnections(server: Server): void {
+    const metrics = this.#metrics;
+    server.on('connection', (socket) => {
+      metrics.connectionsAccepted++;
+      metrics.connectionsOpen++;
+      socket.once('close', () => {
+        metrics.connectionsOpen--;
+        metrics.bytesReceived += socket.bytesRead;
+        metrics.bytesSent += socket.bytesWritten;
+      });
+    });
+    server.on('drop', () => metrics.connectionsRefused++);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      metrics.connectionsAborted++;
+      if (!socket.writable) return;
+      const status =
+        error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    });
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startMs = this.#context.clock.monotonicMs();
+    let route: Route | undefined;
+    let reply: Reply;
+    try {
+      this.#guard.check(request);
+      // The target is a path here; one that is not is refused like any unknown path.
+      const target = request.url ?? '/';
+      const queryAt = target.indexOf('?');
+      const path = queryAt < 0 ? target : target.slice(0, queryAt);
+      const found = this.#router.find(request.method ?? 'GET', path);
+      route = found.route;
+      reply = await route.handle(this.#context, {
+        params: found.params,
+        query: new URLSearchParams(queryAt < 0 ? '' : target.slice(queryAt)),
+        readBody: () => readJsonBody(request, limits.adminBodyBytesMax),
+      });
+    } catch (error) {
+      reply = this.#refuse(error, request);
+    }
+    send(response, reply);
+    // By route, not by path: names that a caller makes up must not make series.
+    const name = route === undefined ? 'other' : `${route.method} ${route.path}`;
+    this.#metrics.forRequest(name).record(this.#context.clock.monotonicMs() - startMs);
+  }
+
+  #refuse(error: unknown, request: IncomingMessage): Reply {
+    let problem = findProblem(error);
+    if (problem === undefined) {
+      this.#log.error({ err: error, method: request.method, path: request.url }, 'request failed');
+      // A bug stops the process before it does harm; a handler's own slip does not.
+      if (error instanceof AssertionError) throw error;
+      problem = new Problem(500, 'internal-error', 'this is a bug of the broker; its log has more');
+    }
+    return {
+      status: problem.status,
+      content: { type: 'application/problem+json', text: JSON.stringify(problem.toJson()) },
+      headers: problem.headers,
+    };
+  }
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  if (response.destroyed) return;
+  const headers: Record<string, string | number> = {
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    ...reply.headers,
+  };
+  if (reply.content === undefined) {
+    response.writeHead(reply.status, headers).end();
+    return;
+  }
+  const { type, text } =
+    'json' in reply.content
+      ? { type: 'application/json', text: `${JSON.stringify(reply.content.json, undefined, 2)}\n` }
+      : reply.content;
+  const body = Buffer.from(text);
+  headers['content-type'] = type;
+  headers['content-length'] = body.length;
+  response.writeHead(reply.status, headers).end(body);
+}
+
+function addressOf(server: Server): AddressInfo {
+  const address = server.address();
+  if (address === null || typeof address === 'string') {
+    throw new AssertionError('a listening server has an address');
+  }
+  return address;
+}

@@ -1,0 +1,14 @@
+import type { AdminHandler } from '../context.ts';
+
+/** The process answers: that is all "live" says. */
+export const showLive: AdminHandler = () => ({
+  status: 200,
+  content: { json: { status: 'live' } },
+});
+
+/** Whether it should be given work; 503 lists why not. */
+export const showReady: AdminHandler = (context) => {
+  const reasons = [...context.findProblems(), ...context.broker.findProblems()];
+  if (reasons.length === 0) return { status: 200, content: { json: { status: 'ready' } } };
+  return { status: 503, content: { json: { status: 'not ready', reasons } } };
+};
