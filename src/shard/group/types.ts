@@ -19,6 +19,11 @@ export interface PartitionKey {
   partition: number;
 }
 
+/** With the topic's name, by which members subscribe. */
+export interface NamedPartitionKey extends PartitionKey {
+  topicName: string;
+}
+
 export interface StoredOffset {
   offset: number;
   /** -1 when the client gave none. */
@@ -54,6 +59,8 @@ export interface JoinRequest {
   rebalanceTimeoutMs: number;
   /** Answer an empty member id with member-id-required and a fresh id (dynamic members of newer clients). */
   requireMemberId: boolean;
+  /** The client understands `skipAssignment` (KIP-814). */
+  canSkipAssignment?: boolean;
   reason?: string;
 }
 
@@ -98,6 +105,7 @@ export interface GroupDescription {
   groupId: string;
   state: GroupState;
   protocolType: string;
+  /** Empty unless the group is stable, as are the members' metadata and assignments. */
   protocolName: string;
   members: Array<{
     memberId: string;
@@ -150,7 +158,10 @@ export interface Groups {
   list(): GroupListing[];
   delete(groupId: string): Promise<void>;
   /** Fails with group-subscribed for topics that a live member subscribes to: one outcome per key. */
-  deleteOffsets(groupId: string, keys: readonly PartitionKey[]): Promise<Array<Error | undefined>>;
+  deleteOffsets(
+    groupId: string,
+    keys: readonly NamedPartitionKey[],
+  ): Promise<Array<Error | undefined>>;
   /** Forgets a deleted topic's offsets in all groups. */
   forgetTopic(topicId: string): Promise<void>;
 }

@@ -1,0 +1,200 @@
+import { BrokerError, type Clock, type Random } from '../../base/index.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import type { Group } from './group.ts';
+import { decodeGroupRecord } from './group-record.ts';
+import { checkGroupId, GroupTable } from './group-table.ts';
+import { metadataOf, noBytes } from './member.ts';
+import { Membership } from './membership.ts';
+import { Offsets } from './offsets.ts';
+import { defaultGroupOptions, type GroupOptions } from './options.ts';
+import { Rebalancer } from './rebalancer.ts';
+import type {
+  GroupDescription,
+  GroupListing,
+  Groups,
+  GroupStore,
+  JoinRequest,
+  JoinResult,
+  MemberIdentity,
+  NamedPartitionKey,
+  OffsetCommit,
+  PartitionKey,
+  StoredOffset,
+  SyncRequest,
+  SyncResult,
+} from './types.ts';
+
+export interface GroupCoordinatorParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: GroupStore;
+  readonly options?: Partial<GroupOptions>;
+}
+
+/**
+ * The consumer groups of one shard: deterministic, given its clock, randomness and store. Only what was stored
+ * outlives a restart; a generation is stored before any member learns its part of it, and every offset before its
+ * commit is answered.
+ */
+export class GroupCoordinator implements Groups {
+  readonly #clock: Clock;
+  readonly #store: GroupStore;
+  readonly #options: GroupOptions;
+  readonly #deadlines: DeadlineQueue;
+  readonly #table: GroupTable;
+  readonly #rebalancer: Rebalancer;
+  readonly #membership: Membership;
+  readonly #offsets: Offsets;
+  #isClosed = false;
+
+  constructor({ clock, random, store, options: given }: GroupCoordinatorParts) {
+    const options = { ...defaultGroupOptions, ...given };
+    const table = new GroupTable(store, options.groupsMax);
+    const deadlines = new DeadlineQueue(clock);
+    const onForsaken = (group: Group) => table.removeWhenIdle(group);
+    const rebalancer = new Rebalancer({ clock, store, options, deadlines, onForsaken });
+    const membership = new Membership({ table, rebalancer, random, options });
+    this.#clock = clock;
+    this.#store = store;
+    this.#options = options;
+    this.#deadlines = deadlines;
+    this.#table = table;
+    this.#rebalancer = rebalancer;
+    this.#membership = membership;
+    this.#offsets = new Offsets({ clock, store, table, rebalancer, membership, options });
+  }
+
+  /**
+   * Takes over the stored groups, once, before the first request. Their members have a fresh session each and carry
+   * on with their generation. Throws `storage-damaged` for a state that cannot be read.
+   */
+  load(): void {
+    for (const groupId of this.#store.listGroupIds()) {
+      const group = this.#table.getOrAdd(groupId, true);
+      const state = this.#store.findGroup(groupId);
+      if (state === undefined) continue;
+      group.restore(decodeGroupRecord(groupId, state));
+      for (const member of group.members()) {
+        this.#rebalancer.extendSession(group, member, member.sessionTimeoutMs);
+      }
+    }
+    this.#expireLater();
+  }
+
+  /** Answers everybody who waits with `closed`, and stops the timers. Stored groups stay as they are. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const group of this.#table.all()) {
+      this.#rebalancer.dissolve(group, new BrokerError('closed'));
+    }
+    this.#deadlines.close();
+  }
+
+  async join(request: JoinRequest): Promise<JoinResult> {
+    this.#checkOpen();
+    return this.#membership.join(request);
+  }
+
+  async sync(request: SyncRequest): Promise<SyncResult> {
+    this.#checkOpen();
+    return this.#membership.sync(request);
+  }
+
+  heartbeat(member: MemberIdentity): void {
+    this.#checkOpen();
+    this.#membership.heartbeat(member);
+  }
+
+  async leave(
+    groupId: string,
+    members: ReadonlyArray<{ memberId: string; instanceId?: string; reason?: string }>,
+  ): Promise<Array<Error | undefined>> {
+    this.#checkOpen();
+    return this.#membership.leave(groupId, members);
+  }
+
+  async commit(
+    groupId: string,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+  ): Promise<void> {
+    this.#checkOpen();
+    await this.#offsets.commit(groupId, member, commits);
+  }
+
+  async fetchOffsets(
+    groupId: string,
+    keys?: readonly PartitionKey[],
+  ): Promise<Array<PartitionKey & StoredOffset>> {
+    this.#checkOpen();
+    return this.#offsets.fetch(groupId, keys);
+  }
+
+  describe(groupId: string): GroupDescription {
+    const group = this.#table.find(groupId);
+    if (group === undefined) {
+      return { groupId, state: 'dead', protocolType: '', protocolName: '', members: [] };
+    }
+    const { state, protocolType } = group;
+    // Before the group is stable, what members have and how they share is of the past or not known.
+    const isStable = state === 'stable';
+    const protocolName = isStable ? group.protocolName : '';
+    const members = [...group.members()].map((member) => {
+      const { memberId, instanceId, clientId, clientHost } = member;
+      const metadata = isStable ? metadataOf(member, protocolName) : noBytes;
+      const assignment = isStable ? member.assignment : noBytes;
+      const description = { memberId, clientId, clientHost, metadata, assignment };
+      return instanceId === undefined ? description : { ...description, instanceId };
+    });
+    return { groupId, state, protocolType, protocolName, members };
+  }
+
+  list(): GroupListing[] {
+    const listings: GroupListing[] = [];
+    for (const { groupId, state, protocolType } of this.#table.all()) {
+      listings.push({ groupId, state, protocolType });
+    }
+    return listings;
+  }
+
+  async delete(groupId: string): Promise<void> {
+    this.#checkOpen();
+    checkGroupId(groupId, true);
+    const group = this.#table.find(groupId);
+    if (group === undefined) throw new BrokerError('group-not-found');
+    if (group.state !== 'empty') throw new BrokerError('group-not-empty');
+    this.#rebalancer.dissolve(group, new BrokerError('member-unknown'));
+    this.#table.remove(group);
+    const offsets = this.#store.listOffsets(groupId);
+    const waits: Promise<void>[] = [];
+    if (offsets.length > 0) waits.push(this.#store.deleteOffsets(groupId, offsets));
+    if (group.isStored) waits.push(this.#store.saveGroup(groupId, undefined));
+    await Promise.all(waits);
+  }
+
+  async deleteOffsets(
+    groupId: string,
+    keys: readonly NamedPartitionKey[],
+  ): Promise<Array<Error | undefined>> {
+    this.#checkOpen();
+    return this.#offsets.delete(groupId, keys);
+  }
+
+  async forgetTopic(topicId: string): Promise<void> {
+    this.#checkOpen();
+    await this.#offsets.forgetTopic(topicId);
+  }
+
+  #expireLater(): void {
+    const atMs = this.#clock.monotonicMs() + this.#options.expiryCheckMs;
+    this.#deadlines.schedule(atMs, () => {
+      this.#offsets.expire();
+      this.#expireLater();
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new BrokerError('closed');
+  }
+}

@@ -1,0 +1,37 @@
+export type { Assignments, Assignor, AssignorMember, PartitionCounts } from './assignor.ts';
+export {
+  assignors,
+  assignRange,
+  assignRoundRobin,
+  assignSticky,
+  withoutMoving,
+} from './assignor.ts';
+export type { GroupCoordinatorParts } from './coordinator.ts';
+export { GroupCoordinator } from './coordinator.ts';
+export { MemberIdRequired } from './member-id-required.ts';
+export type { GroupOptions } from './options.ts';
+export { defaultGroupOptions } from './options.ts';
+export type { Assignment, Subscription, TopicPartitions } from './subscription.ts';
+export {
+  consumerProtocolType,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './subscription.ts';
+export type {
+  GroupDescription,
+  GroupListing,
+  Groups,
+  GroupState,
+  GroupStore,
+  JoinRequest,
+  JoinResult,
+  MemberIdentity,
+  NamedPartitionKey,
+  OffsetCommit,
+  PartitionKey,
+  StoredOffset,
+  SyncRequest,
+  SyncResult,
+} from './types.ts';
