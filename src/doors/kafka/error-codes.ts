@@ -167,7 +167,7 @@ const errorNames = {
   // KAFKA_STORAGE_ERROR would have the client try for ever.
   'storage-damaged': 'UNKNOWN_SERVER_ERROR',
   'not-owner': 'NOT_LEADER_OR_FOLLOWER',
-  // The only error that clients of every age retry without asking for metadata first.
+  // Clients of every age retry it, and without asking for metadata first.
   overloaded: 'REQUEST_TIMED_OUT',
   'timed-out': 'REQUEST_TIMED_OUT',
   closed: 'NOT_LEADER_OR_FOLLOWER',

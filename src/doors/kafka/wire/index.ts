@@ -1,5 +1,20 @@
-export type { ApiName, RequestInput, RequestOf, ResponseInput, ResponseOf } from './frame.ts';
-export type { ApiKey, RequestHeader, VersionRange } from './frame.ts';
+export type { ConsumerAssignment, ConsumerSubscription } from './consumer-protocol.ts';
+export {
+  decodeConsumerAssignment,
+  decodeConsumerSubscription,
+  encodeConsumerAssignment,
+  encodeConsumerSubscription,
+} from './consumer-protocol.ts';
+export type {
+  ApiKey,
+  ApiName,
+  RequestHeader,
+  RequestInput,
+  RequestOf,
+  ResponseInput,
+  ResponseOf,
+  VersionRange,
+} from './frame.ts';
 export {
   apiKeys,
   apiNames,

@@ -1,7 +1,9 @@
 import { array, type FieldOptions, int32, string, struct } from '../schema.ts';
 
 /** Where the leaders are that a response speaks of (KIP-951). */
-export function nodeEndpoints<const O extends FieldOptions<never[]>>(options: O) {
+export function nodeEndpoints<const O extends FieldOptions<never[]> = FieldOptions<never[]>>(
+  options?: O,
+) {
   return array(
     struct({
       nodeId: int32(),

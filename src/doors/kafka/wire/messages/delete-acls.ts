@@ -1,0 +1,42 @@
+import { api, array, int16, int32, int8, string, struct } from '../schema.ts';
+
+export const deleteAcls = api({
+  key: 31,
+  versions: [1, 3],
+  flexibleSince: 2,
+  request: struct({
+    filters: array(
+      struct({
+        resourceTypeFilter: int8(),
+        resourceNameFilter: string({ nullable: 0 }),
+        patternTypeFilter: int8({ default: 3 }),
+        principalFilter: string({ nullable: 0 }),
+        hostFilter: string({ nullable: 0 }),
+        operation: int8(),
+        permissionType: int8(),
+      }),
+    ),
+  }),
+  response: struct({
+    throttleTimeMs: int32({ default: 0 }),
+    filterResults: array(
+      struct({
+        errorCode: int16(),
+        errorMessage: string({ nullable: 0 }),
+        matchingAcls: array(
+          struct({
+            errorCode: int16(),
+            errorMessage: string({ nullable: 0 }),
+            resourceType: int8(),
+            resourceName: string(),
+            patternType: int8({ default: 3 }),
+            principal: string(),
+            host: string(),
+            operation: int8(),
+            permissionType: int8(),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
