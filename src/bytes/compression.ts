@@ -4,8 +4,8 @@ import { compressSync, uncompressSync } from 'snappy';
 import { assert, ProtocolError } from '../base/index.ts';
 import { measureLz4Frame } from './lz4-frame.ts';
 import { asBuffer } from './reader.ts';
-import { measureSnappy, snappyChunks, wrapSnappyChunks } from './snappy-chunks.ts';
-import { measureZstdFrames } from './zstd-frame.ts';
+import { forEachSnappyChunk, wrapSnappyChunks } from './snappy-chunks.ts';
+import { measureZstdFrame } from './zstd-frame.ts';
 
 /** The codecs of record batches; the index of each is its number in the batch's attributes. */
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -58,16 +58,21 @@ const decompressors: Record<Codec, (bytes: Uint8Array, bytesMax: number) => Buff
   gzip: (bytes, bytesMax) => zlib.gunzipSync(bytes, { maxOutputLength: Math.max(bytesMax, 1) }),
 
   snappy(bytes, bytesMax) {
-    const chunks = snappyChunks(bytes);
     let total = 0;
-    for (const chunk of chunks) total += measureSnappy(chunk);
+    forEachSnappyChunk(bytes, (_, chunkBytes) => {
+      total += chunkBytes;
+    });
     checkBytes(total, bytesMax);
-    const parts = chunks.map((chunk) => {
+    const result = Buffer.allocUnsafeSlow(total);
+    let position = 0;
+    forEachSnappyChunk(bytes, (chunk, chunkBytes) => {
       const part = uncompressSync(chunk, { asBuffer: true, copyOutputData: true });
       assert(typeof part !== 'string', 'snappy was asked for a buffer');
-      return part;
+      if (part.length !== chunkBytes) throw new ProtocolError('A snappy block is not of its size');
+      result.set(part, position);
+      position += chunkBytes;
     });
-    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+    return result;
   },
 
   lz4(bytes, bytesMax) {
@@ -76,15 +81,31 @@ const decompressors: Record<Codec, (bytes: Uint8Array, bytesMax: number) => Buff
   },
 
   zstd(bytes, bytesMax) {
-    const size = measureZstdFrames(bytes);
-    checkBytes(size.bytesMin, bytesMax);
-    return zstd.decompress(bytes, size.bytesMax, bytesMax);
+    // Frame by frame: Node's own zstd stops behind the first.
+    const parts: Buffer[] = [];
+    let total = 0;
+    let at = 0;
+    do {
+      const frame = measureZstdFrame(bytes, at);
+      if (!frame.isSkippable) {
+        checkBytes(total + frame.bytesMin, bytesMax);
+        const part = zstd.decompress(
+          bytes.subarray(at, frame.end),
+          frame.bytesMax,
+          bytesMax - total,
+        );
+        total += part.length;
+        if (part.length > 0) parts.push(part);
+      }
+      at = frame.end;
+    } while (at < bytes.length);
+    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
   },
 };
 
 interface Zstd {
   compress(bytes: Uint8Array): Buffer;
-  /** `outputBytesMax` is a bound of the output's size that was found in the input. */
+  /** Of one frame; `outputBytesMax` is a bound of the output's size that was found in it. */
   decompress(bytes: Uint8Array, outputBytesMax: number, bytesMax: number): Buffer;
 }
 

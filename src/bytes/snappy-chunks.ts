@@ -14,11 +14,16 @@ const version = 1;
 /** Uncompressed bytes of one chunk, as the Java library has it. */
 const chunkBytesMax = 32 * 1024;
 
-/** The raw blocks in `bytes`, in either form; borrowed slices. */
-export function snappyChunks(bytes: Uint8Array): Buffer[] {
+/**
+ * Calls `visit` with each raw block in `bytes`, in either form: a borrowed slice, and the size that it announces for
+ * its decompressed bytes.
+ */
+export function forEachSnappyChunk(
+  bytes: Uint8Array,
+  visit: (chunk: Buffer, chunkBytes: number) => void,
+): void {
   const buffer = asBuffer(bytes);
-  if (!isHeader(buffer, 0)) return [buffer];
-  const chunks: Buffer[] = [];
+  if (!isHeader(buffer, 0)) return visit(buffer, measureSnappy(buffer));
   let at = headerBytes;
   while (at < buffer.length) {
     // Streams may be concatenated.
@@ -32,23 +37,10 @@ export function snappyChunks(bytes: Uint8Array): Buffer[] {
     if (length < 0 || length > buffer.length - at) {
       throw new ProtocolError('A snappy chunk has an impossible length');
     }
-    chunks.push(buffer.subarray(at, at + length));
+    const chunk = buffer.subarray(at, at + length);
+    visit(chunk, measureSnappy(chunk));
     at += length;
   }
-  return chunks;
-}
-
-/** The size that a raw block announces for its decompressed bytes. */
-export function measureSnappy(chunk: Uint8Array): number {
-  let size = 0;
-  for (let index = 0; index < 5; index++) {
-    const byte = chunk[index];
-    if (byte === undefined) throw new ProtocolError('A snappy block ends inside its length');
-    // Not a shift: 32 bits unsigned do not fit one.
-    size += (byte & 0x7f) * 2 ** (7 * index);
-    if (byte < 0x80) return size;
-  }
-  throw new ProtocolError('A snappy block has an impossible length');
 }
 
 /** `bytes` as a stream of chunks that `compressChunk` has compressed. */
@@ -75,4 +67,16 @@ function isHeader(buffer: Buffer, at: number): boolean {
     buffer.length - at >= headerBytes &&
     buffer.compare(magic, 0, magic.length, at, at + magic.length) === 0
   );
+}
+
+function measureSnappy(chunk: Uint8Array): number {
+  let size = 0;
+  for (let index = 0; index < 5; index++) {
+    const byte = chunk[index];
+    if (byte === undefined) throw new ProtocolError('A snappy block ends inside its length');
+    // Not a shift: 32 bits unsigned do not fit one.
+    size += (byte & 0x7f) * 2 ** (7 * index);
+    if (byte < 0x80) return size;
+  }
+  throw new ProtocolError('A snappy block has an impossible length');
 }

@@ -2,8 +2,12 @@ import { ProtocolError } from '../base/index.ts';
 
 /* Zstandard frames, RFC 8878 section 3. Only headers are read here, so as to know sizes before memory is taken. */
 
-/** What the headers say about the decompressed size: a lower and an upper bound. */
-export interface ZstdSize {
+export interface ZstdFrame {
+  /** Position behind the frame. */
+  end: number;
+  /** It holds no data. */
+  isSkippable: boolean;
+  /** What the headers say about the decompressed size: a lower and an upper bound. */
   bytesMin: number;
   bytesMax: number;
 }
@@ -12,24 +16,18 @@ const frameMagic = 0xfd2fb528;
 const skippableMagic = 0x184d2a50;
 const blockBytesMax = 128 * 1024;
 
-/** The size of all frames in `bytes`, decompressed. Throws a ProtocolError where they are cut or not well formed. */
-export function measureZstdFrames(bytes: Uint8Array): ZstdSize {
-  const size = { bytesMin: 0, bytesMax: 0 };
-  if (bytes.length === 0) throw new ProtocolError('There is no zstd frame');
-  let at = 0;
-  while (at < bytes.length) {
-    const magic = readLittle(bytes, at, 4);
-    at += 4;
-    if (magic === frameMagic) at = measureFrame(bytes, at, size);
-    else if (magic - (magic % 16) === skippableMagic) at += 4 + readLittle(bytes, at, 4);
-    else throw new ProtocolError('These are no zstd frames');
-  }
-  if (at > bytes.length) throw cut();
-  return size;
+/** The frame at `at`. Throws a ProtocolError where it is cut or not well formed. */
+export function measureZstdFrame(bytes: Uint8Array, at: number): ZstdFrame {
+  const magic = readLittle(bytes, at, 4);
+  if (magic === frameMagic) return measureContent(bytes, at + 4);
+  if (magic - (magic % 16) !== skippableMagic) throw new ProtocolError('This is no zstd frame');
+  const end = at + 8 + readLittle(bytes, at + 4, 4);
+  if (end > bytes.length) throw cut();
+  return { end, isSkippable: true, bytesMin: 0, bytesMax: 0 };
 }
 
-/** Adds the frame whose header begins at `at` to `size`; returns where it ends. */
-function measureFrame(bytes: Uint8Array, at: number, size: ZstdSize): number {
+/** The frame whose header begins at `at`, behind the magic. */
+function measureContent(bytes: Uint8Array, at: number): ZstdFrame {
   let next = at;
   const descriptor = readLittle(bytes, next++, 1);
   const isSingleSegment = (descriptor & 0x20) !== 0;
@@ -66,9 +64,8 @@ function measureFrame(bytes: Uint8Array, at: number, size: ZstdSize): number {
   if (content >= 0 && (content < least || content > most)) {
     throw new ProtocolError('A zstd frame announces a size that its blocks cannot have');
   }
-  size.bytesMin += content >= 0 ? content : least;
-  size.bytesMax += content >= 0 ? content : most;
-  return next;
+  if (content >= 0) least = most = content;
+  return { end: next, isSkippable: false, bytesMin: least, bytesMax: most };
 }
 
 function readLittle(bytes: Uint8Array, at: number, count: number): number {
