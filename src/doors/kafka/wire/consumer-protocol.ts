@@ -43,8 +43,8 @@ const subscriptionCodec = new MessageCodec(subscription, {
 });
 const assignmentCodec = new MessageCodec(assignment, { name: 'ConsumerAssignment', versions });
 
-export function decodeConsumerSubscription(metadata: Uint8Array): ConsumerSubscription {
-  return decode(subscriptionCodec, metadata);
+export function decodeConsumerSubscription(message: Uint8Array): ConsumerSubscription {
+  return decode(subscriptionCodec, message);
 }
 
 export function encodeConsumerSubscription(
@@ -54,8 +54,8 @@ export function encodeConsumerSubscription(
   return encode(subscriptionCodec, version, message);
 }
 
-export function decodeConsumerAssignment(bytes: Uint8Array): ConsumerAssignment {
-  return decode(assignmentCodec, bytes);
+export function decodeConsumerAssignment(message: Uint8Array): ConsumerAssignment {
+  return decode(assignmentCodec, message);
 }
 
 export function encodeConsumerAssignment(
@@ -66,8 +66,8 @@ export function encodeConsumerAssignment(
 }
 
 /** A version beyond ours only has more behind the fields that we know: a rule of the format. */
-function decode<S extends Struct>(codec: MessageCodec<S>, bytes: Uint8Array): OutOf<S> {
-  const reader = new ByteReader(bytes);
+function decode<S extends Struct>(codec: MessageCodec<S>, message: Uint8Array): OutOf<S> {
+  const reader = new ByteReader(message);
   const version = reader.int16();
   if (version < versions[0]) throw new ProtocolError(`There is no version ${version}`);
   return codec.read(Math.min(version, versions[1]), reader);
