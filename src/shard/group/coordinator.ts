@@ -140,13 +140,14 @@ export class GroupCoordinator implements Groups {
     // Before the group is stable, what members have and how they share is of the past or not known.
     const isStable = state === 'stable';
     const protocolName = isStable ? group.protocolName : '';
-    const members = [...group.members()].map((member) => {
+    const members: GroupDescription['members'] = [];
+    for (const member of group.members()) {
       const { memberId, instanceId, clientId, clientHost } = member;
       const metadata = isStable ? metadataOf(member, protocolName) : noBytes;
       const assignment = isStable ? member.assignment : noBytes;
       const description = { memberId, clientId, clientHost, metadata, assignment };
-      return instanceId === undefined ? description : { ...description, instanceId };
-    });
+      members.push(instanceId === undefined ? description : { ...description, instanceId });
+    }
     return { groupId, state, protocolType, protocolName, members };
   }
 

@@ -140,9 +140,7 @@ export class Rebalancer {
     group.state = 'preparing-rebalance';
     group.isSaving = false;
     group.unsynced.clear();
-    for (const member of group.members()) {
-      takeSync(member)?.reject(new BrokerError('group-rebalancing'));
-    }
+    this.#refuseSyncs(group, new BrokerError('group-rebalancing'));
     const delayMs = this.#options.initialRebalanceDelayMs;
     if (wasEmpty && delayMs > 0) {
       const remainingMs = Math.max(group.rebalanceTimeoutMs - delayMs, 0);
@@ -245,7 +243,7 @@ export class Rebalancer {
     if (group.state !== 'completing-rebalance' || group.generation !== generation) return;
     group.isSaving = false;
     if (failure !== undefined) {
-      for (const member of group.members()) takeSync(member)?.reject(failure);
+      this.#refuseSyncs(group, failure);
       this.#prepare(group);
       return;
     }
@@ -256,6 +254,16 @@ export class Rebalancer {
       if (sync === undefined) continue;
       this.touch(group, member);
       sync.resolve(createSyncResult(group, member));
+    }
+  }
+
+  #refuseSyncs(group: Group, error: BrokerError): void {
+    for (const member of group.members()) {
+      const sync = takeSync(member);
+      if (sync === undefined) continue;
+      // Its session stood still while it waited.
+      this.touch(group, member);
+      sync.reject(error);
     }
   }
 
