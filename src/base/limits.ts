@@ -36,8 +36,14 @@ export const limits = {
   groupMembersBytesMax: 32 * MIB,
   /** Producer: ids remembered for one partition; the oldest is forgotten first. */
   producersPerPartitionMax: 10_000,
+  /** Batch: bytes that the records of one batch may have when decompressed. */
+  decompressedBytesMax: 128 * MIB,
   /** Reader: bytes of one read from disk. */
   readBytesMax: 64 * MIB,
+  /** Reader: bytes of one fetch response, whatever the client asks for. */
+  fetchBytesMax: 16 * MIB,
+  /** Network: bytes queued for all peers together; above it each fetch is answered with one batch. */
+  sendQueuesBytesMax: 256 * MIB,
   /** Network: connections of one listener; the next is closed at once. */
   connectionsMax: 20_000,
   /** Network: bytes of one request frame. */

@@ -1,6 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, limits as defaultLimits, type Timer } from '../base/index.ts';
-import { Connection, type ConnectionLimits, type ConnectionProtocol } from './connection.ts';
+import {
+  Connection,
+  type ConnectionLimits,
+  type ConnectionProtocol,
+  type SendLedger,
+} from './connection.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import type { Log } from './log.ts';
 import { LogLimiter } from './log-limiter.ts';
@@ -15,6 +20,8 @@ export interface ListenerOptions {
   readonly createProtocol: (connection: Connection) => ConnectionProtocol;
   readonly metrics?: DoorMetrics;
   readonly limits?: Partial<ListenerLimits>;
+  /** Where what is queued for sending is added up. */
+  readonly sendLedger?: SendLedger;
   /** Another kind of server, such as one over TLS; it hands out sockets that are ready to use. */
   readonly createServer?: (onSocket: (socket: Socket) => void) => Server;
 }
@@ -28,7 +35,7 @@ export class Listener {
   readonly metrics: DoorMetrics;
   readonly limits: ListenerLimits;
   /** What all connections together have queued for sending. */
-  readonly sendLedger = { queuedBytes: 0 };
+  readonly sendLedger: SendLedger;
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #logLimiter: LogLimiter;
@@ -49,6 +56,7 @@ export class Listener {
   private constructor(options: ListenerOptions) {
     this.#options = options;
     this.metrics = options.metrics ?? new DoorMetrics();
+    this.sendLedger = options.sendLedger ?? { queuedBytes: 0 };
     this.limits = { ...defaultLimits, ...options.limits };
     this.#logLimiter = new LogLimiter(options.clock);
     const shortestMs = Math.min(

@@ -76,6 +76,5 @@ export function register<Name extends ApiName>(
   [versionMin, versionMax]: readonly [number, number],
   handle: Handler<Name>,
 ): Registration {
-  // The name pairs the handler with its own request type; the connection decodes by the same name.
-  return { name, versionMin, versionMax, handle: handle as unknown as Handler<ApiName> };
+  return { name, versionMin, versionMax, handle };
 }

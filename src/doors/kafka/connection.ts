@@ -1,0 +1,360 @@
+import { type Clock, ProtocolError } from '../../base/index.ts';
+import type { ByteReader } from '../../bytes/index.ts';
+import {
+  type BufferPool,
+  type Connection,
+  type ConnectionProtocol,
+  LengthPrefixedFrames,
+  type MemoryBudget,
+  readHold,
+  type RequestMetrics,
+} from '../../net/index.ts';
+import type {
+  ConnectionInfo,
+  HandlerContext,
+  HandlerResult,
+  HostPort,
+  Registration,
+} from './handler.ts';
+import { unsupportedApiVersions } from './handlers/api-versions.ts';
+import type { OverloadGate } from './overload-gate.ts';
+import type { ApiName } from './wire/index.ts';
+import { decodeRequest, decodeRequestHeader, encodeResponse } from './wire/index.ts';
+
+/** An API that the door answers. */
+export interface Api {
+  readonly registration: Registration;
+  readonly metrics: RequestMetrics;
+}
+
+export interface KafkaConnectionOptions {
+  readonly clock: Clock;
+  readonly frameBytesMax: number;
+  readonly inFlightRequestsMax: number;
+  readonly budget: MemoryBudget;
+  readonly pool: BufferPool;
+  readonly gate: OverloadGate;
+  /** By API key. */
+  readonly apis: ReadonlyMap<number, Api>;
+  readonly advertised: HostPort | undefined;
+  readonly createContext: (connection: ConnectionInfo) => HandlerContext;
+}
+
+/** A request from its arrival to its response. */
+interface PendingRequest {
+  readonly api: Api;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly clientId: string;
+  /** Of a version of ApiVersions that we do not know. */
+  readonly isRefused: boolean;
+  readonly frameBytes: number;
+  /** Stands at the body; dropped as soon as nothing refers to the frame any more. */
+  body: ByteReader | undefined;
+  /** The pooled buffer that the frame lies in, if it was assembled. */
+  readonly assembled: Uint8Array | undefined;
+  readonly receivedMs: number;
+  isDone: boolean;
+  result: HandlerResult<ApiName>;
+}
+
+/**
+ * One client. Requests are answered in the order in which they came, and each sees the effects of those before it:
+ * one begins when the one before is answered. The exception is Produce, which only appends when it begins and then
+ * waits for the disk: any number of them wait together, so that pipelined produces share a group commit.
+ */
+export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
+  readonly id: number;
+  readonly clientHost: string;
+  readonly advertised: HostPort;
+  clientId = '';
+  readonly #connection: Connection;
+  readonly #options: KafkaConnectionOptions;
+  readonly #context: HandlerContext;
+  readonly #frames: LengthPrefixedFrames;
+  /** In order of arrival; the first `#startedCount` have begun. */
+  readonly #pending: PendingRequest[] = [];
+  #startedCount = 0;
+  /** The request that has begun is not a Produce, and nothing may begin beside it. */
+  #isExclusive = false;
+  #isAdvancing = false;
+  #isReading = false;
+  #isDraining = false;
+  /** A Produce waits until the broker has room. */
+  #isGated = false;
+  #heldBytes = 0;
+  readonly #interrupts = new Set<() => void>();
+
+  constructor(connection: Connection, options: KafkaConnectionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.id = connection.id;
+    this.clientHost = `/${plainAddress(connection.remoteAddress)}`;
+    this.advertised = options.advertised ?? {
+      host: plainAddress(connection.localAddress),
+      port: connection.localPort,
+    };
+    this.#frames = new LengthPrefixedFrames(options.frameBytesMax, options.pool);
+    this.#context = options.createContext(this);
+  }
+
+  get isMidFrame(): boolean {
+    return this.#frames.isMidFrame;
+  }
+
+  get frameCount(): number {
+    return this.#frames.count;
+  }
+
+  get isBusy(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#connection.isClosed;
+  }
+
+  onInterrupt(callback: () => void): void {
+    this.#interrupts.add(callback);
+  }
+
+  offInterrupt(callback: () => void): void {
+    this.#interrupts.delete(callback);
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#isDraining) return;
+    this.#frames.push(chunk);
+    this.#read();
+  }
+
+  sendable(): void {
+    this.#advance();
+    this.#read();
+  }
+
+  /** The budget has room again, or the gate is open again. */
+  resume(): void {
+    this.#isGated = false;
+    try {
+      this.#advance();
+      this.#read();
+    } catch (error) {
+      this.#connection.fail(error);
+    }
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    // Requests that have not begun were not promised anything; the client sends them again elsewhere.
+    for (const request of this.#pending.splice(this.#startedCount)) this.#dropFrame(request);
+    this.#interrupt();
+    if (this.#pending.length === 0) this.#connection.end();
+  }
+
+  closed(): void {
+    this.#frames.discard();
+    this.#accountFrames();
+    for (const request of this.#pending) this.#dropFrame(request);
+    this.#pending.length = 0;
+    this.#startedCount = 0;
+    this.#options.budget.leave(this);
+    this.#options.gate.leave(this);
+    this.#interrupt();
+  }
+
+  #interrupt(): void {
+    const callbacks = [...this.#interrupts];
+    this.#interrupts.clear();
+    for (const callback of callbacks) callback();
+  }
+
+  /** Takes frames while there is room for requests; else the socket is not read. */
+  #read(): void {
+    if (this.#isReading || this.#isDraining || this.isClosed) return;
+    this.#isReading = true;
+    const frames = this.#frames;
+    let needsBytes = false;
+    while (this.#mayAccept()) {
+      const frame = frames.next();
+      if (frame === undefined) {
+        needsBytes = true;
+        break;
+      }
+      this.#accept(frame, frames.takeAssembled());
+      if (this.isClosed || this.#isDraining) break;
+    }
+    this.#isReading = false;
+    if (this.isClosed || this.#isDraining) return;
+    this.#accountFrames();
+    const budget = this.#options.budget;
+    if (needsBytes && budget.mayRead(this)) {
+      this.#connection.release(readHold.protocol);
+      return;
+    }
+    this.#connection.hold(readHold.protocol);
+    // May call `resume` before it returns; the hold is in place for it to release.
+    if (!budget.mayRead(this)) budget.wait(this);
+  }
+
+  #mayAccept(): boolean {
+    return (
+      !this.#isGated &&
+      this.#pending.length < this.#options.inFlightRequestsMax &&
+      !this.#connection.isSendBlocked &&
+      this.#options.budget.mayRead(this)
+    );
+  }
+
+  #accountFrames(): void {
+    const held = this.#frames.heldBytes;
+    if (held !== this.#heldBytes) {
+      const delta = held - this.#heldBytes;
+      this.#heldBytes = held;
+      this.#options.budget.changeAssembling(delta);
+    }
+    // A frame that was read on a pass is complete.
+    if (!this.#frames.isMidFrame) this.#options.budget.leave(this);
+  }
+
+  #accept(frame: Uint8Array, assembled: Uint8Array | undefined): void {
+    const header = decodeRequestHeader(frame);
+    const api = this.#options.apis.get(header.apiKey);
+    let version = header.apiVersion;
+    if (api === undefined) {
+      throw new ProtocolError(`API key ${header.apiKey} is not supported`);
+    }
+    const { name, versionMin, versionMax } = api.registration;
+    const isRefused = version < versionMin || version > versionMax;
+    if (isRefused) {
+      if (name !== 'ApiVersions') {
+        throw new ProtocolError(`version ${version} of ${name} is not supported`);
+      }
+      // KIP-511: every client understands version 0 of this answer.
+      version = 0;
+    }
+    this.#options.budget.beginHandling(frame.length);
+    this.#pending.push({
+      api,
+      version,
+      correlationId: header.correlationId,
+      clientId: header.clientId ?? '',
+      isRefused,
+      frameBytes: frame.length,
+      body: header.body,
+      assembled,
+      receivedMs: this.#options.clock.monotonicMs(),
+      isDone: false,
+      result: undefined,
+    });
+    this.#advance();
+  }
+
+  /** Sends what is answered, begins what may begin, until neither is possible. */
+  #advance(): void {
+    if (this.#isAdvancing) return;
+    this.#isAdvancing = true;
+    try {
+      for (;;) {
+        while (this.#pending[0]?.isDone === true) this.#sendFirst();
+        const next = this.#pending[this.#startedCount];
+        if (next === undefined || !this.#mayBegin(next)) break;
+        this.#begin(next);
+      }
+    } finally {
+      this.#isAdvancing = false;
+    }
+    if (this.#isDraining && this.#pending.length === 0) this.#connection.end();
+  }
+
+  #mayBegin(request: PendingRequest): boolean {
+    if (this.#connection.isSendBlocked) return false;
+    if (!isProduce(request)) return this.#startedCount === 0;
+    if (this.#isExclusive) return false;
+    if (this.#options.gate.isOpen()) return true;
+    this.#isGated = true;
+    this.#options.gate.wait(this);
+    return false;
+  }
+
+  #begin(request: PendingRequest): void {
+    this.#startedCount += 1;
+    this.#isExclusive = !isProduce(request);
+    this.clientId = request.clientId;
+    let result: HandlerResult<ApiName> | Promise<HandlerResult<ApiName>>;
+    try {
+      result = this.#handle(request);
+    } catch (error) {
+      request.api.metrics.failures += 1;
+      throw error;
+    }
+    if (isProduce(request)) this.#recycleFrame(request);
+    if (!(result instanceof Promise)) {
+      this.#finish(request, result);
+      return;
+    }
+    void this.#await(request, result);
+  }
+
+  async #await(request: PendingRequest, result: Promise<HandlerResult<ApiName>>): Promise<void> {
+    try {
+      this.#finish(request, await result);
+    } catch (error) {
+      request.api.metrics.failures += 1;
+      this.#connection.fail(error);
+      return;
+    }
+    this.resume();
+  }
+
+  #handle(request: PendingRequest): HandlerResult<ApiName> | Promise<HandlerResult<ApiName>> {
+    if (request.isRefused) return unsupportedApiVersions(this.#context);
+    const { name, handle } = request.api.registration;
+    const body = decodeRequest(name, request.version, request.body!);
+    return handle(this.#context, body, request.version);
+  }
+
+  #finish(request: PendingRequest, result: HandlerResult<ApiName>): void {
+    request.isDone = true;
+    request.result = result;
+    this.#dropFrame(request);
+  }
+
+  #sendFirst(): void {
+    const request = this.#pending.shift()!;
+    this.#startedCount -= 1;
+    if (this.#startedCount === 0) this.#isExclusive = false;
+    const { registration, metrics } = request.api;
+    if (request.result !== undefined) {
+      const pieces = encodeResponse(
+        registration.name,
+        request.version,
+        request.correlationId,
+        request.result,
+      );
+      for (const piece of pieces) this.#connection.send(piece);
+    }
+    metrics.record(this.#options.clock.monotonicMs() - request.receivedMs);
+  }
+
+  #dropFrame(request: PendingRequest): void {
+    if (request.body === undefined) return;
+    request.body = undefined;
+    this.#options.budget.endHandling(request.frameBytes);
+  }
+
+  /** The records were copied when they were appended: the next frame may be assembled in the same memory. */
+  #recycleFrame(request: PendingRequest): void {
+    if (request.assembled !== undefined) this.#options.pool.give(request.assembled);
+    this.#dropFrame(request);
+  }
+}
+
+function isProduce(request: PendingRequest): boolean {
+  return request.api.registration.name === 'Produce';
+}
+
+/** An IPv4 address that came in over a socket for both kinds is written as what it is. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

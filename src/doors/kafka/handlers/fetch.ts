@@ -1,0 +1,32 @@
+// Fetch 4-18, with incremental sessions (KIP-227), topic ids (KIP-516) and leader epochs (KIP-320). Deviations: a
+// fetch by a replica is served like that of a consumer; there are no aborted transactions yet; a response has at most
+// `fetchBytesMax` bytes (or its first batch), whatever the client asks for.
+import { limits } from '../../../base/index.ts';
+import { errorCodes } from '../error-codes.ts';
+import { FetchRun } from '../fetch-run.ts';
+import type { HandlerContext } from '../handler.ts';
+import type { RequestOf, ResponseInput } from '../wire/index.ts';
+
+const readCommitted = 1;
+
+export function fetch(
+  context: HandlerContext,
+  request: RequestOf<'Fetch'>,
+  version: number,
+): ResponseInput<'Fetch'> | Promise<ResponseInput<'Fetch'>> {
+  const plan = context.door.fetchSessions.plan(request, version);
+  if (plan.errorCode !== errorCodes.NONE) {
+    return { errorCode: plan.errorCode, sessionId: 0, responses: [] };
+  }
+  const hasRoom = context.door.sendLedger.queuedBytes < limits.sendQueuesBytesMax;
+  // Without room each fetch still gets one batch: consumers slow down, and none stands still.
+  const maxBytes = hasRoom ? Math.max(0, Math.min(request.maxBytes, limits.fetchBytesMax)) : 0;
+  const run = new FetchRun(context, plan, {
+    usesTopicIds: version >= 13,
+    minBytes: Math.min(request.minBytes, Math.max(maxBytes, 1)),
+    maxBytes,
+    maxWaitMs: request.maxWaitMs,
+    onlyStable: request.isolationLevel === readCommitted,
+  });
+  return run.run();
+}

@@ -1,0 +1,3 @@
+export type { KafkaDoorLimits, KafkaDoorOptions } from './door.ts';
+export { KafkaDoor } from './door.ts';
+export type { HostPort } from './handler.ts';
