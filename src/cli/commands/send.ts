@@ -1,0 +1,131 @@
+import { Command, Option } from 'commander';
+import { limits } from '../../base/index.ts';
+import { type Codec, codecs, type NewRecord, type RecordHeader } from '../../bytes/index.ts';
+import type { Sender } from '../../client/index.ts';
+import { integer } from '../../server/index.ts';
+import { collectPairs, parserOf } from '../flag-value.ts';
+import { LineSplitter } from '../line-splitter.ts';
+import { Progress, type ProgressState } from '../progress.ts';
+import { addServerFlag, withClient } from '../server-flag.ts';
+
+interface SendOptions {
+  [flag: string]: unknown;
+  file?: string;
+  key?: string;
+  keySeparator?: string;
+  partition?: number;
+  header?: Array<readonly [string, string]>;
+  compression: Codec;
+  quiet?: boolean;
+}
+
+/** `pabal send`: each line, or each message given, becomes one record. Ends when all of them are durable. */
+export function sendCommand(): Command {
+  const command = new Command('send')
+    .description('send messages: those given, or each line of a file or of standard input')
+    .argument('<topic>')
+    .argument('[message...]', 'messages; none: lines are read')
+    .option('-f, --file <file>', 'read lines from a file instead of standard input')
+    .option('-k, --key <text>', 'the key of all messages')
+    .option('--key-separator <text>', 'a line is KEY, this text, and the value')
+    .option(
+      '-p, --partition <number>',
+      'partition; default: by the key, or spread',
+      parserOf(integer(0, 1_000_000)),
+    )
+    .option('-H, --header <name=value>', 'a header of all messages; may be repeated', collectPairs)
+    .addOption(
+      new Option('--compression <codec>', 'compress batches').choices(codecs).default('none'),
+    )
+    .option('-q, --quiet', 'say nothing about what was sent');
+  return addServerFlag(command).action(
+    async (topic: string, messages: readonly string[], options: SendOptions) => {
+      await withClient(options, async (client) => {
+        const { Sender } = await import('../../client/index.ts');
+        const sender = await Sender.open(client, { topic, compression: options.compression });
+        await sendAll(sender, messages, options);
+      });
+    },
+  );
+}
+
+async function sendAll(
+  sender: Sender,
+  messages: readonly string[],
+  options: SendOptions,
+): Promise<void> {
+  const input = messages.length > 0 ? fromArguments(messages) : await openInput(options.file);
+  const progress = new Progress(process.stderr, 'sent', input.bytesTotal);
+  const taken: ProgressState = { messages: 0, bytes: 0 };
+  const makeRecord = recordMaker(options);
+  try {
+    for await (const line of input.lines) {
+      const full = sender.add(makeRecord(line, taken.messages + 1), options.partition);
+      taken.messages++;
+      taken.bytes += line.length + 1;
+      if (full !== undefined) {
+        await full;
+        progress.update({ messages: sender.acknowledged, bytes: taken.bytes });
+      }
+    }
+    await sender.flush();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `${reason} (${sender.acknowledged} messages were stored; ${taken.messages - sender.acknowledged} more may not have been)`,
+      { cause: error },
+    );
+  }
+  if (options.quiet !== true) progress.finish(taken);
+}
+
+interface Input {
+  lines: AsyncIterable<Buffer> | Iterable<Buffer>;
+  /** 0: not known. */
+  bytesTotal: number;
+}
+
+function fromArguments(messages: readonly string[]): Input {
+  return { lines: messages.map((message) => Buffer.from(message)), bytesTotal: 0 };
+}
+
+async function openInput(file: string | undefined): Promise<Input> {
+  if (file === undefined) {
+    if (process.stdin.isTTY) process.stderr.write('one message on each line; Ctrl-D ends\n');
+    return { lines: readLines(process.stdin), bytesTotal: 0 };
+  }
+  const { open } = await import('node:fs/promises');
+  const handle = await open(file);
+  const { size } = await handle.stat();
+  return {
+    lines: readLines(handle.createReadStream({ highWaterMark: 1 << 20 })),
+    bytesTotal: size,
+  };
+}
+
+async function* readLines(stream: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+  const splitter = new LineSplitter(limits.frameBytesMax / 2);
+  for await (const chunk of stream) {
+    if (Buffer.isBuffer(chunk)) yield* splitter.split(chunk);
+  }
+  const last = splitter.end();
+  if (last !== undefined) yield last;
+}
+
+function recordMaker(options: SendOptions): (line: Buffer, lineNumber: number) => NewRecord {
+  const headers = (options.header ?? []).map(
+    ([name, value]): RecordHeader => [name, Buffer.from(value)],
+  );
+  const fixedKey = options.key === undefined ? null : Buffer.from(options.key);
+  const separator =
+    options.keySeparator === undefined ? undefined : Buffer.from(options.keySeparator);
+  return (line, lineNumber) => {
+    const record = { key: fixedKey, value: line, headers, timestampMs: Date.now() };
+    if (separator === undefined) return record;
+    const at = line.indexOf(separator);
+    if (at < 0) {
+      throw new Error(`line ${lineNumber} has no "${separator.toString()}" between key and value`);
+    }
+    return { ...record, key: line.subarray(0, at), value: line.subarray(at + separator.length) };
+  };
+}

@@ -1,0 +1,253 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import { limits } from '../base/index.ts';
+import {
+  type ApiName,
+  apiKeys,
+  decodeResponse,
+  encodeRequest,
+  type RequestInput,
+  type ResponseOf,
+} from '../doors/kafka/wire/index.ts';
+import { BufferPool, LengthPrefixedFrames } from '../net/index.ts';
+import { ConnectionLost } from './server-error.ts';
+
+/** Where a server listens. */
+export interface ServerAddress {
+  host: string;
+  port: number;
+}
+
+export interface ConnectionOptions {
+  /** Names this client in the server's logs and metrics. */
+  clientId: string;
+  connectMs: number;
+  /** A request without an answer for this long ends the connection; long polls add their own wait. */
+  requestMs: number;
+}
+
+/**
+ * The newest versions whose messages this client was written for; older ones are used where the server has no newer.
+ * Later versions name topics by id or ask for several groups at once, which it has no use for.
+ */
+const versionMax = {
+  ApiVersions: 3,
+  Produce: 12,
+  Fetch: 12,
+  ListOffsets: 7,
+  Metadata: 9,
+  OffsetCommit: 9,
+  OffsetFetch: 7,
+  FindCoordinator: 3,
+  JoinGroup: 9,
+  Heartbeat: 4,
+  LeaveGroup: 5,
+  SyncGroup: 5,
+  DescribeGroups: 5,
+  ListGroups: 4,
+  CreateTopics: 7,
+  DeleteTopics: 5,
+  CreatePartitions: 3,
+  DescribeConfigs: 4,
+  DeleteGroups: 2,
+} as const satisfies { [name in ApiName]?: number };
+
+/** The requests that this client makes. */
+export type UsedApi = keyof typeof versionMax;
+
+interface Pending {
+  api: UsedApi;
+  version: number;
+  correlationId: number;
+  /** Null for a request that the server does not answer. */
+  resolve: (frame: Uint8Array) => void;
+  reject: (error: Error) => void;
+  deadlineMs: number;
+}
+
+/** One connection to one broker: requests are pipelined, answers come in the order of the requests. */
+export class Connection {
+  readonly address: ServerAddress;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #frames = new LengthPrefixedFrames(limits.frameBytesMax, new BufferPool());
+  readonly #pending: Pending[] = [];
+  readonly #versions = new Map<UsedApi, number>();
+  readonly #sweep: NodeJS.Timeout;
+  #nextCorrelationId = 1;
+  #error: Error | undefined;
+
+  /** Connects and agrees on versions. Rejects with ConnectionLost. */
+  static async open(address: ServerAddress, options: ConnectionOptions): Promise<Connection> {
+    const socket = await openSocket(address, options.connectMs);
+    const connection = new Connection(address, socket, options);
+    try {
+      await connection.#agreeOnVersions();
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  private constructor(address: ServerAddress, socket: Socket, options: ConnectionOptions) {
+    this.address = address;
+    this.#socket = socket;
+    this.#options = options;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#fail('the connection failed', error));
+    socket.on('close', () => this.#fail('the server closed the connection'));
+    this.#sweep = setInterval(() => this.#checkDeadlines(), 1000);
+    this.#sweep.unref();
+  }
+
+  get isClosed(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** Requests that wait for their answer. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /**
+   * Sends a request and resolves with its answer, whose byte fields are borrowed from a buffer of its own. Record
+   * bytes in `body` must not change until it settles. `waitMs` is what the server may wait by itself.
+   */
+  async request<N extends UsedApi>(
+    api: N,
+    body: RequestInput<N>,
+    waitMs = 0,
+  ): Promise<ResponseOf<N>> {
+    const version = this.#versions.get(api);
+    if (version === undefined) throw new ConnectionLost(`${this.#name} offers no usable ${api}`);
+    const { frame } = await this.#exchange(api, version, body, waitMs);
+    return decodeResponse(api, version, frame).body;
+  }
+
+  close(): void {
+    this.#fail('the connection was closed by this client');
+  }
+
+  #exchange<N extends UsedApi>(
+    api: N,
+    version: number,
+    body: RequestInput<N>,
+    waitMs: number,
+  ): Promise<{ frame: Uint8Array }> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    const correlationId = this.#nextCorrelationId++ & 0x7fffffff;
+    const slices = encodeRequest(api, version, correlationId, this.#options.clientId, body);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({
+        api,
+        version,
+        correlationId,
+        resolve: (frame) => resolve({ frame }),
+        reject,
+        deadlineMs: performance.now() + this.#options.requestMs + waitMs,
+      });
+      this.#socket.cork();
+      for (const slice of slices) this.#socket.write(slice);
+      this.#socket.uncork();
+    });
+  }
+
+  async #agreeOnVersions(): Promise<void> {
+    let offered = await this.#askVersions(versionMax.ApiVersions);
+    // KIP-511: a server that does not know the version answers with version 0, which every client can read.
+    if (offered.errorCode !== 0) offered = await this.#askVersions(0);
+    for (const api of usedApis) {
+      const { key, versions } = apiKeys[api];
+      const range = offered.apiKeys.find(({ apiKey }) => apiKey === key);
+      if (range === undefined) continue;
+      const version = Math.min(versionMax[api], range.maxVersion);
+      if (version >= Math.max(versions.min, range.minVersion)) this.#versions.set(api, version);
+    }
+  }
+
+  async #askVersions(version: number): Promise<ResponseOf<'ApiVersions'>> {
+    const body = { clientSoftwareName: 'pabal', clientSoftwareVersion: '1' };
+    const { frame } = await this.#exchange('ApiVersions', version, body, 0);
+    // The error code follows the correlation id; an answer that carries one is in version 0.
+    const isRefused = frame.length >= 6 && ((frame[4] ?? 0) << 8) + (frame[5] ?? 0) !== 0;
+    return decodeResponse('ApiVersions', isRefused ? 0 : version, frame).body;
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#frames.push(chunk);
+    try {
+      for (;;) {
+        const frame = this.#frames.next();
+        if (frame === undefined) return;
+        const pending = this.#pending.shift();
+        const correlationId = Buffer.from(frame.buffer, frame.byteOffset, 4).readInt32BE(0);
+        if (pending === undefined || pending.correlationId !== correlationId) {
+          this.#fail('the server answered what was not asked');
+          return;
+        }
+        pending.resolve(frame);
+      }
+    } catch (error) {
+      this.#fail('the server sent what is not of the protocol', error);
+    }
+  }
+
+  #checkDeadlines(): void {
+    const oldest = this.#pending[0];
+    if (oldest !== undefined && performance.now() > oldest.deadlineMs) {
+      this.#fail(`${oldest.api} got no answer in time`);
+    }
+  }
+
+  #fail(reason: string, cause?: unknown): void {
+    if (this.#error !== undefined) return;
+    const detail = cause instanceof Error ? ` (${cause.message})` : '';
+    this.#error = new ConnectionLost(`${this.#name}: ${reason}${detail}`, { cause });
+    clearInterval(this.#sweep);
+    this.#socket.destroy();
+    for (const { reject } of this.#pending.splice(0)) reject(this.#error);
+  }
+
+  get #name(): string {
+    return printServer(this.address);
+  }
+}
+
+export function printServer({ host, port }: ServerAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `Object.keys` forgets which they are
+const usedApis = Object.keys(versionMax) as UsedApi[];
+
+function openSocket(address: ServerAddress, connectMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(address.port, address.host);
+    const fail = (cause: NodeJS.ErrnoException): void => {
+      clearTimeout(timeout);
+      socket.destroy();
+      reject(new ConnectionLost(whyUnreachable(address, cause), { cause }));
+    };
+    const timeout = setTimeout(() => fail(new Error(`no answer in ${connectMs} ms`)), connectMs);
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      clearTimeout(timeout);
+      socket.removeListener('error', fail);
+      resolve(socket);
+    });
+  });
+}
+
+function whyUnreachable(address: ServerAddress, cause: NodeJS.ErrnoException): string {
+  const server = printServer(address);
+  switch (cause.code) {
+    case 'ECONNREFUSED':
+      return `nothing listens on ${server}: start it with "npx pabal serve", or name another server with --server`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `there is no host "${address.host}": check --server`;
+    default:
+      return `cannot reach ${server}: ${cause.message}`;
+  }
+}
