@@ -3,6 +3,7 @@
  *
  *   npm run bench                    lists them
  *   npm run bench -- NAME [--json FILE] [--rounds N] [--quick] [--only SCENARIO,SCENARIO] [--dir DIR]
+ *     [--subjects SUBJECT;SUBJECT] [--size-gb N]
  */
 import { parseArgs } from 'node:util';
 import { describeMachine, printReport, Report } from './report.ts';
@@ -15,6 +16,8 @@ export interface BenchOptions {
   isQuick: boolean;
   /** Scenarios to run; empty: all. */
   only: readonly string[];
+  /** Subjects to run; empty: all. */
+  subjects: readonly string[];
   /** Where files are written; its disk is the one that is measured. */
   directory: string;
   /** Gigabytes of the scenarios that fill the disk; undefined: each one's default. */
@@ -36,7 +39,7 @@ const benches: Readonly<
 
 function printList(): void {
   console.log('npm run bench -- NAME [--json FILE] [--rounds N] [--quick] [--only SCENARIO,...]');
-  console.log('                      [--dir DIR] [--size-gb N]\n');
+  console.log('                      [--dir DIR] [--size-gb N] [--subjects SUBJECT;...]\n');
   for (const [name, bench] of Object.entries(benches)) {
     console.log(`  ${name.padEnd(8)} ${bench.summary}`);
   }
@@ -50,6 +53,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
+      subjects: { type: 'string' },
       dir: { type: 'string', default: '.cache/bench' },
       'size-gb': { type: 'string' },
     },
@@ -77,6 +81,7 @@ async function main(): Promise<void> {
       rounds: values.rounds === undefined ? undefined : Number(values.rounds),
       isQuick: values.quick,
       only: values.only?.split(',') ?? [],
+      subjects: values.subjects?.split(';') ?? [],
       directory: values.dir,
       sizeGb: values['size-gb'] === undefined ? undefined : Number(values['size-gb']),
     });

@@ -1,0 +1,124 @@
+import { mkdirSync } from 'node:fs';
+import { tryDropPageCache } from '../../page-cache.ts';
+import { measureRawDisk } from '../../raw-disk.ts';
+import type { BenchOptions } from '../../main.ts';
+import { consume, createTopic, produce, type ProduceResult } from '../generator.ts';
+import { type Scenario, withServer } from '../scenario.ts';
+import { kafka, kafkaFlushing, pabal, type Server, type Subject } from '../server.ts';
+
+const topic = 'stream';
+const partitions = 12;
+const recordBytes = 1024;
+
+/** Chunk size of the raw disk when the server does not tell its own. */
+const fallbackChunkBytes = 256 * 1024;
+
+function toMetrics(result: ProduceResult, records: number): Record<string, number> {
+  return {
+    'records/s': result.recordsPerSecond,
+    'MB/s': result.mbPerSecond,
+    'p50 ms': result.p50Ms,
+    'p99 ms': result.p99Ms,
+    'records/CPU s': records / result.cpuSeconds,
+    'RSS MiB': result.residentMib,
+  };
+}
+
+/** The mean size of a group commit, from the histogram of chunk sizes that /metrics shows. */
+async function findMeanChunkBytes(server: Server): Promise<number | undefined> {
+  const text = await server.findMetrics();
+  if (text === undefined) return undefined;
+  const find = (suffix: string) =>
+    [...text.matchAll(new RegExp(`^\\w*chunk_bytes_${suffix}(?:\\{[^}]*\\})? ([\\d.e+]+)`, 'gm'))]
+      .map((match) => Number(match[1]))
+      .reduce((sum, value) => sum + value, 0);
+  const count = find('count');
+  return count === 0 ? undefined : find('sum') / count;
+}
+
+async function run(
+  subject: Subject,
+  directory: string,
+  round: number,
+  options: BenchOptions,
+): Promise<void> {
+  const { report } = options;
+  const isFlushing = subject === kafkaFlushing;
+  const records = Math.round((options.isQuick ? 100_000 : 1_500_000) / (isFlushing ? 5 : 1));
+  const name = subject.name;
+  let chunkBytes = fallbackChunkBytes;
+  await withServer(subject, directory, async (server) => {
+    await createTopic(server, 'warm-up', partitions);
+    await produce(server, directory, { topic: 'warm-up', records: records / 10, recordBytes });
+    await createTopic(server, topic, partitions);
+    const produced = await produce(server, directory, { topic, records, recordBytes });
+    report.add({
+      scenario: 'produce, 1 KiB, acks=all',
+      subject: name,
+      round,
+      metrics: toMetrics(produced, records),
+    });
+    if (subject === pabal) chunkBytes = (await findMeanChunkBytes(server)) ?? chunkBytes;
+    if (isFlushing) return;
+    const warm = await consume(server, topic, records);
+    report.add({
+      scenario: 'consume, warm',
+      subject: name,
+      round,
+      metrics: {
+        'records/s': warm.recordsPerSecond,
+        'MB/s': warm.mbPerSecond,
+        'records/CPU s': records / warm.cpuSeconds,
+        'RSS MiB': warm.residentMib,
+      },
+    });
+  });
+  if (isFlushing) return;
+  if (subject === pabal) reportRawDisk(directory, chunkBytes, records, round, options);
+  await withServer(subject, directory, async (server) => {
+    const isDropped = tryDropPageCache();
+    if (!isDropped)
+      report.note('cold: the page cache could not be dropped; only the broker is cold');
+    const cold = await consume(server, topic, records);
+    report.add({
+      scenario: 'consume, cold (broker restarted, page cache dropped)',
+      subject: name,
+      round,
+      metrics: {
+        'records/s': cold.recordsPerSecond,
+        'MB/s': cold.mbPerSecond,
+        'records/CPU s': records / cold.cpuSeconds,
+        'RSS MiB': cold.residentMib,
+      },
+    });
+  });
+}
+
+function reportRawDisk(
+  directory: string,
+  chunkBytes: number,
+  records: number,
+  round: number,
+  options: BenchOptions,
+): void {
+  mkdirSync(directory, { recursive: true });
+  const raw = measureRawDisk(directory, Math.round(chunkBytes), records * recordBytes);
+  options.report.add({
+    scenario: 'produce, 1 KiB, acks=all',
+    subject: 'raw write + fdatasync',
+    round,
+    metrics: {
+      'MB/s': raw.mbPerSecond,
+      'p50 ms': raw.p50Ms,
+      'p99 ms': raw.p99Ms,
+      'chunk KiB': chunkBytes / 1024,
+    },
+  });
+}
+
+export const stream: Scenario = {
+  name: 'stream',
+  rounds: 5,
+  subjects: [pabal, kafka, kafkaFlushing],
+  run,
+};
