@@ -9,5 +9,6 @@ export { Listener } from './listener.ts';
 export type { Log } from './log.ts';
 export { silentLog } from './log.ts';
 export { LogLimiter } from './log-limiter.ts';
+export { isLoopbackHost } from './loopback-host.ts';
 export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';

@@ -1,6 +1,7 @@
 import { limits } from '../base/index.ts';
 import type { BrokerPort, Topic } from '../broker/index.ts';
 import { type DoorMetrics, latencyBoundsMs, type TopicMetrics } from '../net/index.ts';
+import type { CommitMetrics } from './commit-metrics.ts';
 import { Exposition, type Sample } from './exposition.ts';
 import type { ProcessMetrics } from './process-metrics.ts';
 
@@ -10,6 +11,7 @@ const others = '_other';
 export interface MetricsSources {
   broker: BrokerPort;
   doors: ReadonlyMap<string, DoorMetrics>;
+  commits: CommitMetrics;
   process: ProcessMetrics;
 }
 
@@ -22,6 +24,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   writeTraffic(page, sources, shown);
   await writeGroups(page, sources.broker, shown);
   writeStorage(page, sources.broker);
+  writeCommits(page, sources.commits);
   writeDoors(page, sources.doors);
   sources.process.write(page);
   return page.toString();
@@ -143,10 +146,27 @@ function writeStorage(page: Exposition, broker: BrokerPort): void {
   );
 }
 
+function writeCommits(page: Exposition, commits: CommitMetrics): void {
+  const { latency, chunkBytes, batches } = commits;
+  page.counter('pabal_committed_batches_total', 'Record batches made durable', batches);
+  page.histogram(
+    'pabal_commit_seconds',
+    'Time of one group commit: from the chunk being closed to its bytes being durable',
+    [{ labels: {}, buckets: latency }],
+  );
+  page.histogram('pabal_commit_bytes', 'Bytes of one group commit', [
+    { labels: {}, buckets: chunkBytes },
+  ]);
+}
+
 function writeDoors(page: Exposition, doors: ReadonlyMap<string, DoorMetrics>): void {
   const each = (read: (metrics: DoorMetrics) => number): Sample[] =>
     [...doors].map(([door, metrics]) => ({ labels: { door }, value: read(metrics) }));
-  page.gauge('pabal_connections', 'Open connections', each((one) => one.connectionsOpen));
+  page.gauge(
+    'pabal_connections',
+    'Open connections',
+    each((one) => one.connectionsOpen),
+  );
   page.counter(
     'pabal_connections_accepted_total',
     'Connections accepted',
@@ -167,7 +187,11 @@ function writeDoors(page: Exposition, doors: ReadonlyMap<string, DoorMetrics>): 
     'Bytes received from sockets',
     each((one) => one.bytesReceived),
   );
-  page.counter('pabal_sent_bytes_total', 'Bytes sent to sockets', each((one) => one.bytesSent));
+  page.counter(
+    'pabal_sent_bytes_total',
+    'Bytes sent to sockets',
+    each((one) => one.bytesSent),
+  );
   const requests = [...doors].flatMap(([door, metrics]) =>
     [...metrics.requests].map(([request, counts]) => ({ labels: { door, request }, counts })),
   );

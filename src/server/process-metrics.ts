@@ -40,9 +40,6 @@ export class ProcessMetrics {
   /** Since the last time it was asked: one slow second must not be hidden by a quiet week. */
   #writeDelay(page: Exposition): void {
     const delay = this.#delay;
-    // The timer itself takes `resolutionMs`; what is beyond is delay.
-    const toSeconds = (nanoseconds: number): number =>
-      Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000) : 0;
     const quantiles = [50, 99].map((percent) => ({
       labels: { quantile: String(percent / 100) },
       value: toSeconds(delay.percentile(percent)),
@@ -50,8 +47,16 @@ export class ProcessMetrics {
     page.gauge(
       'pabal_event_loop_delay_seconds',
       'How late the event loop was, since the last scrape',
-      [...quantiles, { labels: { quantile: '1' }, value: delay.count > 0 ? toSeconds(delay.max) : 0 }],
+      [
+        ...quantiles,
+        { labels: { quantile: '1' }, value: delay.count > 0 ? toSeconds(delay.max) : 0 },
+      ],
     );
     delay.reset();
   }
+}
+
+/** The timer that measures it takes `resolutionMs` itself; what is beyond is delay. NaN before the first measure. */
+function toSeconds(nanoseconds: number): number {
+  return Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000) : 0;
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { SystemClock, SystemRandom } from '../base/index.ts';
+import { AssertionError, BrokerError, SystemClock, SystemRandom } from '../base/index.ts';
 import type { Broker } from '../broker/index.ts';
-import { DoorMetrics, type Log } from '../net/index.ts';
+import { type DoorMetrics, isLoopbackHost, type Log } from '../net/index.ts';
+import { CommitMetrics } from './commit-metrics.ts';
 import { openDoors } from './config.ts';
 import { StartFailure } from './failure.ts';
 import { type Address, printAddress } from './kind.ts';
-import { isLoopback } from './loopback.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import type { DoorName, Settings } from './settings.ts';
 
@@ -19,10 +19,11 @@ export interface Server {
 }
 
 /** What a door is to the server. */
-interface RunningDoor {
+interface Door {
   readonly host: string;
   readonly port: number;
-  stop(graceMs: number): Promise<void>;
+  readonly metrics: DoorMetrics;
+  close(drainMs: number): Promise<void>;
 }
 
 /**
@@ -33,8 +34,9 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
   const doors = openDoors(settings);
   if (doors.length === 0) throw new StartFailure('every door is closed: nothing could come in');
   if (!settings.insecure) refuseExposure(settings, doors);
-  const broker = await openBroker(settings, log);
-  const server = new RunningServer(settings, broker, log);
+  const commits = new CommitMetrics();
+  const broker = await openBroker(settings, commits, log);
+  const server = new RunningServer(settings, broker, commits, log);
   try {
     for (const door of doors) await server.startDoor(door);
   } catch (error) {
@@ -47,18 +49,19 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
 class RunningServer implements Server {
   readonly #settings: Settings;
   readonly #broker: Broker;
+  readonly #commits: CommitMetrics;
   readonly #log: Log;
   readonly #clock = new SystemClock();
   readonly #random = new SystemRandom();
   readonly #version = readVersion();
   readonly #process: ProcessMetrics;
-  readonly #doors = new Map<DoorName, RunningDoor>();
-  readonly #metrics = new Map<string, DoorMetrics>();
+  readonly #doors = new Map<DoorName, Door>();
   #stopping: Promise<void> | undefined;
 
-  constructor(settings: Settings, broker: Broker, log: Log) {
+  constructor(settings: Settings, broker: Broker, commits: CommitMetrics, log: Log) {
     this.#settings = settings;
     this.#broker = broker;
+    this.#commits = commits;
     this.#log = log;
     this.#process = new ProcessMetrics(this.#version, this.#clock.nowMs());
   }
@@ -74,19 +77,12 @@ class RunningServer implements Server {
   }
 
   async startDoor(name: DoorName): Promise<void> {
-    const listen = this.#settings.listen[name];
-    const metrics = new DoorMetrics();
     try {
-      this.#doors.set(
-        name,
-        name === 'kafka'
-          ? await this.#startKafka(listen, metrics)
-          : await this.#startAdmin(listen, metrics),
-      );
+      const door = name === 'kafka' ? await this.#openKafka() : await this.#openAdmin();
+      this.#doors.set(name, door);
     } catch (error) {
-      throw new StartFailure(whyNotListening(name, listen, error), 1, { cause: error });
+      throw whyNotListening(name, this.#settings.listen[name], error);
     }
-    this.#metrics.set(name, metrics);
   }
 
   stop(graceMs: number): Promise<void> {
@@ -95,8 +91,149 @@ class RunningServer implements Server {
   }
 
   async #stopOnce(graceMs: number): Promise<void> {
-    await Promise.all([...this.#doors.values()].map((door) => door.stop(graceMs)));
+    await Promise.all([...this.#doors.values()].map((door) => door.close(graceMs)));
     this.#process.close();
     await this.#broker.close();
   }
+
+  async #openKafka(): Promise<Door> {
+    const { KafkaDoor } = await import('../doors/kafka/index.ts');
+    const { listen, advertise, connectionsMax } = this.#settings;
+    return KafkaDoor.open({
+      broker: this.#broker,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      ...listen.kafka,
+      advertised: advertise.kafka,
+      limits: { connectionsMax },
+    });
+  }
+
+  async #openAdmin(): Promise<Door> {
+    const { AdminDoor } = await import('../doors/admin/index.ts');
+    const { listen, advertise, adminHosts, connectionsMax } = this.#settings;
+    const advertised = advertise.admin === undefined ? [] : [advertise.admin.host];
+    return AdminDoor.open({
+      ...listen.admin,
+      hostNames: [...adminHosts, ...advertised],
+      connectionsMax,
+      context: {
+        broker: this.#broker,
+        clock: this.#clock,
+        random: this.#random,
+        version: this.#version,
+        listDoors: () => [...this.#doors].map(([name, { host, port }]) => ({ name, host, port })),
+        findProblems: () => (this.#stopping === undefined ? [] : ['the server is shutting down']),
+        renderMetrics: () => this.#renderMetrics(),
+      },
+      log: this.#log,
+    });
+  }
+
+  async #renderMetrics(): Promise<string> {
+    // Written when somebody asks for it, loaded when somebody first does.
+    const { renderMetrics } = await import('./metrics-page.ts');
+    const topics = this.#broker.topics;
+    const doors = new Map<string, DoorMetrics>();
+    for (const [name, { metrics }] of this.#doors) {
+      metrics.retainTopics((topic) => topics.find(topic) !== undefined);
+      doors.set(name, metrics);
+    }
+    return renderMetrics({
+      broker: this.#broker,
+      doors,
+      commits: this.#commits,
+      process: this.#process,
+    });
+  }
+}
+
+/** Without credentials or TLS, whoever reaches a door may do anything. */
+function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
+  for (const door of doors) {
+    const { host } = settings.listen[door];
+    if (isLoopbackHost(host)) continue;
+    throw new StartFailure(
+      `${door}: ${printAddress(settings.listen[door])} can be reached from other machines, and neither credentials ` +
+        'nor TLS are configured; listen on 127.0.0.1, or give --insecure to let anybody in',
+    );
+  }
+}
+
+async function openBroker(settings: Settings, commits: CommitMetrics, log: Log): Promise<Broker> {
+  const { Broker } = await import('../broker/index.ts');
+  try {
+    return await Broker.open({
+      data: settings.data,
+      store: settings.store,
+      sync: settings.sync,
+      defaultPartitions: settings.defaultPartitions,
+      createTopicsOnUse: settings.createTopicsOnUse,
+      log,
+      observer: commits,
+    });
+  } catch (error) {
+    throw whyNotOpened(settings, error);
+  }
+}
+
+function whyNotOpened(settings: Settings, cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  if (cause instanceof BrokerError && cause.code === 'storage-damaged') {
+    return new StartFailure(
+      `${cause.message}; "pabal verify --data ${settings.data}" checks all of it`,
+      2,
+      { cause },
+    );
+  }
+  const code = codeOf(cause);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    const text = `cannot write to the data directory ${settings.data} (${code}): check its owner, or choose another with --data`;
+    return new StartFailure(text, 1, { cause });
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    const text = `the data directory ${settings.data} is not a directory: choose another with --data`;
+    return new StartFailure(text, 1, { cause });
+  }
+  if (cause instanceof AssertionError) return cause;
+  return new StartFailure(cause.message, 1, { cause });
+}
+
+function whyNotListening(door: DoorName, listen: Address, cause: unknown): unknown {
+  const at = printAddress(listen);
+  switch (codeOf(cause)) {
+    case 'EADDRINUSE':
+      return new StartFailure(
+        `${door}: ${at} is in use by another process; stop it, or choose another port with ` +
+          `--listen ${door}=${printAddress({ host: listen.host, port: 0 })} (0: any free one)`,
+        1,
+        { cause },
+      );
+    case 'EACCES':
+      return new StartFailure(
+        `${door}: ${at} may not be listened on by this user; choose a port above 1023 with --listen`,
+        1,
+        { cause },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new StartFailure(`${door}: this machine has no address ${listen.host}`, 1, { cause });
+    default:
+      return cause;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The same in `src/server` and in `dist/server`. */
+function readVersion(): string {
+  const url = new URL('../../package.json', import.meta.url);
+  const description: unknown = JSON.parse(readFileSync(url, 'utf8'));
+  if (typeof description !== 'object' || description === null) return 'unknown';
+  return 'version' in description ? String(description.version) : 'unknown';
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AssertionError, limits } from '../../base/index.ts';
-import type { DoorMetrics, Log } from '../../net/index.ts';
+import { DoorMetrics, type Log } from '../../net/index.ts';
 import { readJsonBody } from './body.ts';
 import type { AdminContext, Reply, Route } from './context.ts';
 import { HostGuard } from './host-guard.ts';
@@ -17,7 +17,6 @@ export interface AdminDoorOptions {
   readonly hostNames: readonly string[];
   readonly connectionsMax: number;
   readonly context: AdminContext;
-  readonly metrics: DoorMetrics;
   readonly log: Log;
 }
 
@@ -25,11 +24,13 @@ export interface AdminDoorOptions {
 export class AdminDoor {
   readonly host: string;
   readonly port: number;
+  readonly metrics: DoorMetrics;
   readonly #server: Server;
 
   /** Resolves when it listens; rejects with Node's own error (EADDRINUSE, EACCES, ...). */
-  static async start(options: AdminDoorOptions): Promise<AdminDoor> {
-    const handling = new Handling(options);
+  static async open(options: AdminDoorOptions): Promise<AdminDoor> {
+    const metrics = new DoorMetrics();
+    const handling = new Handling(options, metrics);
     const server = createServer(
       {
         maxHeaderSize: 16 * 1024,
@@ -53,21 +54,22 @@ export class AdminDoor {
       });
     });
     server.on('error', (error) => options.log.error({ err: error }, 'the admin door failed'));
-    return new AdminDoor(server);
+    return new AdminDoor(server, metrics);
   }
 
-  private constructor(server: Server) {
+  private constructor(server: Server, metrics: DoorMetrics) {
     this.#server = server;
+    this.metrics = metrics;
     const { address, port } = addressOf(server);
     this.host = address;
     this.port = port;
   }
 
-  /** Accepts no more connections; resolves when all requests are answered, after `graceMs` at the latest. */
-  async stop(graceMs: number): Promise<void> {
+  /** Accepts no more connections; resolves when all requests are answered, after `drainMs` at the latest. */
+  async close(drainMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
     await closed;
     clearTimeout(deadline);
   }
@@ -81,10 +83,10 @@ class Handling {
   readonly #metrics: DoorMetrics;
   readonly #log: Log;
 
-  constructor(options: AdminDoorOptions) {
+  constructor(options: AdminDoorOptions, metrics: DoorMetrics) {
     this.#guard = new HostGuard(options.host, options.hostNames);
     this.#context = options.context;
-    this.#metrics = options.metrics;
+    this.#metrics = metrics;
     this.#log = options.log;
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isLoopbackHost } from '../../net/index.ts';
 import { Problem } from './problem.ts';
 
 /**
@@ -42,18 +43,6 @@ export class HostGuard {
   #isOurs(name: string): boolean {
     return isLoopbackHost(name) || this.#names.has(name);
   }
-}
-
-/** A name or address that can only be this machine. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.toLowerCase();
-  return (
-    name === 'localhost' ||
-    name.endsWith('.localhost') ||
-    name === '::1' ||
-    /^127(?:\.\d{1,3}){3}$/.test(name) ||
-    /^::ffff:127(?:\.\d{1,3}){3}$/.test(name)
-  );
 }
 
 /** `[::1]:7222` is `::1`, `LocalHost:7222` is `localhost`. */
