@@ -29,9 +29,6 @@ export const primitives = {
 
 export type Primitives = typeof primitives;
 
-/** Texts up to this many bytes are coded in JavaScript: cheaper than a call into the runtime. */
-const shortTextBytes = 24;
-
 function overrun(): never {
   throw new ProtocolError('A message ends before its last field');
 }
@@ -66,26 +63,23 @@ function saturated(value: number): number {
 }
 
 function text(buffer: Buffer, start: number, end: number): string {
-  if (end - start > shortTextBytes) return buffer.toString('utf8', start, end);
-  let result = '';
-  for (let at = start; at < end; at++) {
-    const unit = buffer[at]!;
-    if (unit > 0x7f) return buffer.toString('utf8', start, end);
-    result += String.fromCharCode(unit);
-  }
-  return result;
+  return start === end ? '' : buffer.toString('utf8', start, end);
 }
 
-const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-);
+/** Where the two digits of each byte stand in the canonical text. */
+const uuidDigits: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const hexDigits = Buffer.from('0123456789abcdef');
+/** Overwritten by each call: one flat string out of one buffer is twice as fast as putting pieces together. */
+const uuidScratch = Buffer.alloc(36, '-');
 
 function uuidText(buffer: Buffer, at: number): string {
-  const pair = (index: number): string => hexPairs[buffer[at + index]!]!;
-  return (
-    `${pair(0)}${pair(1)}${pair(2)}${pair(3)}-${pair(4)}${pair(5)}-${pair(6)}${pair(7)}-` +
-    `${pair(8)}${pair(9)}-${pair(10)}${pair(11)}${pair(12)}${pair(13)}${pair(14)}${pair(15)}`
-  );
+  for (let index = 0; index < 16; index++) {
+    const byte = buffer[at + index]!;
+    const digit = uuidDigits[index]!;
+    uuidScratch[digit] = hexDigits[byte >> 4]!;
+    uuidScratch[digit + 1] = hexDigits[byte & 15]!;
+  }
+  return uuidScratch.toString('latin1');
 }
 
 function unsupported(name: string, version: number): never {
@@ -118,9 +112,6 @@ function hexDigit(unit: number): number {
   throw new AssertionError('A UUID has a character that is no hexadecimal digit');
 }
 
-/** Where the two digits of each byte stand in the canonical text. */
-const uuidDigits: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-
 function putUuid(buffer: Buffer, at: number, value: string): void {
   if (value.length !== 36) throw new AssertionError(`Not a UUID: ${value}`);
   for (let index = 0; index < 16; index++) {
@@ -130,10 +121,13 @@ function putUuid(buffer: Buffer, at: number, value: string): void {
   }
 }
 
+/** Texts up to this many characters are written in JavaScript: cheaper than a call into the runtime. */
+const shortTextChars = 24;
+
 /** Writes the text without its length and returns the position behind it. */
 function putText(buffer: Buffer, at: number, value: string): number {
   const { length } = value;
-  if (length > shortTextBytes) return at + buffer.write(value, at, 'utf8');
+  if (length > shortTextChars) return at + buffer.write(value, at, 'utf8');
   for (let index = 0; index < length; index++) {
     const unit = value.charCodeAt(index);
     if (unit > 0x7f) return at + buffer.write(value, at, 'utf8');

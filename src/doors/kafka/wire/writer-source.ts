@@ -42,7 +42,7 @@ class WriterSource {
       if (!isPresent(field, this.#version)) {
         this.#absent(field, name, path);
       } else if (field.tag !== undefined) {
-        tagged.push([this.#resolved(field, path), field]);
+        tagged.push([path, field]);
       } else if (fixedBytes(field) !== undefined) {
         run.push([this.#resolved(field, path), field]);
       } else {
@@ -161,16 +161,21 @@ class WriterSource {
 
   #tags(tagged: readonly [string, Field][]): void {
     const ordered = tagged.toSorted(([, one], [, other]) => (one.tag ?? 0) - (other.tag ?? 0));
-    this.#room('5');
-    this.#line('c = 0;');
-    for (const [value, field] of ordered) {
-      this.#line(`if (!(${isDefaultSource(field, value)})) c++;`);
-    }
-    this.#line('p = putVarint(b, p, c);');
-    for (const [value, field] of ordered) {
+    const values = ordered.map(([path, field]) => {
       assert(field.kind !== 'records', 'A tagged field cannot hold records');
+      const value = this.#name();
+      const isWritten = this.#name();
+      const isDefault = isDefaultSource(field, value);
+      this.#line(`const ${value} = ${path};`);
+      this.#line(`const ${isWritten} = ${value} !== undefined && !(${isDefault});`);
+      return { field, value, isWritten };
+    });
+    this.#room('5');
+    this.#line('c = 0;', ...values.map(({ isWritten }) => `if (${isWritten}) c++;`));
+    this.#line('p = putVarint(b, p, c);');
+    for (const { field, value, isWritten } of values) {
       const start = this.#name();
-      this.#line(`if (!(${isDefaultSource(field, value)})) {`);
+      this.#line(`if (${isWritten}) {`);
       this.#room('6');
       this.#line(`p = putVarint(b, p, ${field.tag});`, `const ${start} = p++;`);
       this.#value(field, value);

@@ -1,4 +1,5 @@
 import { apis } from '../../../../src/doors/kafka/wire/apis.ts';
+import { FrameWriter } from '../../../../src/doors/kafka/wire/frame-writer.ts';
 import { MessageCodec } from '../../../../src/doors/kafka/wire/message-codec.ts';
 import type { Struct } from '../../../../src/doors/kafka/wire/schema.ts';
 import { SampleMaker, type SampleStyle, sampleStyles } from './sample-message.ts';
@@ -37,9 +38,17 @@ export function everyMessage(): MessageVersion[] {
 /** One message of each version and style, the same at each call. */
 export function everySample(): MessageSample[] {
   return everyMessage().flatMap((message, index) =>
-    sampleStyles.map((style) => {
-      const maker = new SampleMaker(message.version, style, index);
-      return { ...message, style, value: maker.make(message.struct) };
-    }),
+    sampleStyles.map((style) => sampleOf(message, style, index)),
   );
+}
+
+export function sampleOf(message: MessageVersion, style: SampleStyle, seed: number): MessageSample {
+  const value = new SampleMaker(message.version, style, seed).make(message.struct);
+  return { ...message, style, value };
+}
+
+export function encode(message: MessageVersion, value: unknown): Buffer {
+  const writer = new FrameWriter(0);
+  message.codec.write(message.version, value, writer);
+  return Buffer.concat(writer.slices());
 }

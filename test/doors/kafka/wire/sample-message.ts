@@ -61,7 +61,7 @@ export class SampleMaker {
         return Array.from({ length: isBare ? 0 : 1 + this.#below(2) }, () =>
           this.make(present(field.element, 'an array has elements')),
         );
-      case 'struct':
+      default:
         return this.#struct(field);
     }
   }
