@@ -7,6 +7,7 @@ import { clusterIdOf } from '../cluster-id.ts';
 import { errorCodes, kafkaErrorCode } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
 import { createOnUse, isTopicName } from '../topic-creation.ts';
+import { describePartition } from '../topic-description.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
 
 type TopicEntry = ResponseInput<'Metadata'>['topics'][number];
@@ -94,21 +95,13 @@ async function findOrCreate(
 }
 
 function describe(topic: Topic, brokerId: number, operations: number): TopicEntry {
-  const nodes = [brokerId];
+  const nodes = [brokerId] as const;
   return {
     errorCode: errorCodes.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: false,
-    partitions: topic.partitions.map((partition) => ({
-      errorCode: errorCodes.NONE,
-      partitionIndex: partition.index,
-      leaderId: brokerId,
-      leaderEpoch: partition.leaderEpoch,
-      replicaNodes: nodes,
-      isrNodes: nodes,
-      offlineReplicas: [],
-    })),
+    partitions: topic.partitions.map((partition) => describePartition(partition, nodes)),
     topicAuthorizedOperations: operations,
   };
 }

@@ -1,0 +1,40 @@
+// DescribeProducers 0 (KIP-664).
+import { errorCodes } from '../error-codes.ts';
+import type { HandlerContext } from '../handler.ts';
+import { isTopicName } from '../topic-creation.ts';
+import type { RequestOf, ResponseInput } from '../wire/index.ts';
+
+export function describeProducers(
+  { broker }: HandlerContext,
+  request: RequestOf<'DescribeProducers'>,
+): ResponseInput<'DescribeProducers'> {
+  return {
+    topics: request.topics.map(({ name, partitionIndexes }) => {
+      const topic = broker.topics.find(name);
+      return {
+        name,
+        partitions: partitionIndexes.map((partitionIndex) => {
+          const partition = topic?.partitions[partitionIndex];
+          if (partition === undefined) {
+            const errorCode = isTopicName(name)
+              ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+              : errorCodes.INVALID_TOPIC_EXCEPTION;
+            return { partitionIndex, errorCode, activeProducers: [] };
+          }
+          return {
+            partitionIndex,
+            errorCode: errorCodes.NONE,
+            activeProducers: partition.listProducers().map((producer) => ({
+              producerId: producer.producerId,
+              producerEpoch: producer.producerEpoch,
+              lastSequence: producer.lastSequence,
+              lastTimestamp: producer.lastTimestampMs,
+              // No transaction has touched it.
+              coordinatorEpoch: -1,
+            })),
+          };
+        }),
+      };
+    }),
+  };
+}

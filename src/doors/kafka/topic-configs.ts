@@ -1,0 +1,265 @@
+import type { Topic, TopicOptions } from '../../broker/index.ts';
+import { type ConfigKind, fromLimit, parseConfig, splitList, toLimit } from './config-kind.ts';
+
+/** A configuration of topics, under Kafka's name. */
+export interface TopicConfig {
+  readonly name: string;
+  readonly kind: ConfigKind;
+  readonly default: string;
+  /** The broker's configuration that the default comes from. */
+  readonly brokerName: string;
+  readonly documentation: string;
+  /** The option of the broker behind it. Without one, the value is kept for the clients that look at it. */
+  readonly option?: OptionMapping;
+}
+
+/** How a configuration and an option of the broker become one another. */
+interface OptionMapping {
+  readonly name: keyof TopicOptions;
+  /** Of a value that was parsed before. */
+  toOption(value: string): Partial<TopicOptions>;
+  fromOptions(options: Readonly<TopicOptions>): string;
+}
+
+/** A change of a topic: undefined resets to the default. */
+export interface TopicChange {
+  options: { [K in keyof TopicOptions]?: TopicOptions[K] | undefined };
+  attributes: Record<string, string | undefined>;
+}
+
+const longMax = '9223372036854775807';
+const kept = 'Kept for clients that look at it; it changes nothing in this broker.';
+
+function int(min: bigint): ConfigKind {
+  return { type: 'int', min };
+}
+
+function long(min?: bigint): ConfigKind {
+  return min === undefined ? { type: 'long' } : { type: 'long', min };
+}
+
+function limitOption(
+  name: {
+    [K in keyof TopicOptions]: TopicOptions[K] extends number ? K : never;
+  }[keyof TopicOptions] &
+    keyof TopicOptions,
+): OptionMapping {
+  return {
+    name,
+    toOption: (value) => ({ [name]: toLimit(value) }),
+    fromOptions: (options) => fromLimit(options[name]),
+  };
+}
+
+function attribute(
+  name: string,
+  kind: ConfigKind,
+  defaultValue: string,
+  brokerName = `log.${name}`,
+): TopicConfig {
+  return { name, kind, default: defaultValue, brokerName, documentation: kept };
+}
+
+const cleanupOption: OptionMapping = {
+  name: 'cleanup',
+  toOption(value) {
+    const policies = splitList(value);
+    const isCompacted = policies.includes('compact');
+    if (isCompacted && policies.includes('delete')) return { cleanup: 'compact,delete' };
+    return { cleanup: isCompacted ? 'compact' : 'delete' };
+  },
+  fromOptions: (options) => options.cleanup,
+};
+
+const timestampTypeOption: OptionMapping = {
+  name: 'timestampType',
+  toOption: (value) => ({ timestampType: value === 'LogAppendTime' ? 'append' : 'create' }),
+  fromOptions: ({ timestampType }) => (timestampType === 'append' ? 'LogAppendTime' : 'CreateTime'),
+};
+
+/** All of them, in order of name, with Kafka's defaults. */
+export const topicConfigs: readonly TopicConfig[] = [
+  {
+    name: 'cleanup.policy',
+    kind: { type: 'list', choices: ['compact', 'delete'] },
+    default: 'delete',
+    brokerName: 'log.cleanup.policy',
+    documentation:
+      'What happens to old records: delete drops them by age and size, compact keeps the newest of each key.',
+    option: cleanupOption,
+  },
+  attribute(
+    'compression.gzip.level',
+    { type: 'int', min: -1n, max: 9n },
+    '-1',
+    'compression.gzip.level',
+  ),
+  attribute(
+    'compression.lz4.level',
+    { type: 'int', min: 1n, max: 17n },
+    '9',
+    'compression.lz4.level',
+  ),
+  {
+    ...attribute(
+      'compression.type',
+      { type: 'string', choices: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'] },
+      'producer',
+      'compression.type',
+    ),
+    documentation:
+      'Batches are stored and served as the producer compressed them, whatever is set here.',
+  },
+  attribute(
+    'compression.zstd.level',
+    { type: 'int', min: -131_072n, max: 22n },
+    '3',
+    'compression.zstd.level',
+  ),
+  attribute('delete.retention.ms', long(0n), '86400000', 'log.cleaner.delete.retention.ms'),
+  attribute('file.delete.delay.ms', long(0n), '60000', 'log.segment.delete.delay.ms'),
+  attribute('flush.messages', long(1n), longMax, 'log.flush.interval.messages'),
+  attribute('flush.ms', long(0n), longMax, 'log.flush.interval.ms'),
+  attribute(
+    'follower.replication.throttled.replicas',
+    { type: 'list' },
+    '',
+    'follower.replication.throttled.replicas',
+  ),
+  attribute('index.interval.bytes', int(0n), '4096', 'log.index.interval.bytes'),
+  attribute(
+    'leader.replication.throttled.replicas',
+    { type: 'list' },
+    '',
+    'leader.replication.throttled.replicas',
+  ),
+  attribute('local.retention.bytes', long(-2n), '-2', 'log.local.retention.bytes'),
+  attribute('local.retention.ms', long(-2n), '-2', 'log.local.retention.ms'),
+  attribute('max.compaction.lag.ms', long(1n), longMax, 'log.cleaner.max.compaction.lag.ms'),
+  {
+    name: 'max.message.bytes',
+    kind: int(0n),
+    default: '1048588',
+    brokerName: 'message.max.bytes',
+    documentation: 'The largest record batch that is accepted, compressed as it comes.',
+    option: limitOption('batchBytesMax'),
+  },
+  {
+    name: 'message.timestamp.after.max.ms',
+    kind: long(0n),
+    default: '3600000',
+    brokerName: 'log.message.timestamp.after.max.ms',
+    documentation: "How far a record's timestamp may be ahead of the broker's clock.",
+    option: limitOption('timestampAheadMaxMs'),
+  },
+  {
+    name: 'message.timestamp.before.max.ms',
+    kind: long(0n),
+    default: longMax,
+    brokerName: 'log.message.timestamp.before.max.ms',
+    documentation: "How far a record's timestamp may be behind the broker's clock.",
+    option: limitOption('timestampBehindMaxMs'),
+  },
+  {
+    name: 'message.timestamp.type',
+    kind: { type: 'string', choices: ['CreateTime', 'LogAppendTime'] },
+    default: 'CreateTime',
+    brokerName: 'log.message.timestamp.type',
+    documentation: 'Whether records keep the time of the producer or get the time of the append.',
+    option: timestampTypeOption,
+  },
+  attribute(
+    'min.cleanable.dirty.ratio',
+    { type: 'double' },
+    '0.5',
+    'log.cleaner.min.cleanable.ratio',
+  ),
+  attribute('min.compaction.lag.ms', long(0n), '0', 'log.cleaner.min.compaction.lag.ms'),
+  {
+    ...attribute('min.insync.replicas', int(1n), '1', 'min.insync.replicas'),
+    documentation:
+      'There is one replica, and what is acknowledged is durable, whatever is set here.',
+  },
+  attribute('preallocate', { type: 'boolean' }, 'false', 'log.preallocate'),
+  attribute('remote.log.copy.disable', { type: 'boolean' }, 'false', 'remote.log.copy.disable'),
+  attribute(
+    'remote.log.delete.on.disable',
+    { type: 'boolean' },
+    'false',
+    'remote.log.delete.on.disable',
+  ),
+  attribute('remote.storage.enable', { type: 'boolean' }, 'false', 'remote.storage.enable'),
+  {
+    name: 'retention.bytes',
+    kind: long(-1n),
+    default: '-1',
+    brokerName: 'log.retention.bytes',
+    documentation: 'The oldest records are dropped while a partition is larger; -1 for no limit.',
+    option: limitOption('retentionBytes'),
+  },
+  {
+    name: 'retention.ms',
+    kind: long(-1n),
+    default: '604800000',
+    brokerName: 'log.retention.ms',
+    documentation: 'Records older than this are dropped; -1 keeps them.',
+    option: limitOption('retentionMs'),
+  },
+  attribute('segment.bytes', int(14n), '1073741824', 'log.segment.bytes'),
+  attribute('segment.index.bytes', int(4n), '10485760', 'log.index.size.max.bytes'),
+  attribute('segment.jitter.ms', long(0n), '0', 'log.roll.jitter.ms'),
+  attribute('segment.ms', long(1n), '604800000', 'log.roll.ms'),
+  attribute(
+    'unclean.leader.election.enable',
+    { type: 'boolean' },
+    'false',
+    'unclean.leader.election.enable',
+  ),
+];
+
+const byName: ReadonlyMap<string, TopicConfig> = new Map(
+  topicConfigs.map((config) => [config.name, config]),
+);
+
+export function findTopicConfig(name: string): TopicConfig | undefined {
+  return byName.get(name);
+}
+
+/** The name under which the broker keeps a configuration that only this door understands. */
+function attributeName(config: TopicConfig): string {
+  return `kafka.${config.name}`;
+}
+
+/** The value that is in force for a topic, and whether it was set for it. */
+export function valueOf(config: TopicConfig, topic: Topic): { value: string; isOwn: boolean } {
+  const { option } = config;
+  if (option !== undefined) {
+    return {
+      value: option.fromOptions(topic.options),
+      isOwn: topic.ownOptions[option.name] !== undefined,
+    };
+  }
+  const own = topic.attributes[attributeName(config)];
+  return own === undefined ? { value: config.default, isOwn: false } : { value: own, isOwn: true };
+}
+
+/** Adds one setting to a change; undefined resets it. Returns what is wrong with it, if anything. */
+export function addToChange(
+  change: TopicChange,
+  config: TopicConfig,
+  text: string | undefined,
+): string | undefined {
+  const { option } = config;
+  if (text === undefined) {
+    if (option === undefined) change.attributes[attributeName(config)] = undefined;
+    else change.options[option.name] = undefined;
+    return undefined;
+  }
+  const parsed = parseConfig(config.kind, text);
+  if ('problem' in parsed) {
+    return `Invalid value ${text} for configuration ${config.name}: ${parsed.problem}`;
+  }
+  if (option === undefined) change.attributes[attributeName(config)] = parsed.value;
+  else Object.assign(change.options, option.toOption(parsed.value));
+  return undefined;
+}
