@@ -18,40 +18,43 @@ Error.stackTraceLimit = 0;
 
 const messages = everyMessage();
 
-function read(message: MessageVersion, bytes: Uint8Array): unknown {
-  return message.codec.read(message.version, new ByteReader(bytes));
+/** Whether the bytes can be read; any other failure than a ProtocolError fails the test. */
+function isReadable(message: MessageVersion, bytes: Uint8Array): boolean {
+  try {
+    message.codec.read(message.version, new ByteReader(bytes));
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
 }
 
 test('a message that is cut off at any byte breaks the protocol', () => {
   for (const message of messages) {
     const bytes = encode(message, sampleOf(message, 'full', message.version).value);
     for (let length = 0; length < bytes.length; length++) {
-      const label = `${message.name} ${message.version} cut to ${length} of ${bytes.length}`;
-      assert.throws(() => read(message, bytes.subarray(0, length)), ProtocolError, label);
+      if (isReadable(message, bytes.subarray(0, length))) {
+        assert.fail(`${message.name} ${message.version} cut to ${length} of ${bytes.length}`);
+      }
     }
+    assert.ok(isReadable(message, bytes), `${message.name} ${message.version} whole`);
   }
 });
 
 test('a message with any one byte changed is read as something else or breaks the protocol', () => {
+  const damage = [0xff, 0x80, 0x7f];
   let broken = 0;
   let total = 0;
-  for (const message of messages) {
+  // The newest version of each is enough here: it has the most to damage.
+  const newest = new Map(messages.map((message) => [message.name, message]));
+  for (const message of newest.values()) {
     const bytes = encode(message, sampleOf(message, 'mixed', message.version).value);
     for (let at = 0; at < bytes.length; at++) {
-      for (const byte of [0xff, 0x80, 0x7f]) {
-        const damaged = Buffer.from(bytes);
-        damaged[at] = byte;
-        total++;
-        try {
-          read(message, damaged);
-        } catch (error) {
-          assert.ok(
-            error instanceof ProtocolError,
-            `${message.name} ${message.version}: ${String(error)}`,
-          );
-          broken++;
-        }
-      }
+      const byte = bytes[at]!;
+      bytes[at] = damage[at % damage.length]!;
+      total++;
+      if (!isReadable(message, bytes)) broken++;
+      bytes[at] = byte;
     }
   }
   assert.ok(broken > total / 20 && broken < total, `${broken} of ${total}`);

@@ -174,8 +174,8 @@ test('tagged fields that are unknown are skipped, known ones must have their len
   const read = (tags: string) => decodeResponse('ApiVersions', 3, unhex(start + tags)).body;
   const epoch = '01 08 0000000000000007';
   assert.equal(read('00').finalizedFeaturesEpoch, -1);
-  assert.equal(read(`01${epoch}`).finalizedFeaturesEpoch, 7);
-  assert.equal(read(`03${epoch}6303abcdef` + '8f4e 00').finalizedFeaturesEpoch, 7);
+  assert.equal(read(`01 ${epoch}`).finalizedFeaturesEpoch, 7);
+  assert.equal(read(`03 ${epoch} 63 03abcdef 8f4e 00`).finalizedFeaturesEpoch, 7);
   assert.throws(() => read('01 01 09 0000000000000007 00'), /tagged field 1/);
   assert.throws(() => read('01 01 07 0000000000000007'), /tagged field 1/);
   assert.throws(() => read('01 63 7f 00'), /does not fit/);
