@@ -131,9 +131,10 @@ export class SimulatedDevice {
 
   /** A part of a write by chance, cut between two sectors: nothing up to all of it. */
   somePart(bytes: Uint8Array, position: number): Uint8Array {
-    const length = this.chance.nextInt(bytes.length + 1);
-    if (length === bytes.length) return bytes;
-    return bytes.subarray(0, Math.max(length - ((position + length) % sectorBytes), 0));
+    const lead = position % sectorBytes;
+    const sectors = Math.ceil((lead + bytes.length) / sectorBytes);
+    const end = this.chance.nextInt(sectors + 1) * sectorBytes - lead;
+    return bytes.subarray(0, Math.max(end, 0));
   }
 }
 
