@@ -24,6 +24,16 @@ const program = new Command('pabal')
   .version(readVersion(), '-v, --version')
   .configureHelp({ sortSubcommands: false })
   .showSuggestionAfterError()
+  .configureOutput({
+    // One clear line, also where commander has a suggestion below it.
+    outputError: (text, write) =>
+      write(
+        `pabal: ${text
+          .trim()
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ')}\n`,
+      ),
+  })
   .addCommand(serveCommand())
   .addCommand(topicCommand())
   .addCommand(groupCommand())
@@ -35,6 +45,16 @@ const program = new Command('pabal')
     'after',
     '\nStart with "pabal serve", then "pabal send TOPIC" and "pabal receive TOPIC".',
   );
+
+shareSettings(program);
+
+/** Commands that were made elsewhere do not inherit by themselves. */
+function shareSettings(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    shareSettings(command);
+  }
+}
 
 try {
   await program.parseAsync();

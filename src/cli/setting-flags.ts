@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
 import {
+  doorNames,
   doorSettingKeys,
   doorSettingTable,
+  doorTable,
   flagOf,
+  type Kind,
   settingKeys,
   settingTable,
   variableOf,
@@ -12,20 +15,27 @@ import {
 export function addSettingFlags(command: Command): Command {
   command.option('--config <file>', 'read settings from a JSON or YAML file');
   for (const key of settingKeys) {
-    const { kind, about } = settingTable[key];
-    command.addOption(new SettingOption(`${flagOf(key)} ${kind.hint}`, about));
+    const { about, initial } = settingTable[key];
+    const kind: Kind<unknown> = settingTable[key].kind;
+    const isEmpty = initial === '' || Array.isArray(initial);
+    const text = isEmpty ? about : `${about} (default: ${kind.print(initial)})`;
+    const option = new SettingOption(`${flagOf(key)} ${kind.hint}`, text);
+    // Doors and hosts may be given in one flag with commas, or in several.
+    command.addOption(Array.isArray(initial) ? option.argParser(appendText) : option);
   }
   for (const key of doorSettingKeys) {
     const { kind, about } = doorSettingTable[key];
     const hint = `<door=${kind.hint.slice(1)}`;
-    command.addOption(
-      new SettingOption(`${flagOf(key)} ${hint}`, about).argParser(appendText).default(undefined),
-    );
+    command.addOption(new SettingOption(`${flagOf(key)} ${hint}`, about).argParser(appendText));
   }
+  const doors = doorNames.map(
+    (door) => `  ${door.padEnd(8)}127.0.0.1:${doorTable[door].port}  ${doorTable[door].about}`,
+  );
   command.addHelpText(
     'after',
-    `\nEvery flag is also a key of the configuration file (noListen for --no-listen) and an
-environment variable (${variableOf('noListen')}). A flag wins over the environment, the environment over the file.`,
+    `\nDoors, and where they listen unless told otherwise:\n${doors.join('\n')}\n\nEvery flag is also a key of the configuration file (noListen for --no-listen) and an
+environment variable (${variableOf('noListen')}). A flag wins over the environment, the environment over
+the file. "pabal config" shows what is in force.`,
   );
   return command;
 }

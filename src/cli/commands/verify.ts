@@ -13,12 +13,15 @@ export function verifyCommand(): Command {
       const { verifyStore } = await import('../../shard/index.ts');
       const { stat } = await import('node:fs/promises');
       const found = await stat(options.data).catch(() => undefined);
-      if (found?.isDirectory() !== true) throw new StartFailure(`there is no directory ${options.data}`);
+      if (found?.isDirectory() !== true)
+        throw new StartFailure(`there is no directory ${options.data}`);
       const { problems, ...counts } = await verifyStore(options.data);
       if (options.json === true) {
         process.stdout.write(`${JSON.stringify({ ...counts, problems }, null, 2)}\n`);
       } else {
-        const totals = Object.entries(counts).map(([name, count]) => `${printCount(count)} ${name}`);
+        const totals = Object.entries(counts).map(
+          ([name, count]) => `${printCount(count)} ${name}`,
+        );
         process.stdout.write(`${options.data}: ${totals.join(', ')}\n`);
         if (problems.length > 0) {
           printTable(

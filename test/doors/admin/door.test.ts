@@ -9,7 +9,7 @@ import { FakeBroker } from './fake-broker.ts';
 
 let broker = new FakeBroker();
 let door: AdminDoor;
-let metricsText = 'pabal_up 1\n';
+const metricsText = 'pabal_up 1\n';
 
 before(async () => {
   door = await AdminDoor.open({
@@ -45,8 +45,8 @@ interface Answer {
   at(path: string): unknown;
 }
 
-async function call(method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
-  const response = await fetch(`http://127.0.0.1:${door.port}${path}`, {
+async function call(method: string, target: string, body?: unknown, headers = {}): Promise<Answer> {
+  const response = await fetch(`http://127.0.0.1:${door.port}${target}`, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -174,7 +174,10 @@ describe('messages', () => {
     assert.equal(published.at('results.1.partition'), partition);
     assert.equal(published.at('results.1.offset'), 1);
 
-    const page = await call('GET', `/api/v1/topics/t/messages?partition=${partition}&offset=0`);
+    const page = await call(
+      'GET',
+      `/api/v1/topics/t/messages?partition=${String(partition)}&offset=0`,
+    );
     assert.equal(page.at('messages.0.key'), 'k');
     assert.equal(page.at('messages.0.value'), 'one');
     assert.equal(page.at('messages.0.timestampMs'), 5);
