@@ -110,7 +110,6 @@ export class ByteReader {
         scale *= 128;
       }
       if (byte >= 0x80) continue;
-      if (index === 9 && byte > 1) break;
       this.position = at;
       const half = high * 0x8000000 + (low >>> 1);
       const value = low & 1 ? -half - 1 : half;

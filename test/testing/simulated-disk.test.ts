@@ -76,7 +76,7 @@ async function rejectsWith(promise: Promise<unknown>, code: string): Promise<voi
 }
 
 test('a settled write to a durable file survives every crash', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, true);
     await bench.run(file.write(fill('abcd'), 0));
@@ -87,7 +87,7 @@ test('a settled write to a durable file survives every crash', async () => {
 });
 
 test('a write without a sync is lost, kept or torn between sectors, and nothing else', async () => {
-  const seen = await outcomes(200, async (seed) => {
+  const seen = await outcomes(180, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('aaaa'), 0));
@@ -103,7 +103,7 @@ test('a write without a sync is lost, kept or torn between sectors, and nothing 
 });
 
 test('a sync makes everything before it survive, and nothing that came after it began', async () => {
-  const seen = await outcomes(80, async (seed) => {
+  const seen = await outcomes(40, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('aa'), 0));
@@ -116,7 +116,7 @@ test('a sync makes everything before it survive, and nothing that came after it 
 });
 
 test('a sector that was written several times holds any of its states since the last sync', async () => {
-  const seen = await outcomes(120, async (seed) => {
+  const seen = await outcomes(60, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     for (const letter of ['x', 'a']) await bench.run(file.write(fill(letter), 0));
@@ -128,7 +128,7 @@ test('a sector that was written several times holds any of its states since the 
 });
 
 test('a durable write that is under way may be torn', async () => {
-  const seen = await outcomes(200, async (seed) => {
+  const seen = await outcomes(110, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, true);
     await bench.run(file.write(fill('aaa'), 0));
@@ -139,7 +139,7 @@ test('a durable write that is under way may be torn', async () => {
 });
 
 test('a write beyond the end may leave the old size, the new one, or holes', async () => {
-  const seen = await outcomes(200, async (seed) => {
+  const seen = await outcomes(110, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('aa'), 0));
@@ -162,7 +162,7 @@ test('parts of sectors are merged with what is there', async () => {
 });
 
 test('growing by truncation reads as zeros, and old bytes never come back behind a shrinking', async () => {
-  const seen = await outcomes(200, async (seed) => {
+  const seen = await outcomes(110, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('aaa'), 0));
@@ -177,7 +177,7 @@ test('growing by truncation reads as zeros, and old bytes never come back behind
 });
 
 test('a durable write takes earlier truncations of its file with it', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, true);
     await bench.run(file.write(fill('abc'), 0));
@@ -206,7 +206,7 @@ test('a new file may vanish until its directory is synced', async () => {
 });
 
 test('a new directory may vanish with all that is in it', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed);
     await bench.run(bench.disk.makeDirectory('/data/new/deep'));
     await bench.run(bench.disk.open('/data/new/deep/file', { create: true }));
@@ -231,14 +231,14 @@ async function replaceAndCrash(seed: number, isSynced: boolean): Promise<string>
 }
 
 test('replacing a file leaves the old or the new one, whole, under one name', async () => {
-  const seen = await outcomes(80, (seed) => replaceAndCrash(seed, false));
+  const seen = await outcomes(40, (seed) => replaceAndCrash(seed, false));
   // The new file's first name may have been kept without the rename, never the rename without the new file.
   assert.deepEqual([...seen].toSorted(), ['file aa', 'file bb', 'file,next aa']);
   assert.deepEqual([...(await outcomes(40, (seed) => replaceAndCrash(seed, true)))], ['file bb']);
 });
 
 test('a rename between directories is never half done', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed);
     await bench.run(bench.disk.makeDirectory('/other'));
     await bench.run(bench.disk.syncDirectory('/'));
@@ -272,7 +272,7 @@ test('a removed file may come back, with its bytes, until the directory is synce
 });
 
 test('a killed process leaves what it wrote, and the first sectors of what it was writing', async () => {
-  const seen = await outcomes(100, async (seed) => {
+  const seen = await outcomes(40, async (seed) => {
     const bench = await createBench(seed);
     const file = await bench.run(bench.disk.open(path, { create: true }));
     await bench.run(file.write(fill('aaa'), 0));
@@ -283,7 +283,7 @@ test('a killed process leaves what it wrote, and the first sectors of what it wa
 });
 
 test('what a killed process left is not durable yet', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('a'), 0));
@@ -349,7 +349,7 @@ test('a full disk stores the part that fits, and goes on when there is room', as
 });
 
 test('a failed write stores some part of its bytes', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed, { faults: { writeErrorRate: 1 } });
     const file = await createFile(bench, false);
     await rejectsWith(bench.run(file.write(fill('abc'), 0)), 'EIO');
@@ -362,7 +362,7 @@ test('a failed write stores some part of its bytes', async () => {
 
 test('after a failed sync another one succeeds without writing what was lost', async () => {
   let staleCount = 0;
-  const seen = await outcomes(100, async (seed) => {
+  const seen = await outcomes(40, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('aa'), 0));
@@ -383,7 +383,7 @@ test('after a failed sync another one succeeds without writing what was lost', a
 });
 
 test('a durable write fails like a sync, and only its own range suffers', async () => {
-  const seen = await outcomes(60, async (seed) => {
+  const seen = await outcomes(30, async (seed) => {
     const bench = await createBench(seed);
     const file = await createFile(bench, true);
     await bench.run(file.write(fill('aaa'), 0));
@@ -501,7 +501,7 @@ test('closed and read-only handles refuse', async () => {
 
 test('whatever is done, a crash leaves each sector in a state that it may have', async () => {
   let lostCount = 0;
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const bench = await createBench(seed);
     const random = new SeededRandom(seed + 1000);
     const plain = await createFile(bench, false);
