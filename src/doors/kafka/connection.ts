@@ -1,5 +1,5 @@
 import { type Clock, ProtocolError } from '../../base/index.ts';
-import type { ByteReader } from '../../bytes/index.ts';
+import { ByteReader } from '../../bytes/index.ts';
 import {
   type BufferPool,
   type Connection,
@@ -19,7 +19,7 @@ import type {
 import { unsupportedApiVersions } from './handlers/api-versions.ts';
 import type { OverloadGate } from './overload-gate.ts';
 import type { ApiName } from './wire/index.ts';
-import { decodeRequest, decodeRequestHeader, encodeResponse } from './wire/index.ts';
+import { apiKeys, decodeRequest, decodeRequestHeader, encodeResponse } from './wire/index.ts';
 
 /** An API that the door answers. */
 export interface Api {
@@ -218,36 +218,66 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   }
 
   #accept(frame: Uint8Array, assembled: Uint8Array | undefined): void {
-    const header = decodeRequestHeader(frame);
-    const api = this.#options.apis.get(header.apiKey);
-    let version = header.apiVersion;
-    if (api === undefined) {
-      throw new ProtocolError(`API key ${header.apiKey} is not supported`);
-    }
-    const { name, versionMin, versionMax } = api.registration;
-    const isRefused = version < versionMin || version > versionMax;
-    if (isRefused) {
-      if (name !== 'ApiVersions') {
-        throw new ProtocolError(`version ${version} of ${name} is not supported`);
-      }
-      // KIP-511: every client understands version 0 of this answer.
-      version = 0;
+    const receivedMs = this.#options.clock.monotonicMs();
+    let request = this.#readUnknownApiVersions(frame, receivedMs);
+    if (request === undefined) {
+      const header = decodeRequestHeader(frame);
+      request = {
+        api: this.#getApi(header.apiKey, header.apiVersion),
+        version: header.apiVersion,
+        correlationId: header.correlationId,
+        clientId: header.clientId ?? '',
+        isRefused: false,
+        frameBytes: frame.length,
+        body: header.body,
+        assembled,
+        receivedMs,
+        isDone: false,
+        result: undefined,
+      };
     }
     this.#options.budget.beginHandling(frame.length);
-    this.#pending.push({
+    this.#pending.push(request);
+    this.#advance();
+  }
+
+  #getApi(apiKey: number, version: number): Api {
+    const api = this.#options.apis.get(apiKey);
+    if (api === undefined) throw new ProtocolError(`API key ${apiKey} is not supported`);
+    const { name, versionMin, versionMax } = api.registration;
+    if (version < versionMin || version > versionMax) {
+      throw new ProtocolError(`version ${version} of ${name} is not supported`);
+    }
+    return api;
+  }
+
+  /**
+   * A version of ApiVersions that we do not know is answered as version 0, which every client understands (KIP-511).
+   * Nothing behind the correlation id is looked at: it may have any form.
+   */
+  #readUnknownApiVersions(frame: Uint8Array, receivedMs: number): PendingRequest | undefined {
+    const api = this.#options.apis.get(apiKeys.ApiVersions.key);
+    if (api === undefined || frame.length < 8) return undefined;
+    if (frame[0] !== 0 || frame[1] !== apiKeys.ApiVersions.key) return undefined;
+    const body = new ByteReader(frame);
+    body.skip(2);
+    const version = body.int16();
+    if (version >= api.registration.versionMin && version <= api.registration.versionMax) {
+      return undefined;
+    }
+    return {
       api,
-      version,
-      correlationId: header.correlationId,
-      clientId: header.clientId ?? '',
-      isRefused,
+      version: 0,
+      correlationId: body.int32(),
+      clientId: '',
+      isRefused: true,
       frameBytes: frame.length,
-      body: header.body,
-      assembled,
-      receivedMs: this.#options.clock.monotonicMs(),
+      body,
+      assembled: undefined,
+      receivedMs,
       isDone: false,
       result: undefined,
-    });
-    this.#advance();
+    };
   }
 
   /** Sends what is answered, begins what may begin, until neither is possible. */
