@@ -3,6 +3,7 @@
  *
  *   npm test                      all of them
  *   npm test -- journal kafka     files whose path contains one of the words
+ *   npm test -- a/b.suite.ts      a file that is no default test, by its path
  *   npm test -- --name 'torn'     tests whose name matches the regular expression
  *   npm test -- --jobs 1          one file at a time
  *
@@ -29,6 +30,8 @@ const root = path.resolve(import.meta.dirname, '..');
 function findTestFiles(words: readonly string[]): string[] {
   const directory = path.join(root, 'test');
   if (!existsSync(directory)) return [];
+  const suites = words.filter((word) => word.endsWith('.suite.ts'));
+  if (suites.length > 0) return suites.map((name) => path.resolve(root, name));
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => path.join('test', name))
@@ -106,7 +109,7 @@ const events = run({
 
 /** A file in which no test ran is reported as a test that has the file's name. */
 function isWholeFile(name: string): boolean {
-  return name.endsWith('.test.ts') && (path.isAbsolute(name) || name.startsWith('test'));
+  return /\.(?:test|suite)\.ts$/.test(name) && (path.isAbsolute(name) || name.startsWith('test'));
 }
 
 events.on('test:pass', (data) => {

@@ -1,0 +1,36 @@
+/**
+ * The real-client suites that need more than npm and Debian's packages, one command each.
+ *
+ *   npm run clients                       lists them
+ *   npm run clients -- java|python|go     runs one; it fetches its clients into .cache/ first
+ *   npm run clients -- all                runs every one
+ *
+ * With CLIENTS_BOOTSTRAP=HOST:PORT the suites run against that broker instead of ours.
+ */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+const suites: Readonly<Record<string, string>> = {
+  java: "Java client and Kafka's console tools (a JDK and Maven)",
+  python: 'confluent-kafka and aiokafka (Python 3.9 or later)',
+  go: 'franz-go and sarama (Go)',
+};
+
+const [name] = process.argv.slice(2);
+const chosen = name === 'all' ? Object.keys(suites) : [name ?? ''];
+if (chosen.every((each) => each in suites)) {
+  const root = path.resolve(import.meta.dirname, '../..');
+  const files = chosen.map((each) => `test/clients/${each}.suite.ts`);
+  const result = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', path.join(root, 'scripts/test.ts'), ...files],
+    { cwd: root, stdio: 'inherit' },
+  );
+  process.exitCode = result.status ?? 1;
+} else {
+  console.log('npm run clients -- NAME\n');
+  for (const [each, summary] of Object.entries(suites))
+    console.log(`  ${each.padEnd(8)} ${summary}`);
+  console.log('  all');
+  process.exitCode = name === undefined ? 0 : 1;
+}
