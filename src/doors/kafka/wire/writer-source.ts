@@ -48,7 +48,7 @@ class WriterSource {
       } else {
         this.#run(run);
         run = [];
-        this.#value(field, this.#resolved(field, path));
+        this.#value(field, name, this.#resolved(field, path));
       }
     }
     this.#run(run);
@@ -83,7 +83,7 @@ class WriterSource {
     this.#line(...lines, `p += ${at};`);
   }
 
-  #value(field: Field, value: string): void {
+  #value(field: Field, name: string, value: string): void {
     if (fixedBytes(field) !== undefined) {
       this.#run([[value, field]]);
       return;
@@ -93,6 +93,8 @@ class WriterSource {
       this.#line(`if (${value} === null) {`);
       this.#null(field);
       this.#line('} else {');
+    } else if (field.nullable !== undefined) {
+      this.#line(`if (${value} === null) unsupported('${name}', ${this.#version});`);
     }
     switch (field.kind) {
       case 'struct':
@@ -103,7 +105,7 @@ class WriterSource {
         this.#struct(field, value);
         break;
       case 'array':
-        this.#array(field, value);
+        this.#array(field, name, value);
         break;
       case 'string':
         this.#room(`${value}.length * 3 + 5`);
@@ -137,7 +139,7 @@ class WriterSource {
     }
   }
 
-  #array(field: Field, value: string): void {
+  #array(field: Field, name: string, value: string): void {
     const element = elementOf(field);
     const index = this.#name();
     const item = this.#name();
@@ -145,7 +147,7 @@ class WriterSource {
     this.#length();
     this.#line(`for (let ${index} = 0; ${index} < ${value}.length; ${index}++) {`);
     this.#line(`const ${item} = ${value}[${index}];`);
-    this.#value(element, item);
+    this.#value(element, name, item);
     this.#line('}');
   }
 
@@ -178,7 +180,7 @@ class WriterSource {
       this.#line(`if (${isWritten}) {`);
       this.#room('6');
       this.#line(`p = putVarint(b, p, ${field.tag});`, `const ${start} = p++;`);
-      this.#value(field, value);
+      this.#value(field, `tag ${field.tag}`, value);
       this.#room('4');
       this.#line(`p = closeTag(b, ${start}, p);`, '}');
     }

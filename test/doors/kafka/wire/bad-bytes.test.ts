@@ -72,8 +72,11 @@ const wrongCounts: ReadonlyArray<[8 | 9, string, RegExp]> = [
   [8, '80000000', /-2147483648/],
   [8, '7fffffff', /2147483647/],
   [8, '00000001', /of 1 does not fit/],
+  // Six bytes a topic at least.
+  [8, '00000003 0000000000000000000000', /of 3 does not fit/],
   [9, '00', /null/],
   [9, '02', /of 1 does not fit/],
+  [9, '04 0000000000000000', /of 3 does not fit/],
   [9, 'ffffffff0f', /4294967294/],
   [9, 'ffffffffff01', /varia/],
   [9, '80', /ends before/],

@@ -164,7 +164,8 @@ test('a value that a version cannot carry is refused, unless it may be ignored',
 
 test('a null where a version has none is our bug', () => {
   const topics = [{ name: null }];
-  assert.throws(() => encodeRequest('Metadata', 9, 1, null, { topics }));
+  assert.throws(() => encodeRequest('Metadata', 9, 1, null, { topics }), AssertionError);
+  assert.throws(() => encodeRequest('Metadata', 0, 1, null, { topics: null }), AssertionError);
   assert.doesNotThrow(() => encodeRequest('Metadata', 10, 1, null, { topics }));
 });
 
