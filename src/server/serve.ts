@@ -22,6 +22,8 @@ export async function serve(config: Config): Promise<void> {
   process.stdout.on('error', () => {});
   const log = await createLog(settings.log, settings.logLevel, process.stdout);
   for (const warning of config.warnings) log.warn({}, warning);
+  // Whoever waits for the file must not find the one of an earlier run.
+  if (settings.readyFile !== '') await removeReadyFile(settings.readyFile);
   const server = await startServer(settings, log);
   stopOnBug(log);
   // A signal that came meanwhile stops it before anybody was told that it is ready.
@@ -68,6 +70,11 @@ function stopOnBug(log: Log): void {
   };
   process.on('uncaughtException', stop);
   process.on('unhandledRejection', stop);
+}
+
+async function removeReadyFile(path: string): Promise<void> {
+  const { rm } = await import('node:fs/promises');
+  await rm(path, { force: true });
 }
 
 /** Written whole or not at all: whoever waits for the file may read it as soon as it is there. */
