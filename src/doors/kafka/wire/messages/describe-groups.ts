@@ -13,6 +13,7 @@ export const describeGroups = api({
     groups: array(
       struct({
         errorCode: int16(),
+        // Ignorable only here: old clients lose nothing, and the handler need not look at the version.
         errorMessage: string({ since: 6, nullable: 6, default: null, ignorable: true }),
         groupId: string(),
         groupState: string(),

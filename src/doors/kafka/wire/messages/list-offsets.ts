@@ -32,6 +32,7 @@ export const listOffsets = api({
             errorCode: int16(),
             timestamp: int64({ default: -1 }),
             offset: int64({ default: -1 }),
+            // Ignorable only here: old clients lose nothing, and the handler need not look at the version.
             leaderEpoch: int32({ since: 4, default: -1, ignorable: true }),
           }),
         ),
