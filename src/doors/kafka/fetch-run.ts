@@ -9,6 +9,8 @@ import type { ResponseInput } from './wire/index.ts';
 
 export interface FetchOptions {
   readonly usesTopicIds: boolean;
+  /** The response has a place for the leader that is right (KIP-951). */
+  readonly tellsLeader: boolean;
   readonly minBytes: number;
   readonly maxBytes: number;
   readonly maxWaitMs: number;
@@ -181,10 +183,10 @@ export class FetchRun implements PartitionWaiter {
   #isReadable(partition: Partition, entry: FetchEntry, outcome: Outcome): boolean {
     const epochError = checkLeaderEpoch(partition, entry.currentLeaderEpoch);
     if (epochError !== errorCodes.NONE) {
-      outcome.currentLeader = {
-        leaderId: this.#context.broker.brokerId,
-        leaderEpoch: partition.leaderEpoch,
-      };
+      if (this.#options.tellsLeader) {
+        const { brokerId } = this.#context.broker;
+        outcome.currentLeader = { leaderId: brokerId, leaderEpoch: partition.leaderEpoch };
+      }
       this.#fail(outcome, epochError);
       return false;
     }

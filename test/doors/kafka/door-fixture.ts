@@ -11,9 +11,9 @@ export interface DoorFixture {
   readonly door: KafkaDoor;
   /** What the door logged as warning or error. */
   readonly complaints: Array<{ fields: object; message: string }>;
-  connect(): Promise<WireClient>;
+  readonly connect: () => Promise<WireClient>;
   /** Creates a topic and gives its partitions. */
-  createTopic(name: string, partitions?: number): Promise<readonly MemoryPartition[]>;
+  readonly createTopic: (name: string, partitions?: number) => Promise<readonly MemoryPartition[]>;
 }
 
 export interface FixtureOptions {

@@ -43,6 +43,11 @@ function bytesOf(response: ResponseOf<'Fetch'>): number[] {
 
 const batchBytes = batchOf({ values: ['a'] }).length;
 
+/** For so many batches, and a little less than another. */
+function roomFor(batches: number): number {
+  return batches * batchBytes + 1;
+}
+
 for (const version of [4, 5, 7, 9, 11, 12]) {
   test(`Fetch ${version} serves the batches as they were stored`, async (t) => {
     const { connect, createTopic, door } = await openDoor(t);
@@ -182,12 +187,11 @@ for (const { what, maxBytes, partitionMaxBytes, expected } of [
     const { connect, createTopic } = await openDoor(t);
     for (const partition of await createTopic('orders', 2)) await fill(partition, 'a', 'b');
     const client = await connect();
-    const room = (batches: number): number => batches * batchBytes + 1;
     const asked = [0, 1].map((partition) => ({
       partition,
-      partitionMaxBytes: room(partitionMaxBytes),
+      partitionMaxBytes: roomFor(partitionMaxBytes),
     }));
-    const response = await client.ask('Fetch', 12, fetchOf(asked, { maxBytes: room(maxBytes) }));
+    const response = await client.ask('Fetch', 12, fetchOf(asked, { maxBytes: roomFor(maxBytes) }));
     assert.deepEqual(
       bytesOf(response),
       expected.map((batches) => batches * batchBytes),
@@ -234,6 +238,18 @@ for (const { what, asked, error, endOffset = -1 } of [
     assert.equal(answer?.errorCode, error);
     assert.equal(answer.divergingEpoch.endOffset, endOffset);
     assert.equal(answer.records?.length, 0);
+  });
+}
+
+for (const version of [9, 11, 12]) {
+  test(`Fetch ${version} tells of the leader where it has a place for it`, async (t) => {
+    const { connect, createTopic } = await openDoor(t);
+    await createTopic('orders');
+    const client = await connect();
+    const response = await client.ask('Fetch', version, fetchOf([{ currentLeaderEpoch: 2 }]));
+    const answer = response.responses[0]?.partitions[0];
+    assert.equal(answer?.errorCode, errorCodes.FENCED_LEADER_EPOCH);
+    assert.equal(answer.currentLeader.leaderEpoch, version < 12 ? -1 : 3);
   });
 }
 

@@ -23,6 +23,7 @@ export function fetch(
   const maxBytes = hasRoom ? Math.max(0, Math.min(request.maxBytes, limits.fetchBytesMax)) : 0;
   const run = new FetchRun(context, plan, {
     usesTopicIds: version >= 13,
+    tellsLeader: version >= 12,
     minBytes: Math.min(request.minBytes, Math.max(maxBytes, 1)),
     maxBytes,
     maxWaitMs: request.maxWaitMs,
