@@ -60,9 +60,27 @@ const skipped: Skip[] = [];
 const fileMs = new Map<string, number>();
 const outputs = new Map<string, string[]>();
 
-function toOutcome(data: { name: string; file?: string; details: { duration_ms: number } }) {
-  const file = path.relative(root, data.file ?? '') || '(unknown file)';
-  return { name: data.name, file, durationMs: data.details.duration_ms };
+interface TestEvent {
+  name: string;
+  nesting: number;
+  file?: string;
+}
+
+/** Names of the tests that have begun, by file and depth: a result comes with its own name only. */
+const begun = new Map<string, string[]>();
+
+function toFile(data: TestEvent): string {
+  return path.relative(root, data.file ?? '') || '(unknown file)';
+}
+
+function toOutcome(data: TestEvent & { details: { duration_ms: number } }): Outcome {
+  const file = toFile(data);
+  const parents = begun.get(file)?.slice(0, data.nesting) ?? [];
+  return {
+    name: [...parents, data.name].join(' › '),
+    file,
+    durationMs: data.details.duration_ms,
+  };
 }
 
 /** What a test threw, without the runner's wrapping. */
@@ -111,6 +129,11 @@ const events = run({
 function isWholeFile(name: string): boolean {
   return /\.(?:test|suite)\.ts$/.test(name) && (path.isAbsolute(name) || name.startsWith('test'));
 }
+
+events.on('test:start', (data) => {
+  const file = toFile(data);
+  begun.set(file, [...(begun.get(file)?.slice(0, data.nesting) ?? []), data.name]);
+});
 
 events.on('test:pass', (data) => {
   const outcome = toOutcome(data);
