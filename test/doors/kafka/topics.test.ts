@@ -405,6 +405,16 @@ function recordsBefore(name: string, offsets: number[]) {
   };
 }
 
+test('DescribeTopicPartitions names no other replicas, by empty lists as the Java client needs them', async (t) => {
+  const { connect, createTopic } = await openDoor(t);
+  await createTopic('orders');
+  const client = await connect();
+  const { topics } = await client.ask('DescribeTopicPartitions', 0, { topics: [] });
+  const [partition] = topics[0]!.partitions;
+  assert.deepEqual([partition?.isrNodes, partition?.eligibleLeaderReplicas], [[0], []]);
+  assert.deepEqual([partition?.lastKnownElr, partition?.offlineReplicas], [[], []]);
+});
+
 test('DeleteRecords drops what is before an offset', async (t) => {
   const { broker, connect, createTopic } = await openDoor(t);
   const [first, second] = await createTopic('orders', 2);
