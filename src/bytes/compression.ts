@@ -1,11 +1,28 @@
+import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
-import { compressSync, uncompressSync } from 'snappy';
+import type * as Lz4 from 'lz4-napi';
+import type * as Snappy from 'snappy';
 import { assert, ProtocolError } from '../base/index.ts';
 import { measureLz4Frame } from './lz4-frame.ts';
 import { asBuffer } from './reader.ts';
 import { forEachSnappyChunk, wrapSnappyChunks } from './snappy-chunks.ts';
 import { measureZstdFrame } from './zstd-frame.ts';
+
+/**
+ * Loads a package when it is first needed, and finds it again after that: each costs a starting broker some 15 ms and
+ * 6 MB or more, and most brokers never meet all codecs.
+ */
+const load = createRequire(import.meta.url);
+
+function loadSnappy(): typeof Snappy {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` does not know what it loads
+  return load('snappy') as typeof Snappy;
+}
+
+function loadLz4(): typeof Lz4 {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` does not know what it loads
+  return load('lz4-napi') as typeof Lz4;
+}
 
 /** The codecs of record batches; the index of each is its number in the batch's attributes. */
 export const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
@@ -46,9 +63,11 @@ export function decompress(codec: Codec, bytes: Uint8Array, bytesMax: number): B
 const compressors: Record<Codec, (bytes: Uint8Array) => Buffer> = {
   none: asBuffer,
   gzip: (bytes) => zlib.gzipSync(bytes),
-  snappy: (bytes) =>
-    wrapSnappyChunks(bytes, (chunk) => compressSync(chunk, { copyOutputData: true })),
-  lz4: (bytes) => compressFrameSync(asBuffer(bytes)),
+  snappy(bytes) {
+    const { compressSync } = loadSnappy();
+    return wrapSnappyChunks(bytes, (chunk) => compressSync(chunk, { copyOutputData: true }));
+  },
+  lz4: (bytes) => loadLz4().compressFrameSync(asBuffer(bytes)),
   zstd: (bytes) => zstd.compress(bytes),
 };
 
@@ -63,6 +82,7 @@ const decompressors: Record<Codec, (bytes: Uint8Array, bytesMax: number) => Buff
       total += chunkBytes;
     });
     checkBytes(total, bytesMax);
+    const { uncompressSync } = loadSnappy();
     const result = Buffer.allocUnsafeSlow(total);
     let position = 0;
     forEachSnappyChunk(bytes, (chunk, chunkBytes) => {
@@ -77,7 +97,7 @@ const decompressors: Record<Codec, (bytes: Uint8Array, bytesMax: number) => Buff
 
   lz4(bytes, bytesMax) {
     checkBytes(measureLz4Frame(bytes, bytesMax), bytesMax);
-    return decompressFrameSync(asBuffer(bytes));
+    return loadLz4().decompressFrameSync(asBuffer(bytes));
   },
 
   zstd(bytes, bytesMax) {
@@ -115,7 +135,7 @@ interface NodeZstd {
   zstdDecompressSync(this: void, bytes: Uint8Array, options: { maxOutputLength: number }): Buffer;
 }
 
-/** The package is only loaded where Node itself has no zstd. */
+/** The package is only loaded where Node itself has no zstd; it is an ES module, which Node 20 cannot `require`. */
 const zstd = hasZstd(zlib) ? wrapNodeZstd(zlib) : await loadZstdPackage();
 
 function hasZstd(library: object): library is NodeZstd {
