@@ -43,7 +43,7 @@ export class Listener {
   readonly #sweepMs: number;
   #nextId = 1;
   #sweep: Timer | undefined;
-  #isClosing = false;
+  #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   /** Resolves once the port is bound; rejects with the error of the system, such as EADDRINUSE. */
@@ -88,9 +88,12 @@ export class Listener {
   /**
    * Stops accepting, lets what is in flight be answered, and closes every connection after at most `drainMs`.
    */
-  async close(drainMs: number): Promise<void> {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+  close(drainMs: number): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const emptied = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
@@ -123,7 +126,7 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    if (this.#isClosing) {
+    if (this.#closing !== undefined) {
       socket.destroy();
       return;
     }
