@@ -165,6 +165,12 @@ events.on('test:fail', (data) => {
   printProgress('✗', outcome);
 });
 
+events.on('test:diagnostic', (data) => {
+  // Each process ends with its own counts, which are not ours.
+  if (/^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message)) return;
+  console.log(`  ${toFile({ ...data, name: '' })}: ${data.message}`);
+});
+
 for (const name of ['test:stdout', 'test:stderr'] as const) {
   events.on(name, (data: { file?: string; message: string }) => {
     const file = path.relative(root, data.file ?? '');

@@ -2,7 +2,7 @@
  * The real-client suites that need more than npm and Debian's packages, one command each.
  *
  *   npm run clients                       lists them
- *   npm run clients -- java|python|go     runs one; it fetches its clients into .cache/ first
+ *   npm run clients -- NAME               runs one; it fetches its clients into .cache/ first
  *   npm run clients -- all                runs every one
  *
  * With CLIENTS_BOOTSTRAP=HOST:PORT the suites run against that broker instead of ours.
@@ -14,6 +14,8 @@ const suites: Readonly<Record<string, string>> = {
   java: "Java client and Kafka's console tools (a JDK and Maven)",
   python: 'confluent-kafka and aiokafka (Python 3.9 or later)',
   go: 'franz-go and sarama (Go)',
+  'real-data':
+    'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
 };
 
 const [name] = process.argv.slice(2);
@@ -30,7 +32,7 @@ if (chosen.every((each) => each in suites)) {
 } else {
   console.log('npm run clients -- NAME\n');
   for (const [each, summary] of Object.entries(suites))
-    console.log(`  ${each.padEnd(8)} ${summary}`);
+    console.log(`  ${each.padEnd(10)} ${summary}`);
   console.log('  all');
   process.exitCode = name === undefined ? 0 : 1;
 }
