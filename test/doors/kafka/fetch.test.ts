@@ -144,6 +144,40 @@ test('a waiting fetch holds up nobody else', async (t) => {
   await Promise.all([fetched, behind]);
 });
 
+test('a produce behind a waiting fetch is not appended before the fetch is answered', async (t) => {
+  const { broker, connect, createTopic } = await openDoor(t);
+  const [partition, other] = await createTopic('orders', 2);
+  const client = await connect();
+  broker.commits.areHeld = true;
+  const fetched = client.ask('Fetch', 12, fetchOf([{}], { maxWaitMs: 60_000 }));
+  const produced = client.ask('Produce', 9, produceTo('orders', batchOf({ values: ['a'] }), -1, 1));
+  await until(() => partition!.waiterCount === 1);
+  await (await connect()).ask('ApiVersions', 0, {});
+  assert.equal(broker.commits.waitingCount, 0);
+  const filled = fill(partition, 'a');
+  broker.commits.run();
+  await Promise.all([filled, fetched]);
+  await until(() => broker.commits.waitingCount === 1);
+  broker.commits.run();
+  await produced;
+  assert.equal(other!.highWatermark, 1);
+});
+
+test('what becomes durable while another partition is read is not missed', async (t) => {
+  const { broker, connect, createTopic } = await openDoor(t);
+  const [first, second] = await createTopic('orders', 2);
+  await fill(second, 'a');
+  broker.commits.areHeld = true;
+  const filled = fill(first, 'b');
+  second!.areReadsSlow = true;
+  second!.onRead = () => broker.commits.run();
+  const client = await connect();
+  const asked = [{ partition: 0 }, { partition: 1 }];
+  const request = fetchOf(asked, { maxWaitMs: 60_000, minBytes: 2 * batchBytes });
+  assert.deepEqual(bytesOf(await client.ask('Fetch', 12, request)), [batchBytes, batchBytes]);
+  await filled;
+});
+
 test('a client that goes away while it waits leaves nothing behind', async (t) => {
   const { connect, createTopic } = await openDoor(t);
   const [partition] = await createTopic('orders');

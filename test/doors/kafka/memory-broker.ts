@@ -51,8 +51,9 @@ export class MemoryPartition implements Partition {
   leaderEpoch = 3;
   /** Reads answer with a promise, as those from a disk do. */
   areReadsSlow = false;
-  appends: string[] = [];
   readCount = 0;
+  /** Called by every read. */
+  onRead: (() => void) | undefined;
   readonly #commits: Commits;
   readonly #batches: StoredBatch[] = [];
   #nextOffset = 0;
@@ -109,6 +110,7 @@ export class MemoryPartition implements Partition {
       slices.push(batch.bytes);
       bytes += batchTotalBytes(batch.bytes, 0);
     }
+    this.onRead?.();
     const { highWatermark, lastStableOffset, logStartOffset } = this;
     const result = { slices, bytes, highWatermark, lastStableOffset, logStartOffset };
     return this.areReadsSlow ? Promise.resolve(result) : result;
@@ -173,6 +175,11 @@ export class Commits {
 
   run(): void {
     for (const commit of this.#waiting.splice(0)) commit();
+  }
+
+  /** Makes only the newest durable, before those that came earlier. */
+  runLast(): void {
+    this.#waiting.pop()?.();
   }
 }
 

@@ -82,6 +82,23 @@ test('pipelined produces are appended together, in order, and answered in order'
   assert.deepEqual(values, ['a', 'b', 'c', 'd']);
 });
 
+test('answers keep the order of requests when a later one is durable first', async (t) => {
+  const { broker, connect, createTopic } = await openDoor(t);
+  await createTopic('orders', 2);
+  const client = await connect();
+  broker.commits.areHeld = true;
+  const batch = batchOf({ values: ['a'] });
+  const first = client.ask('Produce', 9, produceTo('orders', batch, -1, 0));
+  const second = client.ask('Produce', 9, produceTo('orders', batch, -1, 1));
+  await until(() => broker.commits.waitingCount === 2);
+  broker.commits.runLast();
+  await (await connect()).ask('ApiVersions', 0, {});
+  assert.equal(client.socket.bytesRead, 0);
+  broker.commits.run();
+  // The client fails when the responses come in another order.
+  await Promise.all([first, second]);
+});
+
 test('a request behind produces waits until they are durable', async (t) => {
   const { broker, connect, createTopic } = await openDoor(t);
   await createTopic('orders');
