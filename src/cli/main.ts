@@ -1,17 +1,27 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { configCommand } from './commands/config.ts';
-import { groupCommand } from './commands/group.ts';
-import { receiveCommand } from './commands/receive.ts';
-import { sendCommand } from './commands/send.ts';
-import { serveCommand } from './commands/serve.ts';
-import { topicCommand } from './commands/topic.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { exitCodeOf, lineOf } from './failure.ts';
 
 /** The same in `src/cli` and in `dist/cli`. */
 const packageFile = new URL('../../package.json', import.meta.url);
+
+/** A command is loaded when it is wanted; all of them only for the help and for what is misspelt. */
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  topic: async () => (await import('./commands/topic.ts')).topicCommand(),
+  group: async () => (await import('./commands/group.ts')).groupCommand(),
+  send: async () => (await import('./commands/send.ts')).sendCommand(),
+  receive: async () => (await import('./commands/receive.ts')).receiveCommand(),
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
+};
+
+function loadCommands(name: string | undefined): Promise<Command[]> {
+  const wanted = name !== undefined && Object.hasOwn(loaders, name) ? loaders[name] : undefined;
+  const chosen = wanted === undefined ? Object.values(loaders) : [wanted];
+  return Promise.all(chosen.map((load) => load()));
+}
 
 function readVersion(): string {
   const description: unknown = JSON.parse(readFileSync(packageFile, 'utf8'));
@@ -34,18 +44,12 @@ const program = new Command('pabal')
           .replaceAll('\n', ' ')}\n`,
       ),
   })
-  .addCommand(serveCommand())
-  .addCommand(topicCommand())
-  .addCommand(groupCommand())
-  .addCommand(sendCommand())
-  .addCommand(receiveCommand())
-  .addCommand(verifyCommand())
-  .addCommand(configCommand())
   .addHelpText(
     'after',
     '\nStart with "pabal serve", then "pabal send TOPIC" and "pabal receive TOPIC".',
   );
 
+for (const command of await loadCommands(process.argv[2])) program.addCommand(command);
 shareSettings(program);
 
 /** Commands that were made elsewhere do not inherit by themselves. */

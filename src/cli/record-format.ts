@@ -6,7 +6,7 @@ export type FormatName = (typeof formatNames)[number];
 
 const newline = Buffer.from('\n');
 
-/** Appends the bytes by which a record is printed; they are copies. */
+/** Appends the bytes by which a record is printed; they may be slices of the record. */
 export type RecordFormat = (
   record: RecordCursor,
   at: { topic: string; partition: number },
@@ -18,10 +18,10 @@ export function recordFormat(name: FormatName, keySeparator: string): RecordForm
   const separator = Buffer.from(keySeparator);
   const formats: Record<FormatName, RecordFormat> = {
     value: ({ value }, _at, into) => {
-      into.push(Buffer.concat([value ?? empty, newline]));
+      into.push(value ?? empty, newline);
     },
     'key-value': ({ key, value }, _at, into) => {
-      into.push(Buffer.concat([key ?? empty, separator, value ?? empty, newline]));
+      into.push(key ?? empty, separator, value ?? empty, newline);
     },
     json: (record, at, into) => {
       into.push(Buffer.from(`${JSON.stringify(toJson(record, at))}\n`));

@@ -28,7 +28,10 @@ export interface ReaderOptions {
   onLost?: 'earliest' | 'latest';
 }
 
-/** Called for each record; the record and its slices are borrowed until it returns. False: stop before the next. */
+/**
+ * Called for each record. The record is borrowed until it returns; slices of it stay as they are, but keep the whole
+ * answer in memory. False: stop before the next.
+ */
 export type RecordVisitor = (record: RecordCursor, position: Position) => boolean | void;
 
 /** Reads partitions from given positions on. */

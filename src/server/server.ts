@@ -34,6 +34,8 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
   const doors = openDoors(settings);
   if (doors.length === 0) throw new StartFailure('every door is closed: nothing could come in');
   if (!settings.insecure) refuseExposure(settings, doors);
+  // While the disk is waited for, the code of the doors is read.
+  preload(doors);
   const commits = new CommitMetrics();
   const broker = await openBroker(settings, commits, log);
   const server = new RunningServer(settings, broker, commits, log);
@@ -97,7 +99,7 @@ class RunningServer implements Server {
   }
 
   async #openKafka(): Promise<Door> {
-    const { KafkaDoor } = await import('../doors/kafka/index.ts');
+    const { KafkaDoor } = await doorModules.kafka();
     const { listen, advertise, connectionsMax } = this.#settings;
     return KafkaDoor.open({
       broker: this.#broker,
@@ -111,7 +113,7 @@ class RunningServer implements Server {
   }
 
   async #openAdmin(): Promise<Door> {
-    const { AdminDoor } = await import('../doors/admin/index.ts');
+    const { AdminDoor } = await doorModules.admin();
     const { listen, advertise, adminHosts, connectionsMax } = this.#settings;
     const advertised = advertise.admin === undefined ? [] : [advertise.admin.host];
     return AdminDoor.open({
@@ -147,6 +149,16 @@ class RunningServer implements Server {
       process: this.#process,
     });
   }
+}
+
+const doorModules = {
+  kafka: () => import('../doors/kafka/index.ts'),
+  admin: () => import('../doors/admin/index.ts'),
+} as const satisfies Record<DoorName, () => Promise<unknown>>;
+
+/** What fails here fails again where the module is wanted. */
+function preload(doors: readonly DoorName[]): void {
+  void Promise.allSettled(doors.map((door) => doorModules[door]()));
 }
 
 /** Without credentials or TLS, whoever reaches a door may do anything. */

@@ -72,12 +72,10 @@ export type Addresses = Record<string, { host: string; port: number }>;
 
 /** Waits for a ready file; rejects when the process ends before. */
 export async function waitForReady(server: CliProcess, readyFile: string): Promise<Addresses> {
-  let hasEnded = false;
-  void server.ended.then(() => {
-    hasEnded = true;
-  });
   while (!existsSync(readyFile)) {
-    if (hasEnded) throw new Error(`the server ended:\n${server.stdout}${server.stderr}`);
+    if (server.child.exitCode !== null || server.child.signalCode !== null) {
+      throw new Error(`the server ended:\n${server.stdout}${server.stderr}`);
+    }
     await new Promise((resolve) => {
       setTimeout(resolve, pollMs);
     });

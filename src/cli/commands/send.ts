@@ -59,14 +59,14 @@ async function sendAll(
   const taken: ProgressState = { messages: 0, bytes: 0 };
   const makeRecord = recordMaker(options);
   try {
-    for await (const line of input.lines) {
-      const full = sender.add(makeRecord(line, taken.messages + 1), options.partition);
-      taken.messages++;
-      taken.bytes += line.length + 1;
-      if (full !== undefined) {
-        await full;
-        progress.update({ messages: sender.acknowledged, bytes: taken.bytes });
+    for await (const lines of input.chunks) {
+      for (const line of lines) {
+        const full = sender.add(makeRecord(line, taken.messages + 1), options.partition);
+        taken.messages++;
+        taken.bytes += line.length + 1;
+        if (full !== undefined) await full;
       }
+      progress.update({ messages: sender.acknowledged, bytes: taken.bytes });
     }
     await sender.flush();
   } catch (error) {
@@ -80,36 +80,37 @@ async function sendAll(
 }
 
 interface Input {
-  lines: AsyncIterable<Buffer> | Iterable<Buffer>;
+  /** Lines as they come, several at a time: a promise for each of millions would cost more than sending it. */
+  chunks: AsyncIterable<Iterable<Buffer>> | Iterable<Iterable<Buffer>>;
   /** 0: not known. */
   bytesTotal: number;
 }
 
 function fromArguments(messages: readonly string[]): Input {
-  return { lines: messages.map((message) => Buffer.from(message)), bytesTotal: 0 };
+  return { chunks: [messages.map((message) => Buffer.from(message))], bytesTotal: 0 };
 }
 
 async function openInput(file: string | undefined): Promise<Input> {
   if (file === undefined) {
     if (process.stdin.isTTY) process.stderr.write('one message on each line; Ctrl-D ends\n');
-    return { lines: readLines(process.stdin), bytesTotal: 0 };
+    return { chunks: readLines(process.stdin), bytesTotal: 0 };
   }
   const { open } = await import('node:fs/promises');
   const handle = await open(file);
   const { size } = await handle.stat();
   return {
-    lines: readLines(handle.createReadStream({ highWaterMark: 1 << 20 })),
+    chunks: readLines(handle.createReadStream({ highWaterMark: 1 << 20 })),
     bytesTotal: size,
   };
 }
 
-async function* readLines(stream: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+async function* readLines(stream: AsyncIterable<unknown>): AsyncGenerator<Iterable<Buffer>> {
   const splitter = new LineSplitter(limits.frameBytesMax / 2);
   for await (const chunk of stream) {
-    if (Buffer.isBuffer(chunk)) yield* splitter.split(chunk);
+    if (Buffer.isBuffer(chunk)) yield splitter.split(chunk);
   }
   const last = splitter.end();
-  if (last !== undefined) yield last;
+  if (last !== undefined) yield [last];
 }
 
 function recordMaker(options: SendOptions): (line: Buffer, lineNumber: number) => NewRecord {
