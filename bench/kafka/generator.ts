@@ -15,10 +15,18 @@ export interface Cost {
   residentMib: number;
 }
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 function startJava(main: string, words: readonly string[]): ChildProcess {
-  return spawn('java', [...generatorHeap, '-cp', installGenerators(), main, ...words], {
+  const child = spawn('java', [...generatorHeap, '-cp', installGenerators(), main, ...words], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
 }
 
 async function runJava(main: string, words: readonly string[]): Promise<string> {
@@ -85,6 +93,29 @@ function findPayloads(directory: string, recordBytes: number): string {
   return file;
 }
 
+const producerMain = 'org.apache.kafka.tools.ProducerPerformance';
+
+function producerWords(server: Server, directory: string, load: ProduceLoad): string[] {
+  return [
+    ...['--topic', load.topic, '--num-records', String(load.records), '--throughput', '-1'],
+    ...['--payload-file', findPayloads(directory, load.recordBytes)],
+    '--producer-props',
+    ...[`bootstrap.servers=${server.host}:${server.port}`, 'acks=all', ...(load.settings ?? [])],
+  ];
+}
+
+/** Produces until it is stopped, whatever becomes of the server meanwhile. */
+export function startProducing(
+  server: Server,
+  directory: string,
+  load: ProduceLoad,
+): { stop: () => void } {
+  const child = startJava(producerMain, producerWords(server, directory, load));
+  child.stdout!.resume();
+  child.stderr!.resume();
+  return { stop: () => child.kill('SIGKILL') };
+}
+
 /** kafka-producer-perf-test.sh, acks=all. */
 export async function produce(
   server: Server,
@@ -92,12 +123,7 @@ export async function produce(
   load: ProduceLoad,
 ): Promise<ProduceResult> {
   const [output, cost] = await withCost(server, () =>
-    runJava('org.apache.kafka.tools.ProducerPerformance', [
-      ...['--topic', load.topic, '--num-records', String(load.records), '--throughput', '-1'],
-      ...['--payload-file', findPayloads(directory, load.recordBytes)],
-      '--producer-props',
-      ...[`bootstrap.servers=${server.host}:${server.port}`, 'acks=all', ...(load.settings ?? [])],
-    ]),
+    runJava(producerMain, producerWords(server, directory, load)),
   );
   const match =
     /^(\d+) records sent, ([\d.]+) records\/sec \(([\d.]+) MB\/sec\).* (\d+) ms 50th.* (\d+) ms 99th/m.exec(
