@@ -28,7 +28,7 @@ class World {
   readonly #claims = new Map<string, string>();
   readonly #acked = new Map<number, number>();
   readonly #inFlight = new Set<(error: Error) => void>();
-  #store = new DelayedStore(this.clock, 3);
+  #store: DelayedStore;
   #coordinator: GroupCoordinator;
   #newestGeneration = 0;
   #commitCount = 0;
@@ -36,6 +36,8 @@ class World {
 
   constructor(seed: number) {
     this.random = createRandom(seed);
+    // On a slow disk a crash more often finds something that is not durable yet.
+    this.#store = new DelayedStore(this.clock, 1 + this.random.nextInt(1000));
     this.#coordinator = this.#open();
   }
 
