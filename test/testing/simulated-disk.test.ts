@@ -104,12 +104,12 @@ test('a write without a sync is lost, kept or torn between sectors, and nothing 
 
 test('a sync makes everything before it survive, and nothing that came after it began', async () => {
   const seen = await outcomes(40, async (seed) => {
-    const bench = await createBench(seed);
+    const bench = await createBench(seed, { faults: { slowSyncRate: 1, slowSyncMs: 10 } });
     const file = await createFile(bench, false);
     await bench.run(file.write(fill('aa'), 0));
     const sync = file.sync();
-    const late = file.write(fill('b'), sector);
-    await bench.run(Promise.all([sync, late]));
+    await bench.run(file.write(fill('b'), sector));
+    await bench.run(sync);
     return describe(await readAll(bench, bench.disk.crash()));
   });
   assert.deepEqual([...seen].toSorted(), ['aa', 'ab']);
@@ -235,6 +235,51 @@ test('replacing a file leaves the old or the new one, whole, under one name', as
   // The new file's first name may have been kept without the rename, never the rename without the new file.
   assert.deepEqual([...seen].toSorted(), ['file aa', 'file bb', 'file,next aa']);
   assert.deepEqual([...(await outcomes(40, (seed) => replaceAndCrash(seed, true)))], ['file bb']);
+});
+
+test('a name that is used again never hides a rename that was lost', async () => {
+  const seen = await outcomes(80, async (seed) => {
+    const bench = await createBench(seed);
+    const old = await createFile(bench, true);
+    await bench.run(old.write(fill('a'), 0));
+    await bench.run(bench.disk.rename(path, '/data/moved'));
+    const next = await bench.run(bench.disk.open(path, { create: true, isDurable: true }));
+    await bench.run(next.write(fill('b'), 0));
+    const after = bench.disk.crash();
+    const names = (await bench.run(after.list('/data'))).toSorted();
+    let text = '';
+    for (const name of names) text += describe(await readAll(bench, after, `/data/${name}`));
+    return `${names.join()} ${text}`;
+  });
+  assert.deepEqual([...seen].toSorted(), ['file a', 'file,moved ba', 'moved a']);
+});
+
+test('syncing a directory takes along what its names stand on elsewhere', async () => {
+  const seen = await outcomes(40, async (seed) => {
+    const bench = await createBench(seed);
+    await bench.run(bench.disk.makeDirectory('/other'));
+    await bench.run(bench.disk.syncDirectory('/'));
+    await bench.run(bench.disk.open(path, { create: true }));
+    await bench.run(bench.disk.rename(path, '/other/file'));
+    await bench.run(bench.disk.syncDirectory('/other'));
+    const after = bench.disk.crash();
+    const here = await bench.run(after.list('/data'));
+    const there = await bench.run(after.list('/other'));
+    return `${here.length} ${there.length}`;
+  });
+  assert.deepEqual([...seen], ['0 1']);
+});
+
+test('syncing a directory takes nothing along that came after it began', async () => {
+  const seen = await outcomes(40, async (seed) => {
+    const bench = await createBench(seed, { faults: { slowSyncRate: 1, slowSyncMs: 10 } });
+    await bench.run(bench.disk.open(path, { create: true }));
+    const sync = bench.disk.syncDirectory('/data');
+    await bench.run(bench.disk.open('/data/late', { create: true }));
+    await bench.run(sync);
+    return (await bench.run(bench.disk.crash().list('/data'))).toSorted().join();
+  });
+  assert.deepEqual([...seen].toSorted(), ['file', 'file,late']);
 });
 
 test('a rename between directories is never half done', async () => {
@@ -392,6 +437,36 @@ test('a durable write fails like a sync, and only its own range suffers', async 
     return describe(await readAll(bench, bench.disk.crash()));
   });
   assert.deepEqual([...seen].toSorted(), ['aaa', 'aba']);
+});
+
+test('a durable write that fails leaves other parts of the file to their own sync', async () => {
+  const seen = await outcomes(30, async (seed) => {
+    const bench = await createBench(seed);
+    const plain = await createFile(bench, false);
+    const durable = await bench.run(bench.disk.open(path, { isDurable: true }));
+    await bench.run(durable.write(fill('aaa'), 0));
+    await bench.run(plain.write(fill('z'), 2 * sector));
+    bench.disk.faults.syncErrorRate = 1;
+    await rejectsWith(bench.run(durable.write(fill('b'), sector)), 'EIO');
+    bench.disk.faults.syncErrorRate = 0;
+    await bench.run(plain.sync());
+    return describe(await readAll(bench, bench.disk.crash()));
+  });
+  assert.deepEqual([...seen].toSorted(), ['aaz', 'abz']);
+});
+
+test('bytes that a failed sync lost take no room', async () => {
+  const seen = await outcomes(30, async (seed) => {
+    const bench = await createBench(seed, { faults: { syncErrorRate: 0 } });
+    const file = await createFile(bench, false);
+    await bench.run(file.write(fill('abcd'), 0));
+    bench.disk.faults.syncErrorRate = 1;
+    await rejectsWith(bench.run(file.sync()), 'EIO');
+    const there = describe(await readAll(bench, bench.disk)).replaceAll('.', '').length;
+    assert.equal(bench.disk.usedBytes, there * sector);
+    return String(there);
+  });
+  assert.ok(seen.size > 2);
 });
 
 test('a failed sync of a directory keeps nothing for sure', async () => {
