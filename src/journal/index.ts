@@ -1,4 +1,4 @@
-export { chunkBytesFor, chunkHeaderBytes } from './chunk.ts';
+export { chunkAlignment, chunkBytesFor, chunkHeaderBytes } from './chunk.ts';
 export { FileJournal } from './file/file-journal.ts';
 export type {
   ChunkChain,

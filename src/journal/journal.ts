@@ -16,8 +16,12 @@ export interface Journal {
   readonly epoch: number;
   /** LSN that the next chunk will have. */
   readonly endLsn: number;
-  /** Bytes in the file that is being appended to. */
+  /** Bytes in the file that is being appended to; 0 when the next append begins a new one. */
   readonly activeBytes: number;
+  /** LSN of the first byte of the file that holds, or will hold, the latest chunk. */
+  readonly activeBaseLsn: number;
+  /** Where the chain stands: what a snapshot keeps to continue from. */
+  readonly chain: ChunkChain;
 
   /**
    * Makes one chunk durable. `chunk` starts with `chunkHeaderBytes` of room, which the journal fills before it returns,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { BrokerError, assert, present } from '../../base/index.ts';
 import type { Disk, DiskFile } from '../../disk/index.ts';
 import { chunkAlignment, chunkFlagUnsynced, sealChunk } from '../chunk.ts';
-import type { Journal, JournalFile, JournalOpenOptions } from '../journal.ts';
+import type { ChunkChain, Journal, JournalFile, JournalOpenOptions } from '../journal.ts';
 import { JournalFileMissing } from '../journal.ts';
 import { journalFileName, type ScannedFile, scanJournal } from './journal-scan.ts';
 
@@ -67,6 +67,16 @@ export class FileJournal implements Journal {
     return this.#active === undefined
       ? 0
       : present(this.#files.at(-1), 'an active file is listed').bytes;
+  }
+
+  get activeBaseLsn(): number {
+    return this.#active === undefined
+      ? this.#endLsn
+      : present(this.#files.at(-1), 'an active file is listed').baseLsn;
+  }
+
+  get chain(): ChunkChain {
+    return { sequence: this.#sequence, crc: this.#previousCrc };
   }
 
   async append(chunk: Uint8Array, payloadBytes: number, timestampMs: number): Promise<void> {

@@ -1,0 +1,352 @@
+import { BrokerError, limits, present } from '../base/index.ts';
+import { batchLastOffset, batchMaxTimestamp, batchTotalBytes, checkBatch } from '../bytes/index.ts';
+import { type Journal, JournalFileMissing, chunkHeaderBytes } from '../journal/index.ts';
+import { SegmentMissing, type SegmentStore } from '../segment/index.ts';
+import { entryHeaderBytes, entryKind, entryPartition, entryPayloadBytes, nextChunkEntriesLsn } from './entry.ts';
+import type { Extent } from './extent.ts';
+import type { IndexStore } from './index-store.ts';
+import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
+import type { PartitionLog } from './partition-log.ts';
+import { firstRecordAt } from './record-search.ts';
+import type { RunList } from './run-list.ts';
+import { segmentName } from './segment-file.ts';
+import type { TailCache } from './tail-cache.ts';
+
+/** Two runs that are this close are read from disk with one call. */
+const readGapBytesMax = 32 * 1024;
+/** Many slices of this size or less are copied together: a socket takes one buffer faster than many small ones. */
+const smallSliceBytes = 2048;
+/** Tries after a file was removed between looking a run up and reading it. */
+const attemptsMax = 4;
+
+export interface LogReaderOptions {
+  journal: Journal;
+  segments: SegmentStore;
+  indexes: IndexStore;
+  cache: TailCache;
+}
+
+/** Gathers batches below a limit, in offset order. */
+class Gathering {
+  readonly slices: Uint8Array[] = [];
+  bytes = 0;
+  isFull = false;
+  nextOffset: number;
+  readonly #maxBytes: number;
+  readonly #endOffset: number;
+  readonly #minOneBatch: boolean;
+
+  constructor(offset: number, endOffset: number, options: ReadOptions) {
+    this.nextOffset = offset;
+    this.#endOffset = endOffset;
+    this.#maxBytes = Math.min(options.maxBytes, limits.readBytesMax);
+    this.#minOneBatch = options.minOneBatch;
+  }
+
+  get wantedBytes(): number {
+    return Math.max(this.#maxBytes - this.bytes, 1);
+  }
+
+  take(bytes: Uint8Array, at: number, length: number): void {
+    const last = batchLastOffset(bytes, at);
+    if (last < this.nextOffset) return;
+    if (last >= this.#endOffset) {
+      this.isFull = true;
+      return;
+    }
+    if (this.bytes + length > this.#maxBytes && !(this.#minOneBatch && this.slices.length === 0)) {
+      this.isFull = true;
+      return;
+    }
+    this.slices.push(bytes.subarray(at, at + length));
+    this.bytes += length;
+    this.nextOffset = last + 1;
+    if (this.nextOffset >= this.#endOffset) this.isFull = true;
+  }
+
+  result(log: PartitionLog): ReadResult {
+    const isSmall = this.slices.length > 8 && this.bytes / this.slices.length <= smallSliceBytes;
+    return {
+      slices: isSmall ? [concatenate(this.slices, this.bytes)] : this.slices,
+      bytes: this.bytes,
+      highWatermark: log.highWatermark,
+      lastStableOffset: log.lastStableOffset,
+      logStartOffset: log.logStartOffset,
+    };
+  }
+}
+
+/** Finds a partition's batches: in memory where the journal's tail is, else in journal files and segments. */
+export class LogReader {
+  readonly #journal: Journal;
+  readonly #segments: SegmentStore;
+  readonly #indexes: IndexStore;
+  readonly #cache: TailCache;
+
+  constructor(options: LogReaderOptions) {
+    this.#journal = options.journal;
+    this.#segments = options.segments;
+    this.#indexes = options.indexes;
+    this.#cache = options.cache;
+  }
+
+  /** `offset` is within the log. Answers at once when all that it needs is in memory. */
+  read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult> {
+    const endOffset = options.onlyStable ? log.lastStableOffset : log.highWatermark;
+    const gathering = new Gathering(offset, endOffset, options);
+    if (offset >= endOffset || (options.maxBytes <= 0 && !options.minOneBatch)) return gathering.result(log);
+    if (this.#gatherFromCache(log, gathering)) return gathering.result(log);
+    return this.#readFromStorage(log, gathering);
+  }
+
+  /** The first record at or after a time, at or above the log start and below the high watermark. */
+  async findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#findByTime(log, timestampMs);
+      } catch (error) {
+        if (!isGone(error) || attempt >= attemptsMax) throw error;
+      }
+    }
+  }
+
+  /** The first offset whose run holds anything at or after a time; the high watermark when there is none. */
+  async findRunByTime(log: PartitionLog, timestampMs: number): Promise<number> {
+    for (const extent of [...log.extents]) {
+      if (extent.maxTimestampMs < timestampMs) continue;
+      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+      const run = runs.findByTime(timestampMs);
+      if (run >= 0) return Math.max(runs.firstOffset(run), log.logStartOffset);
+    }
+    return log.highWatermark;
+  }
+
+  /** False when a batch that is wanted is not in memory; nothing is gathered then. */
+  #gatherFromCache(log: PartitionLog, gathering: Gathering): boolean {
+    const at = findExtent(log.extents, gathering.nextOffset);
+    const first = log.extents[at];
+    if (first?.runs === undefined || first.kind !== 'journal') return false;
+    let run = first.runs.find(gathering.nextOffset);
+    if (first.runs.position(run) < this.#cache.startLsn) return false;
+    for (let i = at; i < log.extents.length && !gathering.isFull; i++) {
+      const runs = log.extents[i]?.runs;
+      if (runs === undefined) break;
+      for (; run < runs.count && !gathering.isFull; run++) {
+        if (!this.#walkCached(log.number, runs.position(run), runs.bytes(run), gathering)) return gathering.bytes > 0;
+      }
+      run = 0;
+    }
+    return true;
+  }
+
+  #walkCached(partition: number, start: number, length: number, gathering: Gathering): boolean {
+    const end = start + length;
+    for (let lsn = start; lsn < end && !gathering.isFull; ) {
+      const place = this.#cache.find(lsn);
+      if (place === undefined) return false;
+      const stop = Math.min(end, place.endLsn);
+      lsn = walkEntries(place.bytes, place.at, lsn, stop, partition, gathering);
+    }
+    return true;
+  }
+
+  async #readFromStorage(log: PartitionLog, gathering: Gathering): Promise<ReadResult> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.#gatherFromStorage(log, gathering);
+        if (log.isDropped) throw new BrokerError('topic-not-found');
+        return gathering.result(log);
+      } catch (error) {
+        // What was wanted has been moved by the compactor, or has expired: look it up again.
+        if (!isGone(error) || attempt >= attemptsMax) throw error;
+        if (gathering.bytes > 0) return gathering.result(log);
+        if (gathering.nextOffset < log.logStartOffset) {
+          throw new BrokerError('offset-out-of-range', `the log starts at ${log.logStartOffset} now`);
+        }
+      }
+    }
+  }
+
+  async #gatherFromStorage(log: PartitionLog, gathering: Gathering): Promise<void> {
+    while (!gathering.isFull) {
+      const extent = log.extents[findExtent(log.extents, gathering.nextOffset)];
+      if (extent === undefined || extent.endOffset <= gathering.nextOffset) return;
+      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+      const before = gathering.nextOffset;
+      await this.#gatherFromExtent(log, extent, runs, gathering);
+      if (gathering.nextOffset === before && !gathering.isFull) {
+        throw new BrokerError(
+          'storage-damaged',
+          `offset ${before} of partition ${log.topicId}-${log.index} is not where the index says`,
+        );
+      }
+    }
+  }
+
+  async #gatherFromExtent(log: PartitionLog, extent: Extent, runs: RunList, gathering: Gathering): Promise<void> {
+    let run = runs.find(gathering.nextOffset);
+    while (run < runs.count && !gathering.isFull) {
+      const start = runs.position(run);
+      let end = start + runs.bytes(run);
+      let next = run + 1;
+      while (
+        next < runs.count &&
+        end - start < gathering.wantedBytes &&
+        runs.position(next) - end <= readGapBytesMax
+      ) {
+        end = runs.position(next) + runs.bytes(next);
+        next += 1;
+      }
+      const buffer = Buffer.allocUnsafeSlow(end - start);
+      if (extent.kind === 'journal') {
+        await this.#journal.read(start, buffer);
+        const verified = new Verifying(gathering, `journal ${start}`);
+        walkEntries(buffer, 0, start, end, log.number, verified);
+      } else {
+        await this.#segments.readRange(segmentName(extent.fileId), start, buffer);
+        walkBatches(buffer, new Verifying(gathering, segmentName(extent.fileId)));
+      }
+      run = next;
+    }
+  }
+
+  async #findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
+    for (const extent of [...log.extents]) {
+      if (extent.maxTimestampMs < timestampMs) continue;
+      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+      for (let run = runs.findByTime(timestampMs); run >= 0; run = runs.findByTime(timestampMs, run + 1)) {
+        const from = Math.max(runs.firstOffset(run), log.logStartOffset);
+        const end = run + 1 < runs.count ? runs.firstOffset(run + 1) : extent.endOffset;
+        const found = await this.#findInRange(log, from, Math.min(end, log.highWatermark), timestampMs);
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  }
+
+  async #findInRange(
+    log: PartitionLog,
+    from: number,
+    endOffset: number,
+    timestampMs: number,
+  ): Promise<TimedOffset | undefined> {
+    for (let offset = from; offset < endOffset; ) {
+      const part = await this.read(log, offset, { maxBytes: 1024 * 1024, minOneBatch: true });
+      if (part.slices.length === 0) return undefined;
+      for (const slice of part.slices) {
+        for (let at = 0; at < slice.length; at += batchTotalBytes(slice, at)) {
+          offset = batchLastOffset(slice, at) + 1;
+          if (batchMaxTimestamp(slice, at) < timestampMs) continue;
+          const found = firstRecordAt(slice, at, timestampMs, log.logStartOffset);
+          if (found !== undefined) return found;
+        }
+      }
+    }
+    return undefined;
+  }
+}
+
+interface BatchSink {
+  readonly isFull: boolean;
+  take(bytes: Uint8Array, at: number, length: number): void;
+}
+
+/** Checks each batch's CRC before it is handed on: it comes from the disk. */
+class Verifying implements BatchSink {
+  readonly #sink: Gathering;
+  readonly #where: string;
+
+  constructor(sink: Gathering, where: string) {
+    this.#sink = sink;
+    this.#where = where;
+  }
+
+  get isFull(): boolean {
+    return this.#sink.isFull;
+  }
+
+  take(bytes: Uint8Array, at: number, length: number): void {
+    const check = checkBatch(bytes, at, at + length);
+    if (check !== 'ok') {
+      // What was gathered before it is intact and may be served; the damage is reported when it is reached.
+      if (this.#sink.bytes > 0) {
+        this.#sink.isFull = true;
+        return;
+      }
+      throw new BrokerError('storage-damaged', `a record batch at ${this.#where} fails its check (${check})`);
+    }
+    this.#sink.take(bytes, at, length);
+  }
+}
+
+/**
+ * Hands the partition's batches from `lsn` to `end` to the sink; `bytes[at]` is the byte at `lsn`.
+ * Returns the LSN that it came to: `end`, or the start of what lies beyond `bytes`.
+ */
+function walkEntries(
+  bytes: Uint8Array,
+  at: number,
+  lsn: number,
+  end: number,
+  partition: number,
+  sink: BatchSink,
+): number {
+  const base = lsn - at;
+  let position = lsn;
+  while (position < end && !sink.isFull) {
+    const entry = position - base;
+    const kind = bytes[entry];
+    if (kind === entryKind.end) {
+      position = nextChunkEntriesLsn(position);
+      // The next chunk may begin exactly where this memory ends; its header is then not here either.
+      if (position - chunkHeaderBytes >= end) return Math.max(position, end);
+      continue;
+    }
+    const length = entryPayloadBytes(bytes, entry);
+    if (entry + entryHeaderBytes + length > bytes.length) {
+      throw new BrokerError('storage-damaged', `an entry at LSN ${position} is longer than its chunk`);
+    }
+    if (kind === entryKind.records && entryPartition(bytes, entry) === partition) {
+      sink.take(bytes, entry + entryHeaderBytes, length);
+    }
+    position += entryHeaderBytes + length;
+  }
+  return position;
+}
+
+function walkBatches(bytes: Uint8Array, sink: BatchSink): void {
+  for (let at = 0; at + 12 <= bytes.length && !sink.isFull; ) {
+    const length = batchTotalBytes(bytes, at);
+    if (length <= 12 || at + length > bytes.length) {
+      throw new BrokerError('storage-damaged', 'a segment run does not end with a whole batch');
+    }
+    sink.take(bytes, at, length);
+    at += length;
+  }
+}
+
+/** The last extent that begins at or before `offset`; 0 when there is none. */
+function findExtent(extents: readonly Extent[], offset: number): number {
+  let low = 0;
+  let high = extents.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (present(extents[middle], 'in range').firstOffset <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(0, low - 1);
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof JournalFileMissing || error instanceof SegmentMissing;
+}
+
+function concatenate(slices: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  for (const slice of slices) {
+    whole.set(slice, at);
+    at += slice.length;
+  }
+  return whole;
+}

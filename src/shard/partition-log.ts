@@ -1,0 +1,419 @@
+import { BrokerError, present } from '../base/index.ts';
+import {
+  batchAttributes,
+  batchBaseSequence,
+  batchLastOffsetDelta,
+  batchMaxTimestamp,
+  batchProducerEpoch,
+  batchProducerId,
+  batchRecordCount,
+  batchTotalBytes,
+  checkBatch,
+  isControlBatch,
+  isTransactionalBatch,
+} from '../bytes/index.ts';
+import type { Extent } from './extent.ts';
+import type {
+  AppendResult,
+  Partition,
+  PartitionWaiter,
+  ProducerDescription,
+  ReadOptions,
+  ReadResult,
+  TimedOffset,
+} from './partition.ts';
+import { type PartitionSettings, unboundedSettings } from './partition-settings.ts';
+import { ProducerTable } from './producer-state.ts';
+import { RunList } from './run-list.ts';
+
+/** A batch that has its offsets but is not durable yet. */
+export interface PendingBatch {
+  /** Borrowed from the caller until it is copied into its chunk. */
+  bytes: Uint8Array;
+  at: number;
+  length: number;
+  baseOffset: number;
+  recordCount: number;
+  maxTimestampMs: number;
+  /** Set where the broker stamps the records; else -1. */
+  appendTimeMs: number;
+  settled: Promise<AppendResult>;
+  resolve: (result: AppendResult) => void;
+  reject: (error: Error) => void;
+}
+
+/** What a partition log needs of its shard. */
+export interface LogHost {
+  readonly epoch: number;
+  nowMs(): number;
+  /** Throws the reason when nothing may be published now. */
+  checkPublish(bytes: number): void;
+  /** The log has got its first waiting batch: its next chunk must ask it. */
+  enqueue(log: PartitionLog, bytes: number): void;
+  advanceStart(log: PartitionLog, offset: number): Promise<void>;
+  read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult>;
+  findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined>;
+}
+
+/** Everything of a log that a snapshot keeps. */
+export interface LogState {
+  nextOffset: number;
+  logStartOffset: number;
+  leaderEpochs: Array<{ epoch: number; startOffset: number }>;
+  producers: ProducerTable;
+  extents: Extent[];
+}
+
+/**
+ * The log of one partition. Its state is in two parts: what has been sequenced (next offset, producers, epochs), which
+ * is ahead of the disk, and what is durable (high watermark, log start, extents), which is all that readers see.
+ */
+export class PartitionLog implements Partition {
+  readonly number: number;
+  readonly topicId: string;
+  readonly index: number;
+  settings: PartitionSettings = unboundedSettings;
+  isDropped = false;
+  /** Whether the commit queue knows of the waiting batches. */
+  isQueued = false;
+
+  nextOffset = 0;
+  leaderEpochs: Array<{ epoch: number; startOffset: number }> = [];
+  producers = new ProducerTable();
+
+  highWatermark = 0;
+  logStartOffset = 0;
+  /** In order of offset; the last one may be in the active journal file. */
+  extents: Extent[] = [];
+
+  /** Batches that wait for their chunk, oldest first. */
+  readonly waiting: PendingBatch[] = [];
+  /** Batches whose chunk is being written. */
+  inFlight: PendingBatch[] = [];
+
+  readonly #host: LogHost;
+  #waiters: PartitionWaiter[] = [];
+
+  constructor(host: LogHost, number: number, topicId: string, index: number) {
+    this.#host = host;
+    this.number = number;
+    this.topicId = topicId;
+    this.index = index;
+  }
+
+  get lastStableOffset(): number {
+    return this.highWatermark;
+  }
+
+  get leaderEpoch(): number {
+    return this.#host.epoch;
+  }
+
+  get sizeBytes(): number {
+    let total = 0;
+    for (const extent of this.extents) total += extent.batchBytes;
+    return total;
+  }
+
+  append(bytes: Uint8Array): Promise<AppendResult> {
+    try {
+      return this.#append(bytes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  read(offset: number, options: ReadOptions): ReadResult | Promise<ReadResult> {
+    this.#checkAlive();
+    if (offset < this.logStartOffset || offset > this.highWatermark) {
+      throw new BrokerError(
+        'offset-out-of-range',
+        `${offset} is outside ${this.logStartOffset}..${this.highWatermark}`,
+      );
+    }
+    return this.#host.read(this, offset, options);
+  }
+
+  async findByTime(timestampMs: number): Promise<TimedOffset | undefined> {
+    this.#checkAlive();
+    return this.#host.findByTime(this, timestampMs);
+  }
+
+  async findMaxTimestamp(): Promise<TimedOffset | undefined> {
+    this.#checkAlive();
+    let maxTimestampMs = Number.NEGATIVE_INFINITY;
+    for (const extent of this.extents) {
+      maxTimestampMs = Math.max(maxTimestampMs, extent.maxTimestampMs);
+    }
+    if (maxTimestampMs === Number.NEGATIVE_INFINITY) return undefined;
+    return this.#host.findByTime(this, maxTimestampMs);
+  }
+
+  findEpochEnd(epoch: number): { epoch: number; endOffset: number } | undefined {
+    if (epoch === this.leaderEpoch) return { epoch, endOffset: this.highWatermark };
+    for (let i = this.leaderEpochs.length - 1; i >= 0; i--) {
+      const entry = present(this.leaderEpochs[i], 'in range');
+      if (entry.epoch > epoch) continue;
+      const next = this.leaderEpochs[i + 1];
+      return { epoch: entry.epoch, endOffset: Math.min(next?.startOffset ?? this.highWatermark, this.highWatermark) };
+    }
+    return undefined;
+  }
+
+  async deleteBefore(offset: number): Promise<number> {
+    this.#checkAlive();
+    const target = offset === -1 ? this.highWatermark : offset;
+    if (target < 0 || target > this.highWatermark) {
+      throw new BrokerError('offset-out-of-range', `${offset} is beyond ${this.highWatermark}`);
+    }
+    if (target > this.logStartOffset) await this.#host.advanceStart(this, target);
+    return this.logStartOffset;
+  }
+
+  watch(waiter: PartitionWaiter): void {
+    if (this.isDropped) waiter.wake(this, 0);
+    else this.#waiters.push(waiter);
+  }
+
+  unwatch(waiter: PartitionWaiter): void {
+    const at = this.#waiters.indexOf(waiter);
+    if (at >= 0) this.#waiters.splice(at, 1);
+  }
+
+  listProducers(): ProducerDescription[] {
+    return this.producers.describe();
+  }
+
+  /** A batch of this log is part of the journal now: called when its chunk is durable, and in replay. */
+  noteStored(
+    fileBaseLsn: number,
+    run: { firstOffset: number; lsn: number; bytes: number; maxTimestampMs: number },
+    batchBytes: number,
+    endOffset: number,
+  ): void {
+    let extent = this.extents.at(-1);
+    if (extent === undefined || extent.kind !== 'journal' || extent.fileId !== fileBaseLsn) {
+      extent = {
+        kind: 'journal',
+        fileId: fileBaseLsn,
+        firstOffset: run.firstOffset,
+        endOffset,
+        batchBytes: 0,
+        maxTimestampMs: run.maxTimestampMs,
+        runs: new RunList(),
+        runsAt: 0,
+        runCount: 0,
+      };
+      this.extents.push(extent);
+    }
+    present(extent.runs, 'runs of the active file are in memory').add(
+      run.firstOffset,
+      run.lsn,
+      run.bytes,
+      run.maxTimestampMs,
+    );
+    extent.endOffset = endOffset;
+    extent.batchBytes += batchBytes;
+    extent.maxTimestampMs = Math.max(extent.maxTimestampMs, run.maxTimestampMs);
+    this.highWatermark = endOffset;
+  }
+
+  /** The sequenced part of storing a batch. */
+  noteSequenced(batch: Uint8Array, at: number, baseOffset: number, epoch: number, timestampMs: number): void {
+    const recordCount = batchLastOffsetDelta(batch, at) + 1;
+    const producerId = batchProducerId(batch, at);
+    if (producerId >= 0) {
+      this.producers.note(
+        producerId,
+        batchProducerEpoch(batch, at),
+        batchBaseSequence(batch, at),
+        recordCount,
+        baseOffset,
+        timestampMs,
+      );
+    }
+    const lastEpoch = this.leaderEpochs.at(-1);
+    if (lastEpoch === undefined || lastEpoch.epoch < epoch) {
+      this.leaderEpochs.push({ epoch, startOffset: baseOffset });
+    }
+    this.nextOffset = baseOffset + recordCount;
+  }
+
+  /** The log start has moved, durably: forgets what lies before it. */
+  trim(offset: number): void {
+    if (offset <= this.logStartOffset) return;
+    this.logStartOffset = offset;
+    let dead = 0;
+    while (dead < this.extents.length && present(this.extents[dead], 'in range').endOffset <= offset) dead += 1;
+    if (dead > 0) this.extents.splice(0, dead);
+    while (this.leaderEpochs.length > 1 && present(this.leaderEpochs[1], 'in range').startOffset <= offset) {
+      this.leaderEpochs.shift();
+    }
+  }
+
+  wakeWaiters(appendedBytes: number): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.wake(this, appendedBytes);
+  }
+
+  markDropped(): void {
+    this.isDropped = true;
+  }
+
+  state(): LogState {
+    return {
+      nextOffset: this.nextOffset,
+      logStartOffset: this.logStartOffset,
+      leaderEpochs: this.leaderEpochs,
+      producers: this.producers,
+      extents: this.extents,
+    };
+  }
+
+  /** Takes the state that recovery found, in place of everything that this object held. */
+  adopt(state: LogState): void {
+    this.isDropped = false;
+    this.nextOffset = state.nextOffset;
+    this.highWatermark = state.nextOffset;
+    this.logStartOffset = state.logStartOffset;
+    this.leaderEpochs = state.leaderEpochs;
+    this.producers = state.producers;
+    this.extents = state.extents;
+  }
+
+  #checkAlive(): void {
+    if (this.isDropped) throw new BrokerError('topic-not-found');
+  }
+
+  #append(bytes: Uint8Array): Promise<AppendResult> {
+    this.#checkAlive();
+    this.#host.checkPublish(bytes.length);
+    const nowMs = this.#host.nowMs();
+    const duplicate = this.#checkBatches(bytes, nowMs);
+    if (duplicate !== undefined) return duplicate;
+    let last: PendingBatch | undefined;
+    const firstOffset = this.nextOffset;
+    for (let at = 0; at < bytes.length; ) {
+      // Only the last batch answers the caller; it is never durable before the others.
+      last?.settled.catch(() => undefined);
+      last = this.#sequence(bytes, at, nowMs);
+      at += last.length;
+    }
+    this.#host.enqueue(this, bytes.length);
+    const pending = present(last, 'at least one batch was checked');
+    if (pending.baseOffset === firstOffset) return pending.settled;
+    return pending.settled.then((result) => ({ ...result, baseOffset: firstOffset }));
+  }
+
+  /** Throws for a batch that cannot be stored; answers for one that was stored before. Changes nothing. */
+  #checkBatches(bytes: Uint8Array, nowMs: number): Promise<AppendResult> | undefined {
+    if (bytes.length === 0) throw new BrokerError('batch-invalid', 'there is no record batch');
+    for (let at = 0; at < bytes.length; ) {
+      const check = checkBatch(bytes, at, bytes.length);
+      if (check === 'crc') throw new BrokerError('batch-corrupt', 'the CRC does not match');
+      if (check === 'truncated' || check === 'length') throw new BrokerError('batch-corrupt', check);
+      if (check !== 'ok') throw new BrokerError('batch-invalid', check);
+      const length = batchTotalBytes(bytes, at);
+      if (length > this.settings.batchBytesMax) {
+        throw new BrokerError(
+          'batch-too-large',
+          `${length} bytes are more than the ${this.settings.batchBytesMax} that the topic allows`,
+        );
+      }
+      if (batchRecordCount(bytes, at) !== batchLastOffsetDelta(bytes, at) + 1) {
+        throw new BrokerError('batch-invalid', 'its offsets have gaps');
+      }
+      const attributes = batchAttributes(bytes, at);
+      if (isControlBatch(attributes)) throw new BrokerError('batch-invalid', 'clients may not write control records');
+      if (isTransactionalBatch(attributes)) {
+        throw new BrokerError('batch-invalid', 'its transaction was not begun here');
+      }
+      if (this.settings.timestampType === 'create') this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
+      const producerId = batchProducerId(bytes, at);
+      if (producerId >= 0) {
+        if (length !== bytes.length) {
+          throw new BrokerError('batch-invalid', 'an idempotent producer sends one batch at a time');
+        }
+        return this.#checkProducer(bytes, at, producerId);
+      }
+      at += length;
+    }
+    return undefined;
+  }
+
+  #checkTimestamp(timestampMs: number, nowMs: number): void {
+    const { timestampBehindMaxMs, timestampAheadMaxMs } = this.settings;
+    if (timestampMs > nowMs + timestampAheadMaxMs || (timestampMs >= 0 && timestampMs < nowMs - timestampBehindMaxMs)) {
+      throw new BrokerError('timestamp-invalid', `${timestampMs} is too far from the broker's clock, ${nowMs}`);
+    }
+  }
+
+  #checkProducer(bytes: Uint8Array, at: number, producerId: number): Promise<AppendResult> | undefined {
+    const firstSequence = batchBaseSequence(bytes, at);
+    const epoch = batchProducerEpoch(bytes, at);
+    if (firstSequence < 0 || epoch < 0) throw new BrokerError('batch-invalid', 'it has no sequence number');
+    const check = this.producers.check(producerId, epoch, firstSequence, batchRecordCount(bytes, at));
+    switch (check.outcome) {
+      case 'next':
+        return undefined;
+      case 'fenced':
+        throw new BrokerError('producer-fenced', `epoch ${epoch} is older than ${check.epoch}`);
+      case 'out-of-order':
+        throw new BrokerError('sequence-out-of-order', `${firstSequence} instead of ${check.expected}`);
+      case 'duplicate':
+        return this.#repeat(check.baseOffset);
+    }
+  }
+
+  /** The answer to a batch that was stored before: the first answer again, and not before it. */
+  #repeat(baseOffset: number): Promise<AppendResult> {
+    for (const batch of [...this.inFlight, ...this.waiting]) {
+      if (batch.baseOffset === baseOffset) {
+        return batch.settled.then((result) => ({ ...result, isDuplicate: true }));
+      }
+    }
+    return Promise.resolve({
+      baseOffset,
+      appendTimeMs: -1,
+      logStartOffset: this.logStartOffset,
+      isDuplicate: true,
+    });
+  }
+
+  #sequence(bytes: Uint8Array, at: number, nowMs: number): PendingBatch {
+    const isStamped = this.settings.timestampType === 'append';
+    const batch = new WaitingBatch(bytes, at, this.nextOffset, isStamped ? nowMs : -1);
+    this.noteSequenced(bytes, at, this.nextOffset, this.#host.epoch, nowMs);
+    this.waiting.push(batch);
+    return batch;
+  }
+}
+
+class WaitingBatch implements PendingBatch {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly length: number;
+  readonly baseOffset: number;
+  readonly recordCount: number;
+  readonly maxTimestampMs: number;
+  readonly appendTimeMs: number;
+  readonly settled: Promise<AppendResult>;
+  resolve!: (result: AppendResult) => void;
+  reject!: (error: Error) => void;
+
+  constructor(bytes: Uint8Array, at: number, baseOffset: number, appendTimeMs: number) {
+    this.bytes = bytes;
+    this.at = at;
+    this.length = batchTotalBytes(bytes, at);
+    this.baseOffset = baseOffset;
+    this.recordCount = batchLastOffsetDelta(bytes, at) + 1;
+    this.maxTimestampMs = appendTimeMs >= 0 ? appendTimeMs : batchMaxTimestamp(bytes, at);
+    this.appendTimeMs = appendTimeMs;
+    this.settled = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}

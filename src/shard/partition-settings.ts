@@ -1,0 +1,23 @@
+/** What a partition needs to know of its topic. The object may be replaced at any time. */
+export interface PartitionSettings {
+  /** -1: kept for ever. */
+  readonly retentionMs: number;
+  /** -1: no limit. */
+  readonly retentionBytes: number;
+  readonly batchBytesMax: number;
+  /** Who stamps records: the producer or the broker. */
+  readonly timestampType: 'create' | 'append';
+  /** How far a producer's timestamp may be behind or ahead of the broker's clock. */
+  readonly timestampBehindMaxMs: number;
+  readonly timestampAheadMaxMs: number;
+}
+
+/** Used until the topic that a partition belongs to is known: nothing expires. */
+export const unboundedSettings: PartitionSettings = {
+  retentionMs: -1,
+  retentionBytes: -1,
+  batchBytesMax: 1_048_588,
+  timestampType: 'create',
+  timestampBehindMaxMs: Number.MAX_SAFE_INTEGER,
+  timestampAheadMaxMs: Number.MAX_SAFE_INTEGER,
+};

@@ -1,0 +1,143 @@
+import { limits } from '../base/index.ts';
+import type { ByteReader, ByteWriter } from '../bytes/index.ts';
+import type { ProducerDescription } from './partition.ts';
+
+/** Batches remembered for each producer: a producer may have this many in flight and repeat any of them. */
+const batchesKept = 5;
+/** Sequence numbers are signed 32-bit and wrap to 0. */
+const sequenceCount = 0x80000000;
+
+interface Producer {
+  epoch: number;
+  lastTimestampMs: number;
+  /** Oldest first. */
+  batches: Array<{ firstSequence: number; lastSequence: number; baseOffset: number }>;
+}
+
+export type SequenceCheck =
+  | { outcome: 'next' }
+  | { outcome: 'duplicate'; baseOffset: number }
+  | { outcome: 'out-of-order'; expected: number }
+  | { outcome: 'fenced'; epoch: number };
+
+const isNext: SequenceCheck = { outcome: 'next' };
+
+/** What one partition knows of its idempotent producers: a repeated batch is found, a missing one is noticed. */
+export class ProducerTable {
+  readonly #producers = new Map<number, Producer>();
+
+  get size(): number {
+    return this.#producers.size;
+  }
+
+  /** Judges a batch before it is stored. A producer that is not known may begin with any sequence number. */
+  check(producerId: number, epoch: number, firstSequence: number, recordCount: number): SequenceCheck {
+    const producer = this.#producers.get(producerId);
+    if (producer === undefined) return isNext;
+    if (epoch < producer.epoch) return { outcome: 'fenced', epoch: producer.epoch };
+    if (epoch > producer.epoch) {
+      return firstSequence === 0 ? isNext : { outcome: 'out-of-order', expected: 0 };
+    }
+    const lastSequence = (firstSequence + recordCount - 1) % sequenceCount;
+    for (const batch of producer.batches) {
+      if (batch.firstSequence === firstSequence && batch.lastSequence === lastSequence) {
+        return { outcome: 'duplicate', baseOffset: batch.baseOffset };
+      }
+    }
+    const last = producer.batches.at(-1);
+    if (last === undefined) return isNext;
+    const expected = (last.lastSequence + 1) % sequenceCount;
+    return firstSequence === expected ? isNext : { outcome: 'out-of-order', expected };
+  }
+
+  /** Remembers a batch that was checked. */
+  note(
+    producerId: number,
+    epoch: number,
+    firstSequence: number,
+    recordCount: number,
+    baseOffset: number,
+    timestampMs: number,
+  ): void {
+    let producer = this.#producers.get(producerId);
+    if (producer === undefined) {
+      if (this.#producers.size >= limits.producersPerPartitionMax) this.#forgetOldest();
+      producer = { epoch, lastTimestampMs: timestampMs, batches: [] };
+      this.#producers.set(producerId, producer);
+    }
+    if (epoch !== producer.epoch) {
+      producer.epoch = epoch;
+      producer.batches.length = 0;
+    }
+    producer.lastTimestampMs = timestampMs;
+    if (producer.batches.length === batchesKept) producer.batches.shift();
+    const lastSequence = (firstSequence + recordCount - 1) % sequenceCount;
+    producer.batches.push({ firstSequence, lastSequence, baseOffset });
+  }
+
+  /** Forgets producers that wrote nothing since `timestampMs`. */
+  expire(timestampMs: number): void {
+    for (const [id, producer] of this.#producers) {
+      if (producer.lastTimestampMs < timestampMs) this.#producers.delete(id);
+    }
+  }
+
+  describe(): ProducerDescription[] {
+    return [...this.#producers].map(([producerId, producer]) => ({
+      producerId,
+      producerEpoch: producer.epoch,
+      lastSequence: producer.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestampMs: producer.lastTimestampMs,
+    }));
+  }
+
+  encodeTo(writer: ByteWriter): void {
+    writer.uint32(this.#producers.size);
+    for (const [id, producer] of this.#producers) {
+      writer.safeInt64(id);
+      writer.int16(producer.epoch);
+      writer.safeInt64(producer.lastTimestampMs);
+      writer.uint8(producer.batches.length);
+      for (const batch of producer.batches) {
+        writer.int32(batch.firstSequence);
+        writer.int32(batch.lastSequence);
+        writer.safeInt64(batch.baseOffset);
+      }
+    }
+  }
+
+  static decode(reader: ByteReader): ProducerTable {
+    const table = new ProducerTable();
+    const count = reader.uint32();
+    for (let i = 0; i < count; i++) {
+      const id = reader.safeInt64();
+      const producer: Producer = {
+        epoch: reader.int16(),
+        lastTimestampMs: reader.safeInt64(),
+        batches: [],
+      };
+      const batchCount = reader.uint8();
+      for (let b = 0; b < batchCount; b++) {
+        producer.batches.push({
+          firstSequence: reader.int32(),
+          lastSequence: reader.int32(),
+          baseOffset: reader.safeInt64(),
+        });
+      }
+      table.#producers.set(id, producer);
+    }
+    return table;
+  }
+
+  #forgetOldest(): void {
+    let oldestId = -1;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const [id, producer] of this.#producers) {
+      if (producer.lastTimestampMs < oldestMs) {
+        oldestMs = producer.lastTimestampMs;
+        oldestId = id;
+      }
+    }
+    this.#producers.delete(oldestId);
+  }
+}

@@ -1,0 +1,544 @@
+import { join } from 'node:path';
+import { BrokerError, type Clock, limits, present, type Timer } from '../base/index.ts';
+import { ByteWriter } from '../bytes/index.ts';
+import type { Disk } from '../disk/index.ts';
+import { FileJournal, type Journal } from '../journal/index.ts';
+import { FileSegmentStore, type SegmentStore } from '../segment/index.ts';
+import { Compactor } from './compactor.ts';
+import { entryKind } from './entry.ts';
+import type { Extent } from './extent.ts';
+import type { StateExtension } from './extension.ts';
+import { type CommitHost, GroupCommit } from './group-commit.ts';
+import { buildIndex, type IndexedExtent, indexName, IndexStore } from './index-store.ts';
+import { LogReader } from './log-reader.ts';
+import { Maintenance } from './maintenance.ts';
+import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
+import { type LogHost, PartitionLog } from './partition-log.ts';
+import type { PartitionSettings } from './partition-settings.ts';
+import { forEachEntry, loadSnapshot, RecoveredState } from './recovery.ts';
+import { rebuildRuns } from './run-rebuild.ts';
+import { encodeSequenced, encodeSnapshot, snapshotName } from './snapshot.ts';
+import { TailCache } from './tail-cache.ts';
+
+export interface ShardOptions {
+  disk: Disk;
+  clock: Clock;
+  /** Holds nothing but this shard. */
+  directory: string;
+  /** False: acknowledge once the operating system has the bytes. */
+  isDurable: boolean;
+  extensions: readonly StateExtension[];
+  log: ShardLog;
+  observer?: ShardObserver;
+  journalFileBytes?: number;
+  tailCacheBytes?: number;
+  chunkBytesMax?: number;
+  freeBytesMin?: number;
+  /** Rate of the compactor's reads and writes together. */
+  compactionBytesPerSecond?: number;
+  retentionCheckMs?: number;
+}
+
+/** Where a shard tells what an operator should know. */
+export interface ShardLog {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface ShardObserver {
+  committed(chunkBytes: number, batches: number, latencyMs: number): void;
+}
+
+export interface ShardStorage {
+  journalBytes: number;
+  segmentBytes: number;
+  freeBytes: number;
+}
+
+const recoverDelayMs = 1000;
+const freeSpaceCheckMs = 1000;
+/** Producer ids are taken from the journal in blocks: ids of an unfinished block are never given out again. */
+const producerIdBlock = 1000;
+/** Snapshots kept: should the newest be damaged, the one before it leads to the same state. */
+const snapshotsKept = 2;
+
+/**
+ * A single-writer state machine fed by a journal: partitions, and the extensions' state beside them. Entries are
+ * sequenced and applied at once; nothing is answered or shown before the chunk that holds its entry is durable.
+ */
+export class Shard implements LogHost, CommitHost {
+  readonly #options: ShardOptions;
+  readonly #segments: SegmentStore;
+  readonly #indexes: IndexStore;
+  readonly #cache: TailCache;
+  readonly #maintenance: Maintenance;
+  #journal!: Journal;
+  #commit!: GroupCommit;
+  #reader!: LogReader;
+  #logs = new Map<number, PartitionLog>();
+  #nextPartition = 1;
+  #nextProducerId = 1;
+  #producerIdsEnd = 1;
+  #producerIdBlock: Promise<void> | undefined;
+  #nextSegment = 1;
+  /** LSNs of the stored snapshots, oldest first. */
+  #snapshots: number[] = [];
+  #capture: { bytes: Uint8Array; logs: PartitionLog[] } | undefined;
+  #storing: Promise<void> = Promise.resolve();
+  #failure: BrokerError | undefined;
+  #isClosed = false;
+  #isLowOnSpace = false;
+  #spaceTimer: Timer | undefined;
+  #hasPublished = false;
+  #writableCallbacks: Array<() => void> = [];
+
+  /** Recovers what is stored. Rejects with storage-damaged (nothing was changed), storage-full or storage-failed. */
+  static async open(options: ShardOptions): Promise<Shard> {
+    const segments = await FileSegmentStore.open(options.disk, join(options.directory, 'segments'));
+    const shard = new Shard(options, segments);
+    await shard.#recover();
+    shard.#maintenance.start();
+    return shard;
+  }
+
+  private constructor(options: ShardOptions, segments: SegmentStore) {
+    this.#options = options;
+    this.#segments = segments;
+    this.#cache = new TailCache(options.tailCacheBytes ?? limits.tailCacheBytes);
+    this.#indexes = new IndexStore(segments, (extent) => this.#rebuildIndex(extent));
+    this.#maintenance = new Maintenance({
+      clock: options.clock,
+      log: options.log,
+      retentionCheckMs: options.retentionCheckMs ?? 30_000,
+      shard: this,
+      segments,
+      journal: () => this.#journal,
+      reader: () => this.#reader,
+      deletableLsn: () => this.#snapshots[0] ?? 0,
+      compactor: new Compactor({
+        clock: options.clock,
+        segments,
+        journal: () => this.#journal,
+        indexes: this.#indexes,
+        bytesPerSecond: options.compactionBytesPerSecond ?? 32 * 1024 * 1024,
+      }),
+    });
+  }
+
+  get epoch(): number {
+    return this.#journal.epoch;
+  }
+
+  /** All partitions that are not dropped. */
+  logs(): IterableIterator<PartitionLog> {
+    return this.#logs.values();
+  }
+
+  /** Adds a partition; it can be used at once, and exists for good when `durable` resolves. */
+  openPartition(
+    topicId: string,
+    index: number,
+    settings: PartitionSettings,
+  ): { log: PartitionLog; durable: Promise<void> } {
+    const number = this.#nextPartition++;
+    const log = new PartitionLog(this, number, topicId, index);
+    log.settings = settings;
+    this.#logs.set(number, log);
+    const writer = new ByteWriter(64);
+    writer.uint32(number);
+    writer.uint32(index);
+    writer.utf8(topicId);
+    return { log, durable: this.#control(entryKind.partitionOpened, writer.take()) };
+  }
+
+  /** Drops a partition and all its records. */
+  dropPartition(log: PartitionLog): Promise<void> {
+    this.#logs.delete(log.number);
+    log.markDropped();
+    const writer = new ByteWriter(16);
+    writer.uint32(log.number);
+    return this.#control(entryKind.partitionDropped, writer.take(), () => {
+      log.extents = [];
+      log.wakeWaiters(0);
+      this.#maintenance.request();
+    });
+  }
+
+  /** Applies an extension's entry at once; resolves when it is durable. */
+  submit(kind: number, payload: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    for (const extension of this.#options.extensions) {
+      if (extension.owns(kind)) extension.apply(kind, payload);
+    }
+    return this.#control(kind, payload);
+  }
+
+  /** Resolves when every entry that is not a record batch and was made before is durable. */
+  barrier(): Promise<void> {
+    return this.#failure === undefined ? this.#commit.barrier() : Promise.reject(this.#failure);
+  }
+
+  /** A producer id that no other producer has or had. */
+  async allocateProducerId(): Promise<number> {
+    while (this.#nextProducerId >= this.#producerIdsEnd) {
+      this.#producerIdBlock ??= this.#takeProducerIds().finally(() => {
+        this.#producerIdBlock = undefined;
+      });
+      await this.#producerIdBlock;
+    }
+    return this.#nextProducerId++;
+  }
+
+  isOverloaded(): boolean {
+    return this.#commit.pendingBytes > limits.pendingBytesHigh;
+  }
+
+  /** Calls back once, soon after `isOverloaded` has become false. */
+  whenWritable(callback: () => void): void {
+    this.#writableCallbacks.push(callback);
+    if (!this.isOverloaded()) this.#notifyWritable();
+  }
+
+  findProblems(): string[] {
+    const problems: string[] = [...this.#maintenance.findProblems()];
+    if (this.#failure !== undefined) problems.push(this.#failure.message);
+    if (this.#isLowOnSpace) problems.push('the disk is nearly full: publishing is refused');
+    return problems;
+  }
+
+  async storage(): Promise<ShardStorage> {
+    let journalBytes = 0;
+    for (const file of this.#journal.files()) journalBytes += file.bytes;
+    let segmentBytes = 0;
+    for (const object of await this.#segments.list()) segmentBytes += object.bytes;
+    const freeBytes = await this.#options.disk.freeBytes(this.#options.directory);
+    return { journalBytes, segmentBytes, freeBytes };
+  }
+
+  /** Runs retention, deletion and compaction now; resolves when they are done. */
+  maintain(): Promise<void> {
+    return this.#maintenance.runNow();
+  }
+
+  /** Ends the active journal file, so that a new one begins. */
+  requestSeal(): void {
+    if (this.#failure === undefined) this.#commit.requestSeal();
+  }
+
+  /** Makes everything that waits durable, leaves a snapshot for the next start, and closes the files. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#spaceTimer?.cancel();
+    await this.#maintenance.stop();
+    if (this.#failure === undefined) {
+      this.#commit.requestSeal();
+      await this.#commit.drain();
+      await this.#storing;
+    }
+    this.#commit.stop(new BrokerError('closed'));
+    await this.#journal.close();
+    await this.#segments.close();
+    for (const log of this.#logs.values()) log.wakeWaiters(0);
+  }
+
+  /** A new segment's number, for the compactor. */
+  takeSegmentNumber(): number {
+    return this.#nextSegment++;
+  }
+
+  // What the partition logs ask for.
+
+  nowMs(): number {
+    return this.#options.clock.nowMs();
+  }
+
+  checkPublish(bytes: number): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosed) throw new BrokerError('closed');
+    if (this.#isLowOnSpace) throw new BrokerError('storage-full', this.#options.directory);
+    if (this.#commit.pendingBytes + bytes > limits.pendingBytesMax && this.#commit.pendingBytes > 0) {
+      throw new BrokerError('overloaded', 'too much is waiting for the disk');
+    }
+    this.#hasPublished = true;
+    this.#watchSpace();
+  }
+
+  enqueue(log: PartitionLog, bytes: number): void {
+    this.#commit.enqueueLog(log, bytes);
+  }
+
+  advanceStart(log: PartitionLog, offset: number): Promise<void> {
+    const writer = new ByteWriter(16);
+    writer.uint32(log.number);
+    writer.safeInt64(offset);
+    return this.#control(entryKind.startAdvanced, writer.take(), () => {
+      log.trim(offset);
+      this.#maintenance.request();
+    });
+  }
+
+  read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult> {
+    return this.#reader.read(log, offset, options);
+  }
+
+  findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
+    return this.#reader.findByTime(log, timestampMs);
+  }
+
+  /** Journals what the maintenance did; `onDurable` changes the state once it is for good. */
+  submitMaintenance(kind: number, payload: Uint8Array, onDurable: () => void): Promise<void> {
+    return this.#control(kind, payload, onDurable);
+  }
+
+  // What the group commit asks for.
+
+  captureSequenced(): void {
+    const logs = [...this.#logs.values()];
+    const extensions = this.#options.extensions.map((extension) => ({
+      name: extension.name,
+      state: extension.encode(),
+    }));
+    this.#capture = { bytes: encodeSequenced(logs, extensions), logs };
+  }
+
+  async seal(): Promise<void> {
+    const capture = present(this.#capture, 'the sequenced part was captured with the last chunk');
+    this.#capture = undefined;
+    const indexes = this.#indexFiles(this.#journal.activeBytes > 0 ? [this.#journal.activeBaseLsn] : []);
+    const snapshot = this.#encodeSnapshot(capture);
+    await this.#journal.roll();
+    this.#store(indexes, snapshot);
+  }
+
+  failed(error: BrokerError): void {
+    if (this.#failure !== undefined || this.#isClosed) return;
+    this.#failure = error;
+    this.#options.log.error(`storage failed, nothing is acknowledged until it works again: ${error.message}`);
+    this.#commit.stop(error);
+    this.#notifyWritable();
+    this.#scheduleRecovery();
+  }
+
+  observe(chunkBytes: number, batches: number, latencyMs: number): void {
+    this.#options.observer?.committed(chunkBytes, batches, latencyMs);
+    if (this.#writableCallbacks.length > 0 && !this.isOverloaded()) this.#notifyWritable();
+  }
+
+  // Recovery and snapshots.
+
+  async #recover(): Promise<void> {
+    const { disk, directory, log, clock } = this.#options;
+    const { snapshot, stored, damaged } = await loadSnapshot(this.#segments);
+    for (const name of damaged) log.warn(`${name} is damaged; the snapshot before it is used`);
+    const state = new RecoveredState(this, snapshot);
+    const journal = await FileJournal.open({
+      disk,
+      directory: join(directory, 'journal'),
+      fileBytes: this.#fileBytes,
+      isDurable: this.#options.isDurable,
+      replayFromLsn: snapshot?.lsn ?? 0,
+      ...(snapshot === undefined ? {} : { chain: snapshot.chain }),
+      minEpoch: (snapshot?.epoch ?? 0) + 1,
+      onChunk: (chunk) => state.apply(chunk),
+      onNotice: (notice) => log.warn(notice),
+    });
+    this.#journal = journal;
+    this.#cache.clear();
+    this.#indexes.clear();
+    this.#reader = new LogReader({
+      journal,
+      segments: this.#segments,
+      indexes: this.#indexes,
+      cache: this.#cache,
+    });
+    this.#commit = new GroupCommit({
+      journal,
+      cache: this.#cache,
+      clock,
+      host: this,
+      fileBytes: this.#fileBytes,
+      chunkBytesMax: this.#options.chunkBytesMax ?? limits.chunkBytesMax,
+    });
+    this.#snapshots = stored.filter((lsn) => snapshot !== undefined && lsn <= snapshot.lsn);
+    this.#adopt(state);
+    this.#failure = undefined;
+    if (state.replayedBytes > 0) {
+      this.captureSequenced();
+      const capture = present(this.#capture, 'just captured');
+      this.#capture = undefined;
+      this.#store(this.#indexFiles(state.replayedFiles), this.#encodeSnapshot(capture));
+    }
+    const opened = new ByteWriter(16);
+    opened.uint32(journal.epoch);
+    opened.safeInt64(clock.nowMs());
+    await this.#control(entryKind.opened, opened.take());
+  }
+
+  #adopt(state: RecoveredState): void {
+    const before = this.#logs;
+    this.#logs = new Map();
+    for (const [number, fresh] of state.logs) {
+      const known = before.get(number);
+      before.delete(number);
+      known?.adopt(fresh.state());
+      this.#logs.set(number, known ?? fresh);
+    }
+    for (const gone of before.values()) {
+      gone.markDropped();
+      gone.wakeWaiters(0);
+    }
+    this.#nextPartition = state.nextPartition;
+    this.#nextProducerId = state.nextProducerId;
+    this.#producerIdsEnd = state.nextProducerId;
+    this.#nextSegment = state.nextSegment;
+    for (const extension of this.#options.extensions) {
+      extension.restore(state.extensionStates.get(extension.name));
+    }
+    for (const entry of state.extensionEntries) {
+      for (const extension of this.#options.extensions) {
+        if (extension.owns(entry.kind)) extension.apply(entry.kind, entry.payload);
+      }
+    }
+  }
+
+  #scheduleRecovery(): void {
+    this.#options.clock.setTimer(recoverDelayMs, () => {
+      if (this.#isClosed) return;
+      const failure = this.#failure;
+      const reopen = async (): Promise<void> => {
+        await this.#maintenance.settled();
+        await this.#storing;
+        await this.#journal.close();
+        await this.#recover();
+        this.#options.log.info('storage works again');
+        this.#maintenance.request();
+      };
+      reopen().catch((error: unknown) => {
+        if (this.#isClosed) return;
+        this.#failure =
+          error instanceof BrokerError ? error : (failure ?? new BrokerError('storage-failed', String(error)));
+        this.#commit.stop(this.#failure);
+        // Damage does not heal by itself: an operator must act, and what is intact stays readable meanwhile.
+        if (this.#failure.code !== 'storage-damaged') this.#scheduleRecovery();
+      });
+    });
+  }
+
+  #encodeSnapshot(capture: { bytes: Uint8Array; logs: PartitionLog[] }): { lsn: number; bytes: Uint8Array } {
+    const lsn = this.#journal.endLsn;
+    const bytes = encodeSnapshot(
+      {
+        lsn,
+        chain: this.#journal.chain,
+        epoch: this.#journal.epoch,
+        nextPartition: this.#nextPartition,
+        // Entries of later chunks may have moved these on; numbers that are skipped do no harm.
+        nextProducerId: this.#producerIdsEnd,
+        nextSegment: this.#nextSegment,
+      },
+      capture.bytes,
+      capture.logs,
+    );
+    return { lsn, bytes };
+  }
+
+  /** Lays out the indexes of files that take no more chunks. */
+  #indexFiles(baseLsns: readonly number[]): Array<{ name: string; bytes: Uint8Array }> {
+    const byFile = new Map<number, IndexedExtent[]>(baseLsns.map((baseLsn) => [baseLsn, []]));
+    for (const log of this.#logs.values()) {
+      for (const extent of log.extents) {
+        if (extent.kind !== 'journal' || extent.runs === undefined) continue;
+        const extents = byFile.get(extent.fileId);
+        if (extents !== undefined) extents.push({ partition: log.number, extent });
+        else if (extent.runCount > 0) extent.runs = undefined;
+      }
+    }
+    return [...byFile].map(([baseLsn, extents]) => ({
+      name: indexName('journal', baseLsn),
+      bytes: buildIndex('journal', baseLsn, extents),
+    }));
+  }
+
+  /** Stores indexes, then the snapshot that refers to them, behind whatever is being stored already. */
+  #store(indexes: Array<{ name: string; bytes: Uint8Array }>, snapshot: { lsn: number; bytes: Uint8Array }): void {
+    this.#storing = this.#storing.then(async () => {
+      try {
+        for (const index of indexes) await this.#segments.put(index.name, [index.bytes]);
+        await this.#segments.put(snapshotName(snapshot.lsn), [snapshot.bytes]);
+        if (!this.#snapshots.includes(snapshot.lsn)) this.#snapshots.push(snapshot.lsn);
+        while (this.#snapshots.length > snapshotsKept) {
+          await this.#segments.delete(snapshotName(present(this.#snapshots.shift(), 'not empty')));
+        }
+        this.#maintenance.request();
+      } catch (error) {
+        // Both are caches of the journal: without them the next start takes longer, and files are kept longer.
+        this.#options.log.warn(`could not store a snapshot: ${String(error)}`);
+      }
+    });
+  }
+
+  async #rebuildIndex(extent: Extent): Promise<void> {
+    this.#options.log.warn(`the index ${indexName(extent.kind, extent.fileId)} is missing or damaged: building it anew`);
+    await rebuildRuns(extent, {
+      journal: this.#journal,
+      segments: this.#segments,
+      logs: this.#logs,
+      forEachEntry,
+    });
+  }
+
+  // Small parts.
+
+  get #fileBytes(): number {
+    return this.#options.journalFileBytes ?? limits.journalFileBytes;
+  }
+
+  #control(kind: number, payload: Uint8Array, onDurable?: () => void): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#commit.enqueueControl({ kind, partition: 0, payload, onDurable, resolve, reject });
+    });
+  }
+
+  async #takeProducerIds(): Promise<void> {
+    const end = this.#producerIdsEnd + producerIdBlock;
+    const writer = new ByteWriter(16);
+    writer.safeInt64(end);
+    await this.#control(entryKind.producerIds, writer.take());
+    this.#nextProducerId = this.#producerIdsEnd;
+    this.#producerIdsEnd = end;
+  }
+
+  #notifyWritable(): void {
+    const callbacks = this.#writableCallbacks;
+    this.#writableCallbacks = [];
+    for (const callback of callbacks) callback();
+  }
+
+  /** Looks at the free space while there is traffic, so that there is room left for settling when publishes are refused. */
+  #watchSpace(): void {
+    if (this.#spaceTimer !== undefined) return;
+    const { clock, disk, directory } = this.#options;
+    const check = async (): Promise<void> => {
+      const isNeeded = this.#hasPublished || this.#isLowOnSpace;
+      this.#hasPublished = false;
+      try {
+        const freeBytes = await disk.freeBytes(directory);
+        const isLow = freeBytes < (this.#options.freeBytesMin ?? limits.freeBytesMin);
+        if (isLow && !this.#isLowOnSpace) {
+          this.#options.log.error(`only ${freeBytes} bytes are free in ${directory}: publishing is refused`);
+          this.#maintenance.request();
+        }
+        if (!isLow && this.#isLowOnSpace) this.#options.log.info('there is room again: publishing works');
+        this.#isLowOnSpace = isLow;
+      } catch (error) {
+        this.#options.log.warn(`cannot tell the free space of ${directory}: ${String(error)}`);
+      }
+      this.#spaceTimer = undefined;
+      if (isNeeded && !this.#isClosed) this.#watchSpace();
+    };
+    this.#spaceTimer = clock.setTimer(freeSpaceCheckMs, () => void check());
+  }
+}
