@@ -40,5 +40,7 @@ export const clusterOperations = bitsOf(
   'idempotentWrite',
 );
 
+export const groupOperations = bitsOf('read', 'delete', 'describe');
+
 /** The client did not ask. */
 export const operationsOmitted = -0x80000000;

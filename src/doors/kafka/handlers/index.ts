@@ -3,23 +3,34 @@ import { alterConfigs } from './alter-configs.ts';
 import { apiVersions } from './api-versions.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
+import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
+import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeProducers } from './describe-producers.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { electLeaders } from './elect-leaders.ts';
 import { fetch } from './fetch.ts';
+import { findCoordinator } from './find-coordinator.ts';
+import { heartbeat } from './heartbeat.ts';
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts';
 import { initProducerId } from './init-producer-id.ts';
+import { joinGroup } from './join-group.ts';
+import { leaveGroup } from './leave-group.ts';
 import { listConfigResources } from './list-config-resources.ts';
+import { listGroups } from './list-groups.ts';
 import { listOffsets } from './list-offsets.ts';
 import { listPartitionReassignments } from './list-partition-reassignments.ts';
 import { metadata } from './metadata.ts';
+import { offsetCommit } from './offset-commit.ts';
+import { offsetDelete } from './offset-delete.ts';
+import { offsetFetch } from './offset-fetch.ts';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { produce } from './produce.ts';
+import { syncGroup } from './sync-group.ts';
 
 /** Every API that the door answers: one file each, `register('Name', [lowest, highest version], handler)`. */
 export const registrations: readonly Registration[] = [
@@ -27,6 +38,15 @@ export const registrations: readonly Registration[] = [
   register('Fetch', [4, 18], fetch),
   register('ListOffsets', [1, 11], listOffsets),
   register('Metadata', [0, 13], metadata),
+  register('OffsetCommit', [2, 10], offsetCommit),
+  register('OffsetFetch', [1, 10], offsetFetch),
+  register('FindCoordinator', [0, 6], findCoordinator),
+  register('JoinGroup', [0, 9], joinGroup),
+  register('Heartbeat', [0, 4], heartbeat),
+  register('LeaveGroup', [0, 5], leaveGroup),
+  register('SyncGroup', [0, 5], syncGroup),
+  register('DescribeGroups', [0, 6], describeGroups),
+  register('ListGroups', [0, 5], listGroups),
   register('ApiVersions', [0, 4], apiVersions),
   register('CreateTopics', [2, 7], createTopics),
   register('DeleteTopics', [1, 6], deleteTopics),
@@ -37,9 +57,11 @@ export const registrations: readonly Registration[] = [
   register('AlterConfigs', [0, 2], alterConfigs),
   register('DescribeLogDirs', [1, 5], describeLogDirs),
   register('CreatePartitions', [0, 3], createPartitions),
+  register('DeleteGroups', [0, 2], deleteGroups),
   register('ElectLeaders', [0, 2], electLeaders),
   register('IncrementalAlterConfigs', [0, 1], incrementalAlterConfigs),
   register('ListPartitionReassignments', [0, 0], listPartitionReassignments),
+  register('OffsetDelete', [0, 0], offsetDelete),
   register('DescribeCluster', [0, 2], describeCluster),
   register('DescribeProducers', [0, 0], describeProducers),
   register('ListConfigResources', [0, 1], listConfigResources),

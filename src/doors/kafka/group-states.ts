@@ -1,0 +1,13 @@
+import type { GroupState } from '../../shard/index.ts';
+
+/** How Kafka's tools write the states of a classic group. */
+export const groupStateNames: Readonly<Record<GroupState, string>> = {
+  empty: 'Empty',
+  'preparing-rebalance': 'PreparingRebalance',
+  'completing-rebalance': 'CompletingRebalance',
+  stable: 'Stable',
+  dead: 'Dead',
+};
+
+/** The type of every group that has joined with JoinGroup, or only commits offsets (KIP-848). */
+export const classicGroupType = 'classic';

@@ -1,0 +1,20 @@
+// DeleteGroups 0-2. Only groups without members are deleted, with all their offsets.
+import { errorCodes } from '../error-codes.ts';
+import { groupErrorCode } from '../group-errors.ts';
+import type { HandlerContext } from '../handler.ts';
+import type { RequestOf, ResponseInput } from '../wire/index.ts';
+
+export async function deleteGroups(
+  { broker }: HandlerContext,
+  { groupsNames }: RequestOf<'DeleteGroups'>,
+): Promise<ResponseInput<'DeleteGroups'>> {
+  const results = groupsNames.map(async (groupId) => {
+    try {
+      await broker.groupsFor(groupId).delete(groupId);
+      return { groupId, errorCode: errorCodes.NONE };
+    } catch (error) {
+      return { groupId, errorCode: groupErrorCode(error) };
+    }
+  });
+  return { results: await Promise.all(results) };
+}

@@ -1,0 +1,37 @@
+// FindCoordinator 0-6. Every group and every transactional id is coordinated by the broker that is asked.
+// Keys of share partitions (type 2, KIP-932) are refused: only brokers ask for them.
+import { errorCodes } from '../error-codes.ts';
+import type { HandlerContext } from '../handler.ts';
+import type { RequestOf, ResponseInput } from '../wire/index.ts';
+
+const keyTypes = { group: 0, transaction: 1 } as const;
+const isKnown = new Set<number>(Object.values(keyTypes));
+
+export function findCoordinator(
+  { broker, connection }: HandlerContext,
+  request: RequestOf<'FindCoordinator'>,
+  version: number,
+): ResponseInput<'FindCoordinator'> {
+  const { host, port } = connection.advertised;
+  const place = isKnown.has(request.keyType)
+    ? { errorCode: errorCodes.NONE, errorMessage: null, nodeId: broker.brokerId, host, port }
+    : {
+        errorCode: errorCodes.INVALID_REQUEST,
+        errorMessage: `unknown key type ${request.keyType}`,
+        nodeId: -1,
+        host: '',
+        port: -1,
+      };
+  if (version < 4) return place;
+  const { errorCode, errorMessage, nodeId } = place;
+  return {
+    coordinators: request.coordinatorKeys.map((key) => ({
+      key,
+      errorCode,
+      errorMessage,
+      nodeId,
+      host: place.host,
+      port: place.port,
+    })),
+  };
+}
