@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
 import type * as Lz4 from 'lz4-napi';
 import type * as Snappy from 'snappy';
-import { assert, ProtocolError } from '../base/index.ts';
+import { AssertionError, assert, ProtocolError } from '../base/index.ts';
 import { measureLz4Frame } from './lz4-frame.ts';
 import { asBuffer } from './reader.ts';
 import { forEachSnappyChunk, wrapSnappyChunks } from './snappy-chunks.ts';
@@ -16,12 +16,21 @@ const load = createRequire(import.meta.url);
 
 function loadSnappy(): typeof Snappy {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` does not know what it loads
-  return load('snappy') as typeof Snappy;
+  return loadPackage('snappy') as typeof Snappy;
 }
 
 function loadLz4(): typeof Lz4 {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` does not know what it loads
-  return load('lz4-napi') as typeof Lz4;
+  return loadPackage('lz4-napi') as typeof Lz4;
+}
+
+function loadPackage(name: string): unknown {
+  try {
+    return load(name);
+  } catch (error) {
+    // Not the fault of the data: it is not installed, or has no binary for this platform.
+    throw new AssertionError(`The package ${name} does not load`, { cause: error });
+  }
 }
 
 /** The codecs of record batches; the index of each is its number in the batch's attributes. */
@@ -52,7 +61,7 @@ export function decompress(codec: Codec, bytes: Uint8Array, bytesMax: number): B
   try {
     result = decompressors[codec](bytes, bytesMax);
   } catch (error) {
-    if (error instanceof ProtocolError) throw error;
+    if (error instanceof ProtocolError || error instanceof AssertionError) throw error;
     // The native parts have no error types of their own: whatever they throw, the input did not please them.
     throw new ProtocolError(`The ${codec} data are damaged or too large`, { cause: error });
   }

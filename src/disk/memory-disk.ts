@@ -69,7 +69,7 @@ class MemoryFile implements DiskFile {
       into.set(bytes.subarray(done, done + count), at);
       done += count;
     }
-    this.#length = Math.max(this.#length, position + bytes.length);
+    if (bytes.length > 0) this.#length = Math.max(this.#length, position + bytes.length);
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
