@@ -10,7 +10,7 @@ export interface Disk {
   open(path: string, options: DiskOpenOptions): Promise<DiskFile>;
   /** Names of the entries of a directory, unsorted; rejects with ENOENT when there is none. */
   list(directory: string): Promise<string[]>;
-  /** Creates a directory and its parents; a no-op when it exists. */
+  /** Creates a directory and its parents, which survive power loss from then on; a no-op when it exists. */
   makeDirectory(path: string): Promise<void>;
   /** Atomically replaces `to` by `from`; durable only after `syncDirectory`. */
   rename(from: string, to: string): Promise<void>;
@@ -18,8 +18,14 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in a directory survive power loss. */
   syncDirectory(path: string): Promise<void>;
-  /** Bytes that may still be written to the file system holding `path`. */
-  freeBytes(path: string): Promise<number>;
+  /** Of the file system that holds `path`. */
+  space(path: string): Promise<DiskSpace>;
+}
+
+export interface DiskSpace {
+  /** Bytes that may still be written. */
+  freeBytes: number;
+  totalBytes: number;
 }
 
 export interface DiskOpenOptions {

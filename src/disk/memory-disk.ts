@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Disk, DiskFile, DiskOpenOptions } from './disk.ts';
+import type { Disk, DiskFile, DiskOpenOptions, DiskSpace } from './disk.ts';
 
 const pageBytes = 256 * 1024;
 
@@ -47,8 +47,8 @@ export class MemoryDisk implements Disk {
 
   async syncDirectory(): Promise<void> {}
 
-  async freeBytes(): Promise<number> {
-    return Number.MAX_SAFE_INTEGER;
+  async space(): Promise<DiskSpace> {
+    return { freeBytes: Number.MAX_SAFE_INTEGER, totalBytes: Number.MAX_SAFE_INTEGER };
   }
 }
 
@@ -89,7 +89,7 @@ class MemoryFile implements DiskFile {
 
   async truncate(length: number): Promise<void> {
     if (length < this.#length) {
-      for (const index of [...this.#pages.keys()]) {
+      for (const index of this.#pages.keys()) {
         if (index * pageBytes >= length) this.#pages.delete(index);
         else if ((index + 1) * pageBytes > length)
           this.#pages.get(index)?.fill(0, length - index * pageBytes);

@@ -15,8 +15,9 @@ import {
   statfs,
   write,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import type { Disk, DiskFile, DiskOpenOptions } from './disk.ts';
+import type { Disk, DiskFile, DiskOpenOptions, DiskSpace } from './disk.ts';
 
 const closeFd = promisify(close);
 const syncData = promisify(fdatasync);
@@ -46,7 +47,11 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await makeDir(path, { recursive: true, mode: 0o750 });
+    const first = await makeDir(path, { recursive: true, mode: 0o750 });
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) {
+      await this.syncDirectory(dirname(made));
+    }
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -67,9 +72,9 @@ export class NodeDisk implements Disk {
     }
   }
 
-  async freeBytes(path: string): Promise<number> {
+  async space(path: string): Promise<DiskSpace> {
     const stats = await statFileSystem(path);
-    return stats.bavail * stats.bsize;
+    return { freeBytes: stats.bavail * stats.bsize, totalBytes: stats.blocks * stats.bsize };
   }
 }
 

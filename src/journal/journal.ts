@@ -39,6 +39,9 @@ export interface Journal {
    */
   read(lsn: number, into: Uint8Array): Promise<void>;
 
+  /** Hands every chunk of a sealed file to `visit`. Rejects with storage-damaged where one is not intact. */
+  scan(baseLsn: number, visit: (chunk: ReplayedChunk) => void): Promise<void>;
+
   /** All files, oldest first; the last one is being appended to. */
   files(): JournalFile[];
 

@@ -182,7 +182,11 @@ async function openBroker(settings: Settings, commits: CommitMetrics, log: Log):
       sync: settings.sync,
       defaultPartitions: settings.defaultPartitions,
       createTopicsOnUse: settings.createTopicsOnUse,
-      log,
+      log: {
+        info: (message) => log.info({}, message),
+        warn: (message) => log.warn({}, message),
+        error: (message) => log.error({}, message),
+      },
       observer: commits,
     });
   } catch (error) {

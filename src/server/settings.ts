@@ -4,7 +4,6 @@ import {
   address,
   byteSize,
   choice,
-  duration,
   integer,
   type Kind,
   plainText,
@@ -37,8 +36,6 @@ interface DoorSetting<T> {
 }
 
 const MIB = 1024 * 1024;
-const WEEK_MS = 7 * 86_400_000;
-const CENTURY_MS = 36_525 * 86_400_000;
 const door = choice(...doorNames);
 
 function setting<T>(kind: Kind<T>, initial: T, about: string): Setting<T> {
@@ -87,11 +84,6 @@ export const settingTable = {
     'partitions of a topic that is created without a number',
   ),
   createTopicsOnUse: setting(truth(), true, 'create a topic when a client first asks for it'),
-  retention: setting(
-    duration(1000, CENTURY_MS, true),
-    WEEK_MS,
-    'how long records are kept where the topic does not say',
-  ),
   cache: setting(
     byteSize(MIB, 64 * 1024 * MIB),
     limits.tailCacheBytes,

@@ -112,9 +112,17 @@ export class GroupCommit {
     if (this.#error !== undefined) return Promise.reject(this.#error);
     const noPayload = new Uint8Array(0);
     return new Promise((resolve, reject) => {
-      const entry: ControlEntry = { kind: 0, partition: 0, payload: noPayload, onDurable: undefined, resolve, reject };
+      const entry: ControlEntry = {
+        kind: 0,
+        partition: 0,
+        payload: noPayload,
+        onDurable: undefined,
+        resolve,
+        reject,
+      };
       if (this.#controls.length > 0) this.#controls.push(entry);
-      else if (this.#flight !== undefined && this.#flight.controls.length > 0) this.#flight.controls.push(entry);
+      else if (this.#flight !== undefined && this.#flight.controls.length > 0)
+        this.#flight.controls.push(entry);
       else resolve();
     });
   }
@@ -176,7 +184,13 @@ export class GroupCommit {
   }
 
   #start(): void {
-    if (this.#error !== undefined || this.#flight !== undefined || this.#isSealing || !this.#hasWork) return;
+    if (
+      this.#error !== undefined ||
+      this.#flight !== undefined ||
+      this.#isSealing ||
+      !this.#hasWork
+    )
+      return;
     if (this.#controls.length === 0 && this.#dirty.length === 0) {
       this.#options.host.captureSequenced();
       this.#seal();
@@ -230,7 +244,8 @@ export class GroupCommit {
     for (const control of flight.controls) control.onDurable?.();
     for (const part of flight.parts) {
       if (part.log.isDropped) continue;
-      for (const run of part.runs) part.log.noteStored(fileBaseLsn, run, run.batchBytes, run.endOffset);
+      for (const run of part.runs)
+        part.log.noteStored(fileBaseLsn, run, run.batchBytes, run.endOffset);
     }
     for (const control of flight.controls) control.resolve();
     for (const { log, batches: stored, bytes } of flight.parts) {
@@ -253,7 +268,8 @@ export class GroupCommit {
   #build(): Flight {
     const { journal, cache, clock, fileBytes, chunkBytesMax, host } = this.#options;
     // The chunk that fills a file takes everything, so that the state captured with it is the state at its end.
-    const mayFill = this.#wantsSeal || journal.activeBytes + chunkBytesFor(this.#queuedBytes()) >= fileBytes;
+    const mayFill =
+      this.#wantsSeal || journal.activeBytes + chunkBytesFor(this.#queuedBytes()) >= fileBytes;
     const payloadMax = mayFill ? Number.POSITIVE_INFINITY : chunkBytesMax;
     const flight: Flight = {
       chunk: new Uint8Array(0),
@@ -358,11 +374,18 @@ export class GroupCommit {
   #queuedBytes(): number {
     let total = 0;
     for (const control of this.#controls) total += entryHeaderBytes + control.payload.length;
-    for (const log of this.#dirty) for (const batch of log.waiting) total += entryHeaderBytes + batch.length;
+    for (const log of this.#dirty)
+      for (const batch of log.waiting) total += entryHeaderBytes + batch.length;
     return Math.min(total, limits.pendingBytesMax);
   }
 }
 
-function copyBytes(from: Uint8Array, at: number, length: number, to: Uint8Array, target: number): void {
+function copyBytes(
+  from: Uint8Array,
+  at: number,
+  length: number,
+  to: Uint8Array,
+  target: number,
+): void {
   to.set(at === 0 && length === from.length ? from : from.subarray(at, at + length), target);
 }

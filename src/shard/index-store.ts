@@ -25,7 +25,11 @@ export interface IndexedExtent {
  * Layout: u32 magic "PBLI", u8 version, u8 0 journal / 1 segment, u16 0, i64 file id; then per extent u32 partition,
  * u32 runs, and the runs as RunList stores them, with a CRC of their own.
  */
-export function buildIndex(kind: Extent['kind'], fileId: number, extents: readonly IndexedExtent[]): Uint8Array {
+export function buildIndex(
+  kind: Extent['kind'],
+  fileId: number,
+  extents: readonly IndexedExtent[],
+): Uint8Array {
   const writer = new ByteWriter(4096);
   writer.uint32(magic);
   writer.uint8(layoutVersion);

@@ -1,4 +1,7 @@
+export type { StateExtension } from './extension.ts';
+export { entryKind } from './entry.ts';
 export * from './group/index.ts';
+export { OffsetTable } from './offset-table.ts';
 export type {
   AppendResult,
   Partition,
@@ -8,3 +11,9 @@ export type {
   ReadResult,
   TimedOffset,
 } from './partition.ts';
+export { PartitionLog } from './partition-log.ts';
+export type { PartitionSettings } from './partition-settings.ts';
+export type { ShardLog, ShardObserver, ShardOptions, ShardStorage } from './shard.ts';
+export { Shard } from './shard.ts';
+export type { StoreProblem, StoreReport } from './verify.ts';
+export { verifyStore } from './verify.ts';

@@ -2,7 +2,13 @@ import { BrokerError, limits, present } from '../base/index.ts';
 import { batchLastOffset, batchMaxTimestamp, batchTotalBytes, checkBatch } from '../bytes/index.ts';
 import { type Journal, JournalFileMissing, chunkHeaderBytes } from '../journal/index.ts';
 import { SegmentMissing, type SegmentStore } from '../segment/index.ts';
-import { entryHeaderBytes, entryKind, entryPartition, entryPayloadBytes, nextChunkEntriesLsn } from './entry.ts';
+import {
+  entryHeaderBytes,
+  entryKind,
+  entryPartition,
+  entryPayloadBytes,
+  nextChunkEntriesLsn,
+} from './entry.ts';
 import type { Extent } from './extent.ts';
 import type { IndexStore } from './index-store.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
@@ -16,6 +22,8 @@ import type { TailCache } from './tail-cache.ts';
 const readGapBytesMax = 32 * 1024;
 /** Many slices of this size or less are copied together: a socket takes one buffer faster than many small ones. */
 const smallSliceBytes = 2048;
+/** Bytes that a scan of an extent reads with one call, about. */
+const scanBytes = 1024 * 1024;
 /** Tries after a file was removed between looking a run up and reading it. */
 const attemptsMax = 4;
 
@@ -94,7 +102,8 @@ export class LogReader {
   read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult> {
     const endOffset = options.onlyStable ? log.lastStableOffset : log.highWatermark;
     const gathering = new Gathering(offset, endOffset, options);
-    if (offset >= endOffset || (options.maxBytes <= 0 && !options.minOneBatch)) return gathering.result(log);
+    if (offset >= endOffset || (options.maxBytes <= 0 && !options.minOneBatch))
+      return gathering.result(log);
     if (this.#gatherFromCache(log, gathering)) return gathering.result(log);
     return this.#readFromStorage(log, gathering);
   }
@@ -121,6 +130,15 @@ export class LogReader {
     return log.highWatermark;
   }
 
+  /** The first offset of the run of `extent` before which lie at most `bytes`. */
+  async findRunBySize(log: PartitionLog, extent: Extent, bytes: number): Promise<number> {
+    const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+    let passed = 0;
+    let run = 0;
+    while (run + 1 < runs.count && passed + runs.bytes(run) <= bytes) passed += runs.bytes(run++);
+    return run === 0 ? extent.firstOffset : runs.firstOffset(run);
+  }
+
   /** False when a batch that is wanted is not in memory; nothing is gathered then. */
   #gatherFromCache(log: PartitionLog, gathering: Gathering): boolean {
     const at = findExtent(log.extents, gathering.nextOffset);
@@ -132,7 +150,8 @@ export class LogReader {
       const runs = log.extents[i]?.runs;
       if (runs === undefined) break;
       for (; run < runs.count && !gathering.isFull; run++) {
-        if (!this.#walkCached(log.number, runs.position(run), runs.bytes(run), gathering)) return gathering.bytes > 0;
+        if (!this.#walkCached(log.number, runs.position(run), runs.bytes(run), gathering))
+          return gathering.bytes > 0;
       }
       run = 0;
     }
@@ -161,7 +180,10 @@ export class LogReader {
         if (!isGone(error) || attempt >= attemptsMax) throw error;
         if (gathering.bytes > 0) return gathering.result(log);
         if (gathering.nextOffset < log.logStartOffset) {
-          throw new BrokerError('offset-out-of-range', `the log starts at ${log.logStartOffset} now`);
+          throw new BrokerError(
+            'offset-out-of-range',
+            `the log starts at ${log.logStartOffset} now`,
+          );
         }
       }
     }
@@ -183,7 +205,12 @@ export class LogReader {
     }
   }
 
-  async #gatherFromExtent(log: PartitionLog, extent: Extent, runs: RunList, gathering: Gathering): Promise<void> {
+  async #gatherFromExtent(
+    log: PartitionLog,
+    extent: Extent,
+    runs: RunList,
+    gathering: Gathering,
+  ): Promise<void> {
     let run = runs.find(gathering.nextOffset);
     while (run < runs.count && !gathering.isFull) {
       const start = runs.position(run);
@@ -200,13 +227,53 @@ export class LogReader {
       const buffer = Buffer.allocUnsafeSlow(end - start);
       if (extent.kind === 'journal') {
         await this.#journal.read(start, buffer);
-        const verified = new Verifying(gathering, `journal ${start}`);
-        walkEntries(buffer, 0, start, end, log.number, verified);
       } else {
-        await this.#segments.readRange(segmentName(extent.fileId), start, buffer);
-        walkBatches(buffer, new Verifying(gathering, segmentName(extent.fileId)));
+        await this.#readSegment(extent.fileId, start, buffer);
       }
+      walkEntries(
+        buffer,
+        0,
+        start,
+        end,
+        log.number,
+        new Verifying(gathering, describePlace(extent, start)),
+      );
       run = next;
+    }
+  }
+
+  /** Hands every batch of an extent to `sink`, from the disk and checked; yields after each read. */
+  async *scan(log: PartitionLog, extent: Extent, sink: BatchSink): AsyncGenerator<void> {
+    const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+    for (let run = 0; run < runs.count && !sink.isFull; ) {
+      const start = runs.position(run);
+      let end = start;
+      for (; run < runs.count && runs.position(run) - end <= readGapBytesMax; run++) {
+        if (end - start >= scanBytes) break;
+        end = runs.position(run) + runs.bytes(run);
+      }
+      const buffer = Buffer.allocUnsafeSlow(end - start);
+      if (extent.kind === 'journal') await this.#journal.read(start, buffer);
+      else await this.#readSegment(extent.fileId, start, buffer);
+      walkEntries(
+        buffer,
+        0,
+        start,
+        end,
+        log.number,
+        new Verifying(sink, describePlace(extent, start)),
+      );
+      yield;
+    }
+  }
+
+  async #readSegment(number: number, position: number, into: Uint8Array): Promise<void> {
+    const count = await this.#segments.readRange(segmentName(number), position, into);
+    if (count < into.length) {
+      throw new BrokerError(
+        'storage-damaged',
+        `${segmentName(number)} ends at ${position + count}`,
+      );
     }
   }
 
@@ -214,10 +281,19 @@ export class LogReader {
     for (const extent of [...log.extents]) {
       if (extent.maxTimestampMs < timestampMs) continue;
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
-      for (let run = runs.findByTime(timestampMs); run >= 0; run = runs.findByTime(timestampMs, run + 1)) {
+      for (
+        let run = runs.findByTime(timestampMs);
+        run >= 0;
+        run = runs.findByTime(timestampMs, run + 1)
+      ) {
         const from = Math.max(runs.firstOffset(run), log.logStartOffset);
         const end = run + 1 < runs.count ? runs.firstOffset(run + 1) : extent.endOffset;
-        const found = await this.#findInRange(log, from, Math.min(end, log.highWatermark), timestampMs);
+        const found = await this.#findInRange(
+          log,
+          from,
+          Math.min(end, log.highWatermark),
+          timestampMs,
+        );
         if (found !== undefined) return found;
       }
     }
@@ -246,17 +322,18 @@ export class LogReader {
   }
 }
 
-interface BatchSink {
+/** Takes batches one after the other; their memory is never written again. */
+export interface BatchSink {
   readonly isFull: boolean;
   take(bytes: Uint8Array, at: number, length: number): void;
 }
 
 /** Checks each batch's CRC before it is handed on: it comes from the disk. */
 class Verifying implements BatchSink {
-  readonly #sink: Gathering;
+  readonly #sink: BatchSink;
   readonly #where: string;
 
-  constructor(sink: Gathering, where: string) {
+  constructor(sink: BatchSink, where: string) {
     this.#sink = sink;
     this.#where = where;
   }
@@ -268,12 +345,10 @@ class Verifying implements BatchSink {
   take(bytes: Uint8Array, at: number, length: number): void {
     const check = checkBatch(bytes, at, at + length);
     if (check !== 'ok') {
-      // What was gathered before it is intact and may be served; the damage is reported when it is reached.
-      if (this.#sink.bytes > 0) {
-        this.#sink.isFull = true;
-        return;
-      }
-      throw new BrokerError('storage-damaged', `a record batch at ${this.#where} fails its check (${check})`);
+      throw new BrokerError(
+        'storage-damaged',
+        `a record batch at ${this.#where} fails its check (${check})`,
+      );
     }
     this.#sink.take(bytes, at, length);
   }
@@ -304,7 +379,10 @@ function walkEntries(
     }
     const length = entryPayloadBytes(bytes, entry);
     if (entry + entryHeaderBytes + length > bytes.length) {
-      throw new BrokerError('storage-damaged', `an entry at LSN ${position} is longer than its chunk`);
+      throw new BrokerError(
+        'storage-damaged',
+        `an entry at LSN ${position} is longer than its chunk`,
+      );
     }
     if (kind === entryKind.records && entryPartition(bytes, entry) === partition) {
       sink.take(bytes, entry + entryHeaderBytes, length);
@@ -312,17 +390,6 @@ function walkEntries(
     position += entryHeaderBytes + length;
   }
   return position;
-}
-
-function walkBatches(bytes: Uint8Array, sink: BatchSink): void {
-  for (let at = 0; at + 12 <= bytes.length && !sink.isFull; ) {
-    const length = batchTotalBytes(bytes, at);
-    if (length <= 12 || at + length > bytes.length) {
-      throw new BrokerError('storage-damaged', 'a segment run does not end with a whole batch');
-    }
-    sink.take(bytes, at, length);
-    at += length;
-  }
 }
 
 /** The last extent that begins at or before `offset`; 0 when there is none. */
@@ -335,6 +402,12 @@ function findExtent(extents: readonly Extent[], offset: number): number {
     else high = middle;
   }
   return Math.max(0, low - 1);
+}
+
+function describePlace(extent: Extent, position: number): string {
+  return extent.kind === 'journal'
+    ? `position ${position - extent.fileId} of journal file ${extent.fileId}`
+    : `position ${position} of ${segmentName(extent.fileId)}`;
 }
 
 function isGone(error: unknown): boolean {

@@ -35,7 +35,10 @@ export function encodeMoved(moved: Moved): Uint8Array {
 export function decodeMoved(reader: ByteReader): Moved {
   const moved: Moved = { segment: reader.safeInt64(), sources: [], extents: [] };
   for (let count = reader.uint32(); count > 0; count--) {
-    moved.sources.push({ kind: reader.uint8() === 0 ? 'journal' : 'segment', fileId: reader.safeInt64() });
+    moved.sources.push({
+      kind: reader.uint8() === 0 ? 'journal' : 'segment',
+      fileId: reader.safeInt64(),
+    });
   }
   for (let count = reader.uint32(); count > 0; count--) {
     const partition = reader.uint32();
@@ -63,13 +66,18 @@ export function decodeMoved(reader: ByteReader): Moved {
  */
 export function applyMoved(moved: Moved, logs: Iterable<PartitionLog>): void {
   const sources = new Set(moved.sources.map((source) => `${source.kind}${source.fileId}`));
-  const replacements = new Map(moved.extents.map(({ partition, extent }) => [partition, extent]));
+  const replacements = new Map<number, Extent[]>();
+  for (const { partition, extent } of moved.extents) {
+    const known = replacements.get(partition);
+    if (known === undefined) replacements.set(partition, [extent]);
+    else known.push(extent);
+  }
   for (const log of logs) {
     const isMoved = (extent: Extent): boolean => sources.has(`${extent.kind}${extent.fileId}`);
     if (!log.extents.some(isMoved)) continue;
     const kept = log.extents.filter((extent) => !isMoved(extent));
-    const replacement = replacements.get(log.number);
-    if (replacement !== undefined && replacement.endOffset > log.logStartOffset) {
+    for (const replacement of replacements.get(log.number) ?? []) {
+      if (replacement.endOffset <= log.logStartOffset) continue;
       const behind = kept.findIndex((extent) => extent.firstOffset > replacement.firstOffset);
       kept.splice(behind < 0 ? kept.length : behind, 0, replacement);
     }

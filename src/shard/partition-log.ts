@@ -155,7 +155,10 @@ export class PartitionLog implements Partition {
       const entry = present(this.leaderEpochs[i], 'in range');
       if (entry.epoch > epoch) continue;
       const next = this.leaderEpochs[i + 1];
-      return { epoch: entry.epoch, endOffset: Math.min(next?.startOffset ?? this.highWatermark, this.highWatermark) };
+      return {
+        epoch: entry.epoch,
+        endOffset: Math.min(next?.startOffset ?? this.highWatermark, this.highWatermark),
+      };
     }
     return undefined;
   }
@@ -219,7 +222,13 @@ export class PartitionLog implements Partition {
   }
 
   /** The sequenced part of storing a batch. */
-  noteSequenced(batch: Uint8Array, at: number, baseOffset: number, epoch: number, timestampMs: number): void {
+  noteSequenced(
+    batch: Uint8Array,
+    at: number,
+    baseOffset: number,
+    epoch: number,
+    timestampMs: number,
+  ): void {
     const recordCount = batchLastOffsetDelta(batch, at) + 1;
     const producerId = batchProducerId(batch, at);
     if (producerId >= 0) {
@@ -244,9 +253,16 @@ export class PartitionLog implements Partition {
     if (offset <= this.logStartOffset) return;
     this.logStartOffset = offset;
     let dead = 0;
-    while (dead < this.extents.length && present(this.extents[dead], 'in range').endOffset <= offset) dead += 1;
+    while (
+      dead < this.extents.length &&
+      present(this.extents[dead], 'in range').endOffset <= offset
+    )
+      dead += 1;
     if (dead > 0) this.extents.splice(0, dead);
-    while (this.leaderEpochs.length > 1 && present(this.leaderEpochs[1], 'in range').startOffset <= offset) {
+    while (
+      this.leaderEpochs.length > 1 &&
+      present(this.leaderEpochs[1], 'in range').startOffset <= offset
+    ) {
       this.leaderEpochs.shift();
     }
   }
@@ -313,7 +329,8 @@ export class PartitionLog implements Partition {
     for (let at = 0; at < bytes.length; ) {
       const check = checkBatch(bytes, at, bytes.length);
       if (check === 'crc') throw new BrokerError('batch-corrupt', 'the CRC does not match');
-      if (check === 'truncated' || check === 'length') throw new BrokerError('batch-corrupt', check);
+      if (check === 'truncated' || check === 'length')
+        throw new BrokerError('batch-corrupt', check);
       if (check !== 'ok') throw new BrokerError('batch-invalid', check);
       const length = batchTotalBytes(bytes, at);
       if (length > this.settings.batchBytesMax) {
@@ -326,15 +343,20 @@ export class PartitionLog implements Partition {
         throw new BrokerError('batch-invalid', 'its offsets have gaps');
       }
       const attributes = batchAttributes(bytes, at);
-      if (isControlBatch(attributes)) throw new BrokerError('batch-invalid', 'clients may not write control records');
+      if (isControlBatch(attributes))
+        throw new BrokerError('batch-invalid', 'clients may not write control records');
       if (isTransactionalBatch(attributes)) {
         throw new BrokerError('batch-invalid', 'its transaction was not begun here');
       }
-      if (this.settings.timestampType === 'create') this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
+      if (this.settings.timestampType === 'create')
+        this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
       const producerId = batchProducerId(bytes, at);
       if (producerId >= 0) {
         if (length !== bytes.length) {
-          throw new BrokerError('batch-invalid', 'an idempotent producer sends one batch at a time');
+          throw new BrokerError(
+            'batch-invalid',
+            'an idempotent producer sends one batch at a time',
+          );
         }
         return this.#checkProducer(bytes, at, producerId);
       }
@@ -345,23 +367,42 @@ export class PartitionLog implements Partition {
 
   #checkTimestamp(timestampMs: number, nowMs: number): void {
     const { timestampBehindMaxMs, timestampAheadMaxMs } = this.settings;
-    if (timestampMs > nowMs + timestampAheadMaxMs || (timestampMs >= 0 && timestampMs < nowMs - timestampBehindMaxMs)) {
-      throw new BrokerError('timestamp-invalid', `${timestampMs} is too far from the broker's clock, ${nowMs}`);
+    if (
+      timestampMs > nowMs + timestampAheadMaxMs ||
+      (timestampMs >= 0 && timestampMs < nowMs - timestampBehindMaxMs)
+    ) {
+      throw new BrokerError(
+        'timestamp-invalid',
+        `${timestampMs} is too far from the broker's clock, ${nowMs}`,
+      );
     }
   }
 
-  #checkProducer(bytes: Uint8Array, at: number, producerId: number): Promise<AppendResult> | undefined {
+  #checkProducer(
+    bytes: Uint8Array,
+    at: number,
+    producerId: number,
+  ): Promise<AppendResult> | undefined {
     const firstSequence = batchBaseSequence(bytes, at);
     const epoch = batchProducerEpoch(bytes, at);
-    if (firstSequence < 0 || epoch < 0) throw new BrokerError('batch-invalid', 'it has no sequence number');
-    const check = this.producers.check(producerId, epoch, firstSequence, batchRecordCount(bytes, at));
+    if (firstSequence < 0 || epoch < 0)
+      throw new BrokerError('batch-invalid', 'it has no sequence number');
+    const check = this.producers.check(
+      producerId,
+      epoch,
+      firstSequence,
+      batchRecordCount(bytes, at),
+    );
     switch (check.outcome) {
       case 'next':
         return undefined;
       case 'fenced':
         throw new BrokerError('producer-fenced', `epoch ${epoch} is older than ${check.epoch}`);
       case 'out-of-order':
-        throw new BrokerError('sequence-out-of-order', `${firstSequence} instead of ${check.expected}`);
+        throw new BrokerError(
+          'sequence-out-of-order',
+          `${firstSequence} instead of ${check.expected}`,
+        );
       case 'duplicate':
         return this.#repeat(check.baseOffset);
     }

@@ -31,7 +31,12 @@ export class ProducerTable {
   }
 
   /** Judges a batch before it is stored. A producer that is not known may begin with any sequence number. */
-  check(producerId: number, epoch: number, firstSequence: number, recordCount: number): SequenceCheck {
+  check(
+    producerId: number,
+    epoch: number,
+    firstSequence: number,
+    recordCount: number,
+  ): SequenceCheck {
     const producer = this.#producers.get(producerId);
     if (producer === undefined) return isNext;
     if (epoch < producer.epoch) return { outcome: 'fenced', epoch: producer.epoch };

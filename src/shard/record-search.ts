@@ -1,5 +1,10 @@
 import { limits, ProtocolError } from '../base/index.ts';
-import { batchBaseOffset, batchLeaderEpoch, batchMaxTimestamp, RecordCursor } from '../bytes/index.ts';
+import {
+  batchBaseOffset,
+  batchLeaderEpoch,
+  batchMaxTimestamp,
+  RecordCursor,
+} from '../bytes/index.ts';
 import type { TimedOffset } from './partition.ts';
 
 /**

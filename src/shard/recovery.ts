@@ -1,4 +1,9 @@
-import { batchLastOffsetDelta, batchBaseOffset, batchMaxTimestamp, ByteReader } from '../bytes/index.ts';
+import {
+  batchLastOffsetDelta,
+  batchBaseOffset,
+  batchMaxTimestamp,
+  ByteReader,
+} from '../bytes/index.ts';
 import { chunkHeaderBytes, type ReplayedChunk } from '../journal/index.ts';
 import type { SegmentStore } from '../segment/index.ts';
 import { entryHeaderBytes, entryKind, entryPartition, entryPayloadBytes } from './entry.ts';
@@ -42,7 +47,8 @@ export class RecoveredState {
 
   /** Applies one chunk of the journal behind the snapshot. */
   apply(replayed: ReplayedChunk): void {
-    if (this.replayedFiles.at(-1) !== replayed.fileBaseLsn) this.replayedFiles.push(replayed.fileBaseLsn);
+    if (this.replayedFiles.at(-1) !== replayed.fileBaseLsn)
+      this.replayedFiles.push(replayed.fileBaseLsn);
     this.replayedBytes += replayed.chunk.length;
     this.epoch = replayed.epoch;
     forEachEntry(replayed.chunk, replayed.payloadBytes, (kind, partition, at, length) => {

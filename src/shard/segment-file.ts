@@ -1,8 +1,8 @@
 /**
  * A level-1 segment: record batches that were moved out of journal files, contiguous per partition and in order.
  *
- * Layout: u32 magic "PBLS", u8 version, u24 0, i64 number; then per partition an entry header of kind `records` whose
- * length is that of the batches behind it. Positions in its index are distances from the start of the segment.
+ * Layout: u32 magic "PBLS", u8 version, u24 0, i64 number; then entries of kind `records`, each as in a chunk. Positions
+ * in its index are distances from the start of the segment.
  */
 export const segmentHeaderBytes = 16;
 export const segmentMagic = 0x50424c53;

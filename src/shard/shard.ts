@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { BrokerError, type Clock, limits, present, type Timer } from '../base/index.ts';
 import { ByteWriter } from '../bytes/index.ts';
-import type { Disk } from '../disk/index.ts';
+import type { Disk, DiskSpace } from '../disk/index.ts';
 import { FileJournal, type Journal } from '../journal/index.ts';
 import { FileSegmentStore, type SegmentStore } from '../segment/index.ts';
 import { Compactor } from './compactor.ts';
@@ -15,7 +15,7 @@ import { Maintenance } from './maintenance.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
 import { type LogHost, PartitionLog } from './partition-log.ts';
 import type { PartitionSettings } from './partition-settings.ts';
-import { forEachEntry, loadSnapshot, RecoveredState } from './recovery.ts';
+import { loadSnapshot, RecoveredState } from './recovery.ts';
 import { rebuildRuns } from './run-rebuild.ts';
 import { encodeSequenced, encodeSnapshot, snapshotName } from './snapshot.ts';
 import { TailCache } from './tail-cache.ts';
@@ -30,6 +30,8 @@ export interface ShardOptions {
   extensions: readonly StateExtension[];
   log: ShardLog;
   observer?: ShardObserver;
+  /** Called in the same turn in which the state that recovery found is taken over: what refers to it must look again. */
+  onAdopted?: () => void;
   journalFileBytes?: number;
   tailCacheBytes?: number;
   chunkBytesMax?: number;
@@ -50,10 +52,12 @@ export interface ShardObserver {
   committed(chunkBytes: number, batches: number, latencyMs: number): void;
 }
 
+/** Bytes; all but the journal's are as of the last look. */
 export interface ShardStorage {
   journalBytes: number;
   segmentBytes: number;
   freeBytes: number;
+  totalBytes: number;
 }
 
 const recoverDelayMs = 1000;
@@ -89,6 +93,7 @@ export class Shard implements LogHost, CommitHost {
   #failure: BrokerError | undefined;
   #isClosed = false;
   #isLowOnSpace = false;
+  #space: DiskSpace = { freeBytes: 0, totalBytes: 0 };
   #spaceTimer: Timer | undefined;
   #hasPublished = false;
   #writableCallbacks: Array<() => void> = [];
@@ -98,6 +103,7 @@ export class Shard implements LogHost, CommitHost {
     const segments = await FileSegmentStore.open(options.disk, join(options.directory, 'segments'));
     const shard = new Shard(options, segments);
     await shard.#recover();
+    shard.#space = await options.disk.space(options.directory);
     shard.#maintenance.start();
     return shard;
   }
@@ -119,8 +125,6 @@ export class Shard implements LogHost, CommitHost {
       compactor: new Compactor({
         clock: options.clock,
         segments,
-        journal: () => this.#journal,
-        indexes: this.#indexes,
         bytesPerSecond: options.compactionBytesPerSecond ?? 32 * 1024 * 1024,
       }),
     });
@@ -207,13 +211,10 @@ export class Shard implements LogHost, CommitHost {
     return problems;
   }
 
-  async storage(): Promise<ShardStorage> {
+  storage(): ShardStorage {
     let journalBytes = 0;
     for (const file of this.#journal.files()) journalBytes += file.bytes;
-    let segmentBytes = 0;
-    for (const object of await this.#segments.list()) segmentBytes += object.bytes;
-    const freeBytes = await this.#options.disk.freeBytes(this.#options.directory);
-    return { journalBytes, segmentBytes, freeBytes };
+    return { journalBytes, segmentBytes: this.#maintenance.segmentBytes, ...this.#space };
   }
 
   /** Runs retention, deletion and compaction now; resolves when they are done. */
@@ -258,7 +259,10 @@ export class Shard implements LogHost, CommitHost {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isClosed) throw new BrokerError('closed');
     if (this.#isLowOnSpace) throw new BrokerError('storage-full', this.#options.directory);
-    if (this.#commit.pendingBytes + bytes > limits.pendingBytesMax && this.#commit.pendingBytes > 0) {
+    if (
+      this.#commit.pendingBytes + bytes > limits.pendingBytesMax &&
+      this.#commit.pendingBytes > 0
+    ) {
       throw new BrokerError('overloaded', 'too much is waiting for the disk');
     }
     this.#hasPublished = true;
@@ -306,7 +310,9 @@ export class Shard implements LogHost, CommitHost {
   async seal(): Promise<void> {
     const capture = present(this.#capture, 'the sequenced part was captured with the last chunk');
     this.#capture = undefined;
-    const indexes = this.#indexFiles(this.#journal.activeBytes > 0 ? [this.#journal.activeBaseLsn] : []);
+    const indexes = this.#indexFiles(
+      this.#journal.activeBytes > 0 ? [this.#journal.activeBaseLsn] : [],
+    );
     const snapshot = this.#encodeSnapshot(capture);
     await this.#journal.roll();
     this.#store(indexes, snapshot);
@@ -315,7 +321,9 @@ export class Shard implements LogHost, CommitHost {
   failed(error: BrokerError): void {
     if (this.#failure !== undefined || this.#isClosed) return;
     this.#failure = error;
-    this.#options.log.error(`storage failed, nothing is acknowledged until it works again: ${error.message}`);
+    this.#options.log.error(
+      `storage failed, nothing is acknowledged until it works again: ${error.message}`,
+    );
     this.#commit.stop(error);
     this.#notifyWritable();
     this.#scheduleRecovery();
@@ -362,8 +370,9 @@ export class Shard implements LogHost, CommitHost {
       chunkBytesMax: this.#options.chunkBytesMax ?? limits.chunkBytesMax,
     });
     this.#snapshots = stored.filter((lsn) => snapshot !== undefined && lsn <= snapshot.lsn);
-    this.#adopt(state);
     this.#failure = undefined;
+    this.#adopt(state);
+    this.#options.onAdopted?.();
     if (state.replayedBytes > 0) {
       this.captureSequenced();
       const capture = present(this.#capture, 'just captured');
@@ -418,7 +427,9 @@ export class Shard implements LogHost, CommitHost {
       reopen().catch((error: unknown) => {
         if (this.#isClosed) return;
         this.#failure =
-          error instanceof BrokerError ? error : (failure ?? new BrokerError('storage-failed', String(error)));
+          error instanceof BrokerError
+            ? error
+            : (failure ?? new BrokerError('storage-failed', String(error)));
         this.#commit.stop(this.#failure);
         // Damage does not heal by itself: an operator must act, and what is intact stays readable meanwhile.
         if (this.#failure.code !== 'storage-damaged') this.#scheduleRecovery();
@@ -426,7 +437,10 @@ export class Shard implements LogHost, CommitHost {
     });
   }
 
-  #encodeSnapshot(capture: { bytes: Uint8Array; logs: PartitionLog[] }): { lsn: number; bytes: Uint8Array } {
+  #encodeSnapshot(capture: { bytes: Uint8Array; logs: PartitionLog[] }): {
+    lsn: number;
+    bytes: Uint8Array;
+  } {
     const lsn = this.#journal.endLsn;
     const bytes = encodeSnapshot(
       {
@@ -462,7 +476,10 @@ export class Shard implements LogHost, CommitHost {
   }
 
   /** Stores indexes, then the snapshot that refers to them, behind whatever is being stored already. */
-  #store(indexes: Array<{ name: string; bytes: Uint8Array }>, snapshot: { lsn: number; bytes: Uint8Array }): void {
+  #store(
+    indexes: Array<{ name: string; bytes: Uint8Array }>,
+    snapshot: { lsn: number; bytes: Uint8Array },
+  ): void {
     this.#storing = this.#storing.then(async () => {
       try {
         for (const index of indexes) await this.#segments.put(index.name, [index.bytes]);
@@ -480,12 +497,13 @@ export class Shard implements LogHost, CommitHost {
   }
 
   async #rebuildIndex(extent: Extent): Promise<void> {
-    this.#options.log.warn(`the index ${indexName(extent.kind, extent.fileId)} is missing or damaged: building it anew`);
+    this.#options.log.warn(
+      `the index ${indexName(extent.kind, extent.fileId)} is missing or damaged: building it anew`,
+    );
     await rebuildRuns(extent, {
       journal: this.#journal,
       segments: this.#segments,
       logs: this.#logs,
-      forEachEntry,
     });
   }
 
@@ -525,13 +543,17 @@ export class Shard implements LogHost, CommitHost {
       const isNeeded = this.#hasPublished || this.#isLowOnSpace;
       this.#hasPublished = false;
       try {
-        const freeBytes = await disk.freeBytes(directory);
+        this.#space = await disk.space(directory);
+        const { freeBytes } = this.#space;
         const isLow = freeBytes < (this.#options.freeBytesMin ?? limits.freeBytesMin);
         if (isLow && !this.#isLowOnSpace) {
-          this.#options.log.error(`only ${freeBytes} bytes are free in ${directory}: publishing is refused`);
+          this.#options.log.error(
+            `only ${freeBytes} bytes are free in ${directory}: publishing is refused`,
+          );
           this.#maintenance.request();
         }
-        if (!isLow && this.#isLowOnSpace) this.#options.log.info('there is room again: publishing works');
+        if (!isLow && this.#isLowOnSpace)
+          this.#options.log.info('there is room again: publishing works');
         this.#isLowOnSpace = isLow;
       } catch (error) {
         this.#options.log.warn(`cannot tell the free space of ${directory}: ${String(error)}`);

@@ -73,7 +73,11 @@ export function encodeSequenced(
 }
 
 /** The part that must be taken when the last chunk is durable: what is stored where. The logs are the same as before. */
-export function encodeSnapshot(head: SnapshotHead, sequenced: Uint8Array, logs: readonly SnapshotLog[]): Uint8Array {
+export function encodeSnapshot(
+  head: SnapshotHead,
+  sequenced: Uint8Array,
+  logs: readonly SnapshotLog[],
+): Uint8Array {
   const writer = new ByteWriter(4096 + sequenced.length);
   writer.uint32(magic);
   writer.uint32(layoutVersion);
@@ -114,7 +118,8 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | undefined {
   if (bytes.length < fixedBytes) return undefined;
   const reader = new ByteReader(bytes);
   if (reader.uint32() !== magic || reader.uint32() !== layoutVersion) return undefined;
-  if (reader.uint32() !== bytes.length || reader.uint32() !== crc32c(bytes.subarray(fixedBytes))) return undefined;
+  if (reader.uint32() !== bytes.length || reader.uint32() !== crc32c(bytes.subarray(fixedBytes)))
+    return undefined;
   const lsn = reader.safeInt64();
   const chain = { sequence: reader.safeInt64(), crc: reader.uint32() };
   const epoch = reader.uint32();
@@ -147,7 +152,16 @@ function readSequencedLogs(reader: ByteReader): SnapshotLog[] {
       leaderEpochs.push({ epoch: reader.uint32(), startOffset: reader.safeInt64() });
     }
     const producers = ProducerTable.decode(reader);
-    logs.push({ number, topicId, index, nextOffset, leaderEpochs, producers, logStartOffset: 0, extents: [] });
+    logs.push({
+      number,
+      topicId,
+      index,
+      nextOffset,
+      leaderEpochs,
+      producers,
+      logStartOffset: 0,
+      extents: [],
+    });
   }
   return logs;
 }

@@ -1,4 +1,5 @@
-import type { Disk, DiskFile, DiskOpenOptions } from '../disk/index.ts';
+import { dirname } from 'node:path';
+import type { Disk, DiskFile, DiskOpenOptions, DiskSpace } from '../disk/index.ts';
 import { DirectoryTree, type PathFault } from './directory-tree.ts';
 import { FileImage } from './file-image.ts';
 import {
@@ -87,6 +88,7 @@ export class SimulatedDisk implements Disk {
     await this.#callOnName('mkdir', path, () => {
       this.#check(this.#device.tree.makeDirectory(path), 'mkdir', path);
     });
+    for (let made = path; dirname(made) !== made; made = dirname(made)) await this.syncDirectory(dirname(made));
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -115,9 +117,13 @@ export class SimulatedDisk implements Disk {
     );
   }
 
-  async freeBytes(): Promise<number> {
-    const free = (): number => Math.max(this.capacityBytes - this.usedBytes, 0);
-    return this.#device.run({ perform: () => Math.min(free(), Number.MAX_SAFE_INTEGER) });
+  async space(): Promise<DiskSpace> {
+    return this.#device.run({
+      perform: () => ({
+        freeBytes: Math.min(Math.max(this.capacityBytes - this.usedBytes, 0), Number.MAX_SAFE_INTEGER),
+        totalBytes: Math.min(this.capacityBytes, Number.MAX_SAFE_INTEGER),
+      }),
+    });
   }
 
   #callOnName<T>(call: string, path: string, perform: () => T): Promise<T> {

@@ -355,7 +355,7 @@ test('calls on a disk that has ended never settle and change nothing', async () 
     bench.disk.list('/data'),
     bench.disk.remove(path),
     bench.disk.syncDirectory('/data'),
-    bench.disk.freeBytes(),
+    bench.disk.space(),
   ];
   const before = file.read(Buffer.alloc(1), 0);
   before.then(settled, settled);
@@ -372,12 +372,12 @@ test('a full disk stores the part that fits, and goes on when there is room', as
   const file = await createFile(bench, true);
   // A hole takes no room.
   await bench.run(file.truncate(100 * sector));
-  assert.equal(await bench.run(bench.disk.freeBytes()), 4 * sector);
+  assert.equal((await bench.run(bench.disk.space())).freeBytes, 4 * sector);
   await bench.run(file.write(fill('ab'), 0));
-  assert.equal(await bench.run(bench.disk.freeBytes()), 2 * sector);
+  assert.equal((await bench.run(bench.disk.space())).freeBytes, 2 * sector);
   await rejectsWith(bench.run(file.write(fill('cdef'), sector)), 'ENOSPC');
   assert.equal(describe(await readAll(bench, bench.disk)).slice(0, 6), 'acde..');
-  assert.equal(await bench.run(bench.disk.freeBytes()), 0);
+  assert.equal((await bench.run(bench.disk.space())).freeBytes, 0);
   // What is there already can be written again.
   await bench.run(file.write(fill('AB'), 0));
   const other = await createFile(bench, true, '/data/other');
@@ -385,11 +385,11 @@ test('a full disk stores the part that fits, and goes on when there is room', as
   await bench.run(file.truncate(sector));
   await bench.run(other.write(fill('xyz'), 0));
   await bench.run(bench.disk.remove(path));
-  assert.equal(await bench.run(bench.disk.freeBytes()), 0);
+  assert.equal((await bench.run(bench.disk.space())).freeBytes, 0);
   await bench.run(file.close());
-  assert.equal(await bench.run(bench.disk.freeBytes()), sector);
+  assert.equal((await bench.run(bench.disk.space())).freeBytes, sector);
   bench.disk.capacityBytes = 100 * sector;
-  assert.equal(await bench.run(bench.disk.freeBytes()), 97 * sector);
+  assert.equal((await bench.run(bench.disk.space())).freeBytes, 97 * sector);
   assert.equal(bench.disk.crash().usedBytes % sector, 0);
 });
 

@@ -2,9 +2,15 @@ import { join } from 'node:path';
 import { BrokerError, assert, present } from '../../base/index.ts';
 import type { Disk, DiskFile } from '../../disk/index.ts';
 import { chunkAlignment, chunkFlagUnsynced, sealChunk } from '../chunk.ts';
-import type { ChunkChain, Journal, JournalFile, JournalOpenOptions } from '../journal.ts';
+import type {
+  ChunkChain,
+  Journal,
+  JournalFile,
+  JournalOpenOptions,
+  ReplayedChunk,
+} from '../journal.ts';
 import { JournalFileMissing } from '../journal.ts';
-import { journalFileName, type ScannedFile, scanJournal } from './journal-scan.ts';
+import { journalFileName, type ScannedFile, scanJournal, scanSealedFile } from './journal-scan.ts';
 
 export interface FileJournalOptions extends JournalOpenOptions {
   disk: Disk;
@@ -153,6 +159,12 @@ export class FileJournal implements Journal {
       handle.readers -= 1;
       if (!handle.isWanted && handle.readers === 0) void closeQuietly(handle.file);
     }
+  }
+
+  async scan(baseLsn: number, visit: (chunk: ReplayedChunk) => void): Promise<void> {
+    const entry = this.#files.find((file) => file.baseLsn === baseLsn);
+    if (entry === undefined) throw new JournalFileMissing(journalFileName(baseLsn));
+    await scanSealedFile(this.#options, entry, visit);
   }
 
   files(): JournalFile[] {

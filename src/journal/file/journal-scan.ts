@@ -80,7 +80,76 @@ export async function scanJournal(options: ScanOptions): Promise<ScanResult> {
   return result;
 }
 
-async function listFiles({ disk, directory }: ScanOptions): Promise<ScannedFile[]> {
+/** Hands on the chunks of one file that takes no more of them; it must consist of whole chunks. */
+export async function scanSealedFile(
+  place: { disk: Disk; directory: string },
+  entry: ScannedFile,
+  onChunk: (chunk: ReplayedChunk) => void,
+): Promise<void> {
+  const result: ScanResult = { files: [], endLsn: entry.baseLsn, sequence: 0, crc: 0, epoch: 0 };
+  const options = { ...place, replayFromLsn: entry.baseLsn, onChunk, onNotice: () => undefined };
+  await new FileScan(options, { ...entry }, undefined, result, true).scanOnly();
+  const position = result.endLsn - entry.baseLsn;
+  if (position < entry.bytes) {
+    throw new BrokerError(
+      'storage-damaged',
+      `${join(place.directory, journalFileName(entry.baseLsn))} is damaged at position ${position}`,
+    );
+  }
+}
+
+/** A chunk found by `verifyJournal`. */
+export interface ScannedChunk extends ReplayedChunk {
+  /** Name of its file, and where in it the chunk is. */
+  file: string;
+  position: number;
+}
+
+export interface JournalVerification {
+  onFile: (baseLsn: number) => void;
+  onChunk: (chunk: ScannedChunk) => void;
+  onDamage: (file: string, position: number, what: string) => void;
+}
+
+/** Reads every chunk of a journal that nobody writes to, and tells what is not intact. Changes nothing. */
+export async function verifyJournal(
+  disk: Disk,
+  directory: string,
+  verification: JournalVerification,
+): Promise<void> {
+  const names = await disk.list(directory).catch(() => []);
+  if (names.length === 0) return;
+  const files = await listFiles({ disk, directory });
+  for (const [index, entry] of files.entries()) {
+    verification.onFile(entry.baseLsn);
+    const file = journalFileName(entry.baseLsn);
+    const result: ScanResult = { files: [], endLsn: entry.baseLsn, sequence: 0, crc: 0, epoch: 0 };
+    const options: ScanOptions = {
+      disk,
+      directory,
+      replayFromLsn: entry.baseLsn,
+      onChunk: (chunk) =>
+        verification.onChunk({ ...chunk, file, position: chunk.lsn - entry.baseLsn }),
+      onNotice: () => undefined,
+    };
+    const scan = new FileScan(options, { ...entry }, files[index + 1]?.baseLsn, result, true);
+    try {
+      await scan.check();
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      verification.onDamage(
+        file,
+        result.endLsn - entry.baseLsn,
+        'a chunk is damaged, and intact ones follow',
+      );
+    }
+  }
+}
+
+async function listFiles({
+  disk,
+  directory,
+}: Pick<ScanOptions, 'disk' | 'directory'>): Promise<ScannedFile[]> {
   const names = await disk.list(directory);
   const files: ScannedFile[] = [];
   for (const name of names) {
@@ -113,13 +182,17 @@ class FileScan {
   #block: Uint8Array = new Uint8Array(0);
   #blockAt = 0;
   #lastChunkAt = -1;
+  /** The chain before the first chunk is not known. */
+  #isUnchained: boolean;
 
   constructor(
     options: ScanOptions,
     entry: ScannedFile,
     nextBaseLsn: number | undefined,
     result: ScanResult,
+    isUnchained = false,
   ) {
+    this.#isUnchained = isUnchained;
     this.#options = options;
     this.#entry = entry;
     this.#nextBaseLsn = nextBaseLsn;
@@ -128,7 +201,18 @@ class FileScan {
     this.#sizeBytes = entry.bytes;
   }
 
-  async run(): Promise<void> {
+  /** Hands on the chunks and stops at the first that is not intact. */
+  async scanOnly(): Promise<void> {
+    const file = await this.#options.disk.open(this.#path, { isReadOnly: true });
+    try {
+      while (await this.#takeChunk(file));
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Hands on the chunks and rejects with storage-damaged when what follows them is not an unfinished end. */
+  async check(): Promise<void> {
     const file = await this.#options.disk.open(this.#path, { isReadOnly: true });
     try {
       while (await this.#takeChunk(file));
@@ -138,6 +222,11 @@ class FileScan {
     } finally {
       await file.close();
     }
+  }
+
+  /** `check`, then mends the end of the last file. */
+  async run(): Promise<void> {
+    await this.check();
     if (this.#nextBaseLsn === undefined) await this.#mendEnd();
   }
 
@@ -171,6 +260,10 @@ class FileScan {
   }
 
   #continuesChain(header: ChunkHeader): boolean {
+    if (this.#isUnchained) {
+      this.#isUnchained = false;
+      return true;
+    }
     return (
       header.sequence === this.#result.sequence + 1 &&
       header.previousCrc === this.#result.crc &&

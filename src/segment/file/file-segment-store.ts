@@ -21,7 +21,8 @@ export class FileSegmentStore implements SegmentStore {
   #temporaryCount = 0;
 
   /** Opens the directory, creating it where needed, and clears what unfinished puts left behind. */
-  static async open(disk: Disk, directory: string): Promise<FileSegmentStore> {
+  static async open(disk: Disk, directory: string, isReadOnly = false): Promise<FileSegmentStore> {
+    if (isReadOnly) return new FileSegmentStore(disk, directory);
     await disk.makeDirectory(directory);
     for (const name of await disk.list(directory)) {
       if (name.endsWith(temporarySuffix)) await disk.remove(join(directory, name));

@@ -1,0 +1,352 @@
+import { join, resolve } from 'node:path';
+import {
+  BrokerError,
+  type Clock,
+  present,
+  type Random,
+  SystemClock,
+  SystemRandom,
+} from '../base/index.ts';
+import { type Disk, MemoryDisk, NodeDisk } from '../disk/index.ts';
+import {
+  GroupCoordinator,
+  type GroupOptions,
+  type Groups,
+  OffsetTable,
+  Shard,
+  type ShardLog,
+  type ShardObserver,
+  type ShardOptions,
+} from '../shard/index.ts';
+import { Catalog } from './catalog.ts';
+import { Consumer, type ConsumerHost, type ConsumerOptions } from './consumer.ts';
+import { DataLock } from './data-lock.ts';
+import { decodeRecords, type IncomingRecord } from './incoming-record.ts';
+import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
+import { openStoreFile, type StoreIdentity } from './store-file.ts';
+import { shardIndex, Topics } from './topics.ts';
+import type { BrokerPort, CreateTopicRequest, StorageStatus, Topic } from './types.ts';
+
+export interface BrokerOptions {
+  /** Directory of the data. Default `./data`; not used by a store in memory. */
+  data?: string;
+  /** `memory`: everything is gone when the broker closes. Default `file`. */
+  store?: 'file' | 'memory';
+  /** `os`: acknowledge once the operating system has the data; power loss may take the latest. Default `always`. */
+  sync?: 'always' | 'os';
+  brokerId?: number;
+  /** Partitions of a topic that is created without a number. Default 1. */
+  defaultPartitions?: number;
+  /** Sending to or asking for a topic that does not exist creates it. Default true. */
+  createTopicsOnUse?: boolean;
+  /** Journals of a store that is created now; fixed afterwards. Default 1. */
+  shards?: number;
+  groupOptions?: Partial<GroupOptions>;
+  log?: ShardLog;
+  observer?: ShardObserver;
+  clock?: Clock;
+  random?: Random;
+  disk?: Disk;
+  /** Sizes and rates of the shards, for tests and unusual machines. */
+  tuning?: Partial<
+    Pick<
+      ShardOptions,
+      | 'journalFileBytes'
+      | 'tailCacheBytes'
+      | 'chunkBytesMax'
+      | 'freeBytesMin'
+      | 'compactionBytesPerSecond'
+      | 'retentionCheckMs'
+    >
+  >;
+}
+
+const silentLog: ShardLog = {
+  info: () => undefined,
+  warn: (message) => process.emitWarning(message, 'PabalWarning'),
+  error: (message) => process.emitWarning(message, 'PabalWarning'),
+};
+
+/**
+ * A whole broker in this process:
+ *
+ *     const broker = await Broker.open({ data: './data' });
+ *     await broker.send('orders', { key: 'a', value: 'first' });
+ *     for await (const record of broker.consume({ group: 'g', topics: ['orders'], from: 'earliest' })) ...
+ *     await broker.close();
+ *
+ * Everything that resolves is durable. Failures are BrokerErrors with a `code`.
+ */
+export class Broker implements BrokerPort, ConsumerHost {
+  readonly storeId: string;
+  readonly brokerId: number;
+  readonly options: { readonly defaultPartitions: number; readonly createTopicsOnUse: boolean };
+  readonly topics: Topics;
+  readonly clock: Clock;
+  readonly #shards: readonly Shard[];
+  readonly #coordinators: readonly GroupCoordinator[];
+  readonly #lock: DataLock | undefined;
+  readonly #sender: Sender;
+  readonly #consumers = new Set<Consumer>();
+  readonly #directory: string;
+  readonly #creating = new Map<string, Promise<Topic>>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Opens a store, creating it where there is none, and recovers what a crash left. Rejects with a BrokerError
+   * (storage-damaged, storage-full, storage-failed), or an Error when another process uses the directory.
+   */
+  static async open(options: BrokerOptions = {}): Promise<Broker> {
+    const isMemory = options.store === 'memory';
+    const directory = isMemory ? '/memory' : resolve(options.data ?? './data');
+    const disk = options.disk ?? (isMemory ? new MemoryDisk() : new NodeDisk());
+    await disk.makeDirectory(directory);
+    const lock = disk instanceof NodeDisk ? await DataLock.take(directory) : undefined;
+    try {
+      return await openLocked(options, disk, directory, lock);
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
+  }
+
+  /** Use `Broker.open`. */
+  constructor(parts: BrokerParts) {
+    const { options, identity } = parts;
+    this.storeId = identity.storeId;
+    this.brokerId = options.brokerId ?? 1;
+    this.options = {
+      defaultPartitions: options.defaultPartitions ?? 1,
+      createTopicsOnUse: options.createTopicsOnUse ?? true,
+    };
+    this.clock = parts.clock;
+    this.topics = parts.topics;
+    this.#shards = parts.shards;
+    this.#coordinators = parts.coordinators;
+    this.#lock = parts.lock;
+    this.#directory = parts.directory;
+    this.#sender = new Sender(parts.clock, parts.random);
+  }
+
+  // For applications
+
+  createTopic(name: string, request: Omit<CreateTopicRequest, 'name'> = {}): Promise<Topic> {
+    return this.topics.create({ ...request, name });
+  }
+
+  listTopics(): Topic[] {
+    return this.topics.list();
+  }
+
+  /** Undefined when there is none. */
+  findTopic(name: string): Topic | undefined {
+    return this.topics.find(name);
+  }
+
+  deleteTopic(name: string): Promise<void> {
+    return this.topics.delete(name);
+  }
+
+  /** Stores one record, or several; resolves when all are durable, with where they are, in the order given. */
+  send(topic: string, record: OutgoingRecord): Promise<SentRecord>;
+  send(topic: string, records: readonly OutgoingRecord[]): Promise<SentRecord[]>;
+  async send(
+    name: string,
+    records: OutgoingRecord | readonly OutgoingRecord[],
+  ): Promise<SentRecord | SentRecord[]> {
+    const topic = this.topics.find(name) ?? (await this.#createOnUse(name));
+    if (!isList(records)) return this.#sender.send(topic, records);
+    return Promise.all(records.map((record) => this.#sender.send(topic, record)));
+  }
+
+  /**
+   * Records of one partition from `offset` on, up to about `maxBytes` (default 1 MiB) and at least one batch; empty at
+   * the end of the log. Rejects with offset-out-of-range.
+   */
+  async read(
+    topic: string,
+    partition: number,
+    offset: number,
+    maxBytes = 1024 * 1024,
+  ): Promise<IncomingRecord[]> {
+    const found = this.topics.find(topic);
+    if (found === undefined) throw new BrokerError('topic-not-found', topic);
+    const log = found.partitions[partition];
+    if (log === undefined) throw new BrokerError('partition-not-found', `${topic}-${partition}`);
+    const { slices } = await log.read(offset, { maxBytes, minOneBatch: true, onlyStable: true });
+    return decodeRecords(slices, topic, partition, offset);
+  }
+
+  /** Joins a consumer group; `for await` over the result, or call `next()`. */
+  consume(options: ConsumerOptions): Consumer {
+    const consumer = new Consumer(this, options);
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  /** Closes consumers, makes everything that waits durable, and releases the directory. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeOnce();
+    return this.#closing;
+  }
+
+  // For doors
+
+  groupsFor(groupId: string): Groups {
+    return present(this.#coordinators[shardIndex(groupId, this.#coordinators.length)], 'in range');
+  }
+
+  listGroupCoordinators(): Groups[] {
+    return [...this.#coordinators];
+  }
+
+  allocateProducerId(): Promise<number> {
+    return present(this.#shards[0], 'there is a first shard').allocateProducerId();
+  }
+
+  isOverloaded(): boolean {
+    return this.#shards.some((shard) => shard.isOverloaded());
+  }
+
+  whenWritable(callback: () => void): void {
+    const busy = this.#shards.find((shard) => shard.isOverloaded());
+    // Each shard calls back once; the door asks again whether another one is busy.
+    (busy ?? present(this.#shards[0], 'there is a first shard')).whenWritable(callback);
+  }
+
+  findProblems(): string[] {
+    return this.#shards.flatMap((shard) => shard.findProblems());
+  }
+
+  storage(): StorageStatus {
+    let journalBytes = 0;
+    let segmentBytes = 0;
+    let freeBytes = Number.MAX_SAFE_INTEGER;
+    let totalBytes = Number.MAX_SAFE_INTEGER;
+    for (const shard of this.#shards) {
+      const storage = shard.storage();
+      journalBytes += storage.journalBytes;
+      segmentBytes += storage.segmentBytes;
+      freeBytes = Math.min(freeBytes, storage.freeBytes);
+      totalBytes = Math.min(totalBytes, storage.totalBytes);
+    }
+    return { path: this.#directory, journalBytes, segmentBytes, freeBytes, totalBytes };
+  }
+
+  forget(consumer: Consumer): void {
+    this.#consumers.delete(consumer);
+  }
+
+  /** Runs retention, compaction and deletion of files now. */
+  async maintain(): Promise<void> {
+    await Promise.all(this.#shards.map((shard) => shard.maintain()));
+  }
+
+  async #createOnUse(name: string): Promise<Topic> {
+    if (!this.options.createTopicsOnUse) throw new BrokerError('topic-not-found', name);
+    // Several sends to the same new topic create it once.
+    let creating = this.#creating.get(name);
+    if (creating === undefined) {
+      creating = this.topics.create({ name }).finally(() => this.#creating.delete(name));
+      this.#creating.set(name, creating);
+    }
+    return creating;
+  }
+
+  async #closeOnce(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    for (const coordinator of this.#coordinators) coordinator.close();
+    await Promise.all(this.#shards.map((shard) => shard.close()));
+    await this.#lock?.release();
+  }
+}
+
+export interface BrokerParts {
+  options: BrokerOptions;
+  identity: StoreIdentity;
+  directory: string;
+  clock: Clock;
+  random: Random;
+  shards: readonly Shard[];
+  coordinators: readonly GroupCoordinator[];
+  topics: Topics;
+  lock: DataLock | undefined;
+}
+
+async function openLocked(
+  options: BrokerOptions,
+  disk: Disk,
+  directory: string,
+  lock: DataLock | undefined,
+): Promise<Broker> {
+  const clock = options.clock ?? new SystemClock();
+  const random = options.random ?? new SystemRandom();
+  const identity = await openStoreFile(disk, directory, random, options.shards ?? 1);
+  const catalog = new Catalog();
+  const shards: Shard[] = [];
+  const coordinators: GroupCoordinator[] = [];
+  const topics = new Topics({
+    catalog,
+    shards,
+    groups: () => coordinators,
+    clock,
+    random,
+    defaultPartitions: options.defaultPartitions ?? 1,
+  });
+  let isOpen = false;
+  try {
+    for (let index = 0; index < identity.shards; index++) {
+      const offsets = new OffsetTable();
+      const shard = await Shard.open({
+        disk,
+        clock,
+        directory: join(directory, `shard-${index}`),
+        isDurable: options.sync !== 'os',
+        extensions: index === 0 ? [catalog, offsets] : [offsets],
+        log: options.log ?? silentLog,
+        ...(options.observer === undefined ? {} : { observer: options.observer }),
+        onAdopted: () => {
+          if (!isOpen) return;
+          catalog.endReplay();
+          // What cannot be stored now is tried again by the next recovery.
+          topics.link().catch(() => undefined);
+        },
+        ...options.tuning,
+      });
+      offsets.attach(shard);
+      shards.push(shard);
+      coordinators.push(
+        new GroupCoordinator({
+          clock,
+          random,
+          store: offsets,
+          options: options.groupOptions ?? {},
+        }),
+      );
+    }
+    await topics.link();
+    catalog.endReplay();
+    isOpen = true;
+    for (const coordinator of coordinators) coordinator.load();
+  } catch (error) {
+    await Promise.all(shards.map((shard) => shard.close()));
+    throw error;
+  }
+  return new Broker({
+    options,
+    identity,
+    directory,
+    clock,
+    random,
+    shards,
+    coordinators,
+    topics,
+    lock,
+  });
+}
+
+function isList(
+  records: OutgoingRecord | readonly OutgoingRecord[],
+): records is readonly OutgoingRecord[] {
+  return Array.isArray(records);
+}

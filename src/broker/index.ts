@@ -1,0 +1,17 @@
+export type { BrokerErrorCode } from '../base/index.ts';
+export { BrokerError } from '../base/index.ts';
+export type { BrokerOptions } from './broker.ts';
+export { Broker } from './broker.ts';
+export { checkTopicName, checkTopicOptions, defaultTopicOptions } from './catalog.ts';
+export type { ConsumerOptions } from './consumer.ts';
+export { Consumer } from './consumer.ts';
+export type { IncomingRecord } from './incoming-record.ts';
+export type { OutgoingRecord, SentRecord } from './sender.ts';
+export type {
+  BrokerPort,
+  CreateTopicRequest,
+  StorageStatus,
+  Topic,
+  TopicOptions,
+  TopicsPort,
+} from './types.ts';

@@ -1,0 +1,256 @@
+import type { Clock } from '../base/index.ts';
+import type { SegmentStore } from '../segment/index.ts';
+import {
+  batchLastOffset,
+  batchLastOffsetDelta,
+  batchBaseOffset,
+  batchMaxTimestamp,
+  ByteWriter,
+} from '../bytes/index.ts';
+import { entryHeaderBytes, entryKind, writeEntryHeader } from './entry.ts';
+import type { Extent } from './extent.ts';
+import { buildIndex, type IndexedExtent, indexName } from './index-store.ts';
+import type { BatchSink, LogReader } from './log-reader.ts';
+import type { Moved } from './moved-entry.ts';
+import type { PartitionLog } from './partition-log.ts';
+import { RunList } from './run-list.ts';
+import {
+  segmentHeaderBytes,
+  segmentLayoutVersion,
+  segmentMagic,
+  segmentName,
+} from './segment-file.ts';
+
+/** A sealed file and what is still wanted of it. */
+export interface FileUse {
+  kind: Extent['kind'];
+  fileId: number;
+  fileBytes: number;
+  /** Bytes of batches at or above their logs' starts, about. */
+  liveBytes: number;
+  runs: number;
+  partitions: number;
+}
+
+/** A file with less than this part alive is worth moving. */
+const liveShareMin = 0.5;
+/** A file smaller than this is left alone until its data die or it is one of many small ones. */
+const fileBytesMin = 1024 * 1024;
+/** Runs of many partitions that are shorter than this make catch-up reads slow. */
+const runBytesShort = 8 * 1024;
+/** So many small files in a row are worth making one of. */
+const smallFilesMin = 8;
+const smallFileBytes = 4 * 1024 * 1024;
+/** Live bytes moved in one go. */
+const movedBytesMax = 256 * 1024 * 1024;
+
+export interface CompactorOptions {
+  clock: Clock;
+  segments: SegmentStore;
+  /** Reads and writes together; the compactor waits between its steps. */
+  bytesPerSecond: number;
+}
+
+/** Moves what is alive out of files where that pays: mostly dead, in short runs, or many and small. */
+export class Compactor {
+  readonly #options: CompactorOptions;
+
+  constructor(options: CompactorOptions) {
+    this.#options = options;
+  }
+
+  /** The files to move next; empty when nothing pays. `uses` are sealed files, oldest first. */
+  choose(uses: readonly FileUse[]): FileUse[] {
+    const chosen = new Set<FileUse>();
+    for (const use of uses) {
+      if (use.liveBytes === 0) continue;
+      const isMostlyDead =
+        use.fileBytes >= fileBytesMin && use.liveBytes < use.fileBytes * liveShareMin;
+      const hasShortRuns =
+        use.kind === 'journal' &&
+        use.fileBytes >= fileBytesMin &&
+        use.partitions > 1 &&
+        use.liveBytes / Math.max(use.runs, 1) < runBytesShort;
+      if (isMostlyDead || hasShortRuns) chosen.add(use);
+    }
+    let row: FileUse[] = [];
+    for (const use of [...uses, undefined]) {
+      if (use !== undefined && use.fileBytes < smallFileBytes) row.push(use);
+      else {
+        if (row.length >= smallFilesMin)
+          for (const small of row) if (small.liveBytes > 0) chosen.add(small);
+        row = [];
+      }
+    }
+    const result: FileUse[] = [];
+    let bytes = 0;
+    for (const use of uses) {
+      if (!chosen.has(use)) continue;
+      if (bytes > 0 && bytes + use.liveBytes > movedBytesMax) break;
+      bytes += use.liveBytes;
+      result.push(use);
+    }
+    return result;
+  }
+
+  /**
+   * Copies the live batches of the files into segment `number`, partition by partition, and stores it with its index.
+   * Nothing refers to it before the returned entry is in the journal; a crash until then leaves an orphan.
+   */
+  async move(
+    sources: readonly FileUse[],
+    number: number,
+    logs: Iterable<PartitionLog>,
+    reader: LogReader,
+    isStopped: () => boolean,
+  ): Promise<Moved | undefined> {
+    const moved: Moved = {
+      segment: number,
+      sources: sources.map(({ kind, fileId }) => ({ kind, fileId })),
+      extents: [],
+    };
+    const wanted = new Set(sources.map(({ kind, fileId }) => `${kind}${fileId}`));
+    const indexed: IndexedExtent[] = [];
+    let wasStopped = false;
+    const parts = async function* (this: Compactor): AsyncGenerator<Uint8Array> {
+      let position = segmentHeaderBytes;
+      yield segmentHeader(number);
+      for (const log of [...logs]) {
+        for (const group of adjacentGroups(log.extents, wanted)) {
+          const writer = new ExtentWriter(log, number, position);
+          for (const extent of group) {
+            const batches = new PartBuffer(writer);
+            for await (const part of drainExtent(reader, log, extent, batches)) {
+              wasStopped ||= isStopped();
+              if (wasStopped) return;
+              await this.#pace(part.length * 2);
+              yield part;
+            }
+          }
+          position = writer.position;
+          if (writer.extent.runs?.count)
+            indexed.push({ partition: log.number, extent: writer.extent });
+        }
+      }
+    };
+    await this.#options.segments.put(segmentName(number), parts.call(this));
+    if (wasStopped) {
+      await this.#options.segments.delete(segmentName(number));
+      return undefined;
+    }
+    await this.#options.segments.put(indexName('segment', number), [
+      buildIndex('segment', number, indexed),
+    ]);
+    for (const { partition, extent } of indexed) {
+      extent.runs = undefined;
+      moved.extents.push({ partition, extent });
+    }
+    return moved;
+  }
+
+  #pace(bytes: number): Promise<void> {
+    const { clock, bytesPerSecond } = this.#options;
+    return new Promise((resolve) => clock.setTimer((bytes / bytesPerSecond) * 1000, resolve));
+  }
+}
+
+function segmentHeader(number: number): Uint8Array {
+  const writer = new ByteWriter(segmentHeaderBytes);
+  writer.uint32(segmentMagic);
+  writer.uint8(segmentLayoutVersion);
+  writer.zeros(3);
+  writer.safeInt64(number);
+  return writer.take();
+}
+
+/** Extents of the wanted files, in groups that follow each other without another file's extent between them. */
+function adjacentGroups(extents: readonly Extent[], wanted: ReadonlySet<string>): Extent[][] {
+  const groups: Extent[][] = [];
+  let group: Extent[] | undefined;
+  for (const extent of extents) {
+    if (!wanted.has(`${extent.kind}${extent.fileId}`)) {
+      group = undefined;
+      continue;
+    }
+    if (group === undefined) {
+      group = [];
+      groups.push(group);
+    }
+    group.push(extent);
+  }
+  return groups;
+}
+
+/** Describes the new extent as its batches are written. */
+class ExtentWriter {
+  position: number;
+  readonly extent: Extent;
+  readonly log: PartitionLog;
+
+  constructor(log: PartitionLog, number: number, position: number) {
+    this.log = log;
+    this.position = position;
+    this.extent = {
+      kind: 'segment',
+      fileId: number,
+      firstOffset: -1,
+      endOffset: -1,
+      batchBytes: 0,
+      maxTimestampMs: -1,
+      runs: new RunList(),
+      runsAt: 0,
+      runCount: 0,
+    };
+  }
+
+  note(bytes: Uint8Array, at: number, length: number): void {
+    const { extent } = this;
+    const firstOffset = batchBaseOffset(bytes, at);
+    const maxTimestampMs = batchMaxTimestamp(bytes, at);
+    if (extent.firstOffset < 0) extent.firstOffset = firstOffset;
+    extent.endOffset = firstOffset + batchLastOffsetDelta(bytes, at) + 1;
+    extent.batchBytes += length;
+    extent.maxTimestampMs = Math.max(extent.maxTimestampMs, maxTimestampMs);
+    extent.runs?.add(firstOffset, this.position, entryHeaderBytes + length, maxTimestampMs);
+    this.position += entryHeaderBytes + length;
+  }
+}
+
+/** Copies batches that are still wanted behind entry headers. */
+class PartBuffer implements BatchSink {
+  readonly isFull = false;
+  readonly #writer: ExtentWriter;
+  #parts: Uint8Array[] = [];
+
+  constructor(writer: ExtentWriter) {
+    this.#writer = writer;
+  }
+
+  take(bytes: Uint8Array, at: number, length: number): void {
+    const { log } = this.#writer;
+    if (batchLastOffset(bytes, at) < log.logStartOffset) return;
+    const header = new Uint8Array(entryHeaderBytes);
+    writeEntryHeader(header, 0, entryKind.records, log.number, length);
+    this.#parts.push(header, bytes.subarray(at, at + length));
+    this.#writer.note(bytes, at, length);
+  }
+
+  takeAll(): Uint8Array | undefined {
+    if (this.#parts.length === 0) return undefined;
+    const whole = Buffer.concat(this.#parts);
+    this.#parts = [];
+    return whole;
+  }
+}
+
+async function* drainExtent(
+  reader: LogReader,
+  log: PartitionLog,
+  extent: Extent,
+  buffer: PartBuffer,
+): AsyncGenerator<Uint8Array> {
+  for await (const _ of reader.scan(log, extent, buffer)) {
+    const part = buffer.takeAll();
+    if (part !== undefined) yield part;
+  }
+}
