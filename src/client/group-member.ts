@@ -101,7 +101,7 @@ export class GroupMember {
     const connection = await this.#coordinator();
     await connection.request('LeaveGroup', {
       groupId: this.#options.groupId,
-      memberId,
+      memberId: '',
       members: [{ memberId }],
     });
   }

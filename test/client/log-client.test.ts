@@ -2,20 +2,25 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { SystemClock, SystemRandom } from '../../src/base/index.ts';
 import { type Codec, codecs } from '../../src/bytes/index.ts';
-import { LogClient } from '../../src/client/log-client.ts';
-import { Reader } from '../../src/client/reader.ts';
-import { Sender } from '../../src/client/sender.ts';
-import { ConnectionLost, ServerError, serverErrors } from '../../src/client/server-error.ts';
+import {
+  ConnectionLost,
+  GroupMember,
+  LogClient,
+  Reader,
+  Sender,
+  ServerError,
+  serverErrors,
+} from '../../src/client/index.ts';
 import { KafkaDoor } from '../../src/doors/kafka/index.ts';
 import { silentLog } from '../../src/net/index.ts';
-import { MemoryBroker } from '../doors/kafka/memory-broker.ts';
+import { Broker } from '../../src/broker/index.ts';
 
-let broker: MemoryBroker;
+let broker: Broker;
 let door: KafkaDoor;
 let client: LogClient;
 
 before(async () => {
-  broker = new MemoryBroker();
+  broker = await Broker.open({ store: 'memory' });
   door = await KafkaDoor.open({
     broker,
     clock: new SystemClock(),
@@ -29,6 +34,7 @@ before(async () => {
 after(async () => {
   await client.close();
   await door.close(0);
+  await broker.close();
 });
 
 function record(value: string, key: string | null = null) {
@@ -187,6 +193,68 @@ describe('sending and reading', () => {
     await assert.rejects(sender.flush(), ServerError);
     assert.throws(() => sender.add(record('y')), ServerError);
     assert.equal(sender.acknowledged, 0);
+  });
+});
+
+describe('groups', () => {
+  test('a member gets all partitions, and a later one goes on from what was committed', async () => {
+    await client.createTopic('work', 2);
+    const member = new GroupMember(client, { groupId: 'alone', topics: ['work'] });
+    const positions = await member.join('earliest');
+    assert.deepEqual(
+      positions.map(({ partition, offset }) => [partition, offset]),
+      [
+        [0, 0],
+        [1, 0],
+      ],
+    );
+    await member.commit([{ topic: 'work', partition: 1, offset: 0 }]);
+    await sendAll('work', ['a', 'b', 'c']);
+    await member.commit([{ topic: 'work', partition: 0, offset: 2 }]);
+    await member.leave();
+    const next = new GroupMember(client, { groupId: 'alone', topics: ['work'] });
+    assert.deepEqual(
+      (await next.join('latest')).map(({ offset }) => offset),
+      [2, 0],
+    );
+    await next.leave();
+    assert.deepEqual(await client.listCommitted('alone'), [
+      { topic: 'work', partition: 0, offset: 2 },
+      { topic: 'work', partition: 1, offset: 0 },
+    ]);
+  });
+
+  test('two members share the partitions, and one takes over what the other leaves', async () => {
+    await client.createTopic('shared', 4);
+    const options = { groupId: 'pair', topics: ['shared'], sessionMs: 6000 };
+    const other = await LogClient.connect({ server: { host: '127.0.0.1', port: door.port } });
+    const first = new GroupMember(client, options);
+    const second = new GroupMember(other, options);
+    assert.equal((await first.join('earliest')).length, 4);
+    const secondJoin = second.join('earliest');
+    // The first learns of it with a heartbeat; a commit tells it as well.
+    while (!first.mustJoin) {
+      await first.commit([{ topic: 'shared', partition: 0, offset: 0 }]);
+    }
+    const [a, b] = await Promise.all([first.join('earliest'), secondJoin]);
+    const partitions = [...a, ...b].map(({ partition }) => partition).toSorted((x, y) => x - y);
+    assert.deepEqual(partitions, [0, 1, 2, 3]);
+    assert.equal(a.length, 2);
+    await second.leave();
+    await other.close();
+    while (!first.mustJoin) {
+      await first.commit([{ topic: 'shared', partition: 0, offset: 0 }]);
+    }
+    assert.equal((await first.join('earliest')).length, 4);
+    const group = await client.describeGroup('pair');
+    assert.equal(group.groupState, 'Stable');
+    assert.equal(group.members.length, 1);
+    await assert.rejects(client.deleteGroup('pair'), (error) => {
+      return error instanceof ServerError && error.code === serverErrors.groupNotEmpty;
+    });
+    await first.leave();
+    await client.deleteGroup('pair');
+    assert.ok(!(await client.listGroups()).some(({ groupId }) => groupId === 'pair'));
   });
 });
 

@@ -96,8 +96,8 @@ describe('sources', () => {
       { key: 'listen.kafka', value: '127.0.0.1:0', source: '--listen' },
     );
     assert.deepEqual(
-      rows.find(({ key }) => key === 'retention'),
-      { key: 'retention', value: '7d', source: 'default' },
+      rows.find(({ key }) => key === 'cache'),
+      { key: 'cache', value: '64MiB', source: 'default' },
     );
   });
 });
@@ -168,7 +168,6 @@ describe('refusals name the source, say what was expected, and suggest', () => {
       () => load({ flags: { listen: ['smtp=127.0.0.1:1'] } }),
       /no door "smtp"; there are: kafka, admin/,
     ],
-    ['a retention beyond reason', () => load({ flags: { retention: '-5' } }), /expected a time/],
     [
       'a missing file',
       () => load({ configFile: join(directory, 'none.json') }),

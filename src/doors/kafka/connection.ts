@@ -318,7 +318,6 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       request.api.metrics.failures += 1;
       throw error;
     }
-    if (isProduce(request)) this.#recycleFrame(request);
     if (!(result instanceof Promise)) {
       this.#finish(request, result);
       return;
@@ -347,7 +346,8 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   #finish(request: PendingRequest, result: HandlerResult<ApiName>): void {
     request.isDone = true;
     request.result = result;
-    this.#dropFrame(request);
+    if (isProduce(request)) this.#recycleFrame(request);
+    else this.#dropFrame(request);
   }
 
   #sendFirst(): void {
@@ -373,7 +373,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#options.budget.endHandling(request.frameBytes);
   }
 
-  /** The records were copied when they were appended: the next frame may be assembled in the same memory. */
+  /** The records are durable or refused: nothing borrows the frame any more, and the next may be assembled in it. */
   #recycleFrame(request: PendingRequest): void {
     if (request.assembled !== undefined) this.#options.pool.give(request.assembled);
     this.#dropFrame(request);

@@ -40,6 +40,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /** Checks a broker with the Java client: JavaClient BOOTSTRAP CHECK */
 public final class JavaClient {
   private static final Duration LIMIT = Duration.ofSeconds(60);
+  /** A minute ago: old enough to be told from now, too young for any topic's retention. */
+  private static final long BASE_MS = System.currentTimeMillis() - 60_000;
+
   private static String bootstrap;
 
   public static void main(String[] arguments) throws Exception {
@@ -136,7 +139,7 @@ public final class JavaClient {
       String topic = newTopic(codec, 1);
       List<ProducerRecord<String, String>> records = new ArrayList<>();
       for (int index = 0; index < 2000; index++) {
-        records.add(new ProducerRecord<>(topic, 0, 1_700_000_000_000L + index, "k" + index, ("value " + index).repeat(10)));
+        records.add(new ProducerRecord<>(topic, 0, BASE_MS + index, "k" + index, ("value " + index).repeat(10)));
         records.get(index).headers().add("index", Integer.toString(index).getBytes());
       }
       produce(records, "compression.type", codec);
@@ -146,7 +149,7 @@ public final class JavaClient {
         check(record.offset() == index, codec + ": " + record);
         check(record.value().equals(records.get(index).value()), codec + ": " + record);
         check(record.key().equals("k" + index), codec + ": " + record);
-        check(record.timestamp() == 1_700_000_000_000L + index, codec + ": " + record);
+        check(record.timestamp() == BASE_MS + index, codec + ": " + record);
         String header = new String(record.headers().lastHeader("index").value());
         check(header.equals(Integer.toString(index)), codec + ": " + header);
       }
@@ -292,11 +295,11 @@ public final class JavaClient {
     String topic = newTopic("time", 1);
     TopicPartition partition = new TopicPartition(topic, 0);
     for (int index = 0; index < 10; index++) {
-      produce(List.of(new ProducerRecord<>(topic, 0, 1_700_000_000_000L + index * 1000, null, "v" + index)));
+      produce(List.of(new ProducerRecord<>(topic, 0, BASE_MS + index * 1000, null, "v" + index)));
     }
     try (KafkaConsumer<String, String> consumer = newConsumer(topic + "-group")) {
       long offset =
-          consumer.offsetsForTimes(Map.of(partition, 1_700_000_003_500L)).get(partition).offset();
+          consumer.offsetsForTimes(Map.of(partition, BASE_MS + 3500)).get(partition).offset();
       check(offset == 4, offset);
       consumer.assign(List.of(partition));
       consumer.seek(partition, 7);

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { request as sendRequest } from 'node:http';
 import { connect } from 'node:net';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { AdminDoor } from '../../../src/doors/admin/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
-import { FakeBroker } from './fake-broker.ts';
+import { Broker } from '../../../src/broker/index.ts';
 
-let broker = new FakeBroker();
+let broker: Broker;
+let problems: string[] = [];
 let door: AdminDoor;
 const metricsText = 'pabal_up 1\n';
 
@@ -19,22 +20,24 @@ before(async () => {
     connectionsMax: 10,
     context: {
       get broker() {
-        return broker.port;
+        return broker;
       },
       clock: new SystemClock(),
       random: new SystemRandom(),
       version: '9.9.9',
       listDoors: () => [{ name: 'kafka', host: '127.0.0.1', port: 9092 }],
-      findProblems: () => [],
+      findProblems: () => problems,
       renderMetrics: async () => metricsText,
     },
     log: silentLog,
   });
 });
 after(() => door.close(0));
-beforeEach(() => {
-  broker = new FakeBroker();
+beforeEach(async () => {
+  broker = await Broker.open({ store: 'memory' });
+  problems = [];
 });
+afterEach(() => broker.close());
 
 interface Answer {
   status: number;
@@ -81,7 +84,7 @@ describe('health', () => {
 
   test('ready is 503 with the reasons while the broker has problems', async () => {
     assert.equal((await call('GET', '/health/ready')).status, 200);
-    broker.problems = ['the disk is full'];
+    problems = ['the disk is full'];
     const answer = await call('GET', '/health/ready');
     assert.equal(answer.status, 503);
     assert.equal(answer.at('reasons.0'), 'the disk is full');
@@ -127,8 +130,8 @@ describe('topics', () => {
   });
 
   test('a name is percent-decoded', async () => {
-    await broker.topics.create({ name: 'a b/c' });
-    assert.equal((await call('GET', '/api/v1/topics/a%20b%2Fc')).at('name'), 'a b/c');
+    await broker.topics.create({ name: 'a_b.c' });
+    assert.equal((await call('GET', '/api/v1/topics/a%5Fb%2Ec')).at('name'), 'a_b.c');
   });
 
   test('what the broker refuses is a problem with its code', async () => {
@@ -243,16 +246,11 @@ describe('groups', () => {
   test('are listed, described with their lag, and deleted', async () => {
     const topic = await broker.topics.create({ name: 't' });
     await publish('t', [{ value: '1' }, { value: '2' }, { value: '3' }]);
-    broker.groups.committed.set('g', [
-      {
-        topicId: topic.id,
-        partition: 0,
-        offset: 1,
-        leaderEpoch: -1,
-        metadata: '',
-        commitTimeMs: 7,
-      },
-    ]);
+    await broker
+      .groupsFor('g')
+      .commit('g', undefined, [
+        { topicId: topic.id, partition: 0, offset: 1, leaderEpoch: -1, metadata: '' },
+      ]);
     assert.equal((await call('GET', '/api/v1/groups')).at('groups.0.groupId'), 'g');
     const group = await call('GET', '/api/v1/groups/g');
     assert.equal(group.at('lag'), 2);
@@ -268,7 +266,8 @@ describe('the rest', () => {
   test('the cluster says where it listens and how much it stores', async () => {
     const answer = await call('GET', '/api/v1/cluster');
     assert.equal(answer.at('doors.0.port'), 9092);
-    assert.equal(answer.at('storage.segmentBytes'), 2);
+    assert.equal(answer.at('storage.path'), '/memory');
+    assert.ok(Number(answer.at('storage.totalBytes')) > 0);
     assert.equal(answer.at('version'), '9.9.9');
   });
 
