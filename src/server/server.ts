@@ -100,7 +100,7 @@ class RunningServer implements Server {
 
   async #openKafka(): Promise<Door> {
     const { KafkaDoor } = await doorModules.kafka();
-    const { listen, advertise, connectionsMax } = this.#settings;
+    const { listen, advertise, connectionsMax, peerStallMs } = this.#settings;
     return KafkaDoor.open({
       broker: this.#broker,
       clock: this.#clock,
@@ -108,18 +108,19 @@ class RunningServer implements Server {
       log: this.#log,
       ...listen.kafka,
       advertised: advertise.kafka,
-      limits: { connectionsMax },
+      limits: { connectionsMax, frameStallMs: peerStallMs, sendStallMs: peerStallMs },
     });
   }
 
   async #openAdmin(): Promise<Door> {
     const { AdminDoor } = await doorModules.admin();
-    const { listen, advertise, adminHosts, connectionsMax } = this.#settings;
+    const { listen, advertise, adminHosts, connectionsMax, peerStallMs } = this.#settings;
     const advertised = advertise.admin === undefined ? [] : [advertise.admin.host];
     return AdminDoor.open({
       ...listen.admin,
       hostNames: [...adminHosts, ...advertised],
       connectionsMax,
+      peerStallMs,
       context: {
         broker: this.#broker,
         clock: this.#clock,
@@ -182,6 +183,11 @@ async function openBroker(settings: Settings, commits: CommitMetrics, log: Log):
       sync: settings.sync,
       defaultPartitions: settings.defaultPartitions,
       createTopicsOnUse: settings.createTopicsOnUse,
+      tuning: {
+        tailCacheBytes: settings.cache,
+        journalFileBytes: settings.journalFileBytes,
+        freeBytesMin: settings.freeBytesMin,
+      },
       log: {
         info: (message) => log.info({}, message),
         warn: (message) => log.warn({}, message),

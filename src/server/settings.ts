@@ -89,6 +89,21 @@ export const settingTable = {
     limits.tailCacheBytes,
     'memory for the newest records, from which most reads are answered',
   ),
+  journalFileBytes: setting(
+    byteSize(MIB, 1024 * MIB),
+    limits.journalFileBytes,
+    'size at which a file of the journal is sealed and the next one begins',
+  ),
+  freeBytesMin: setting(
+    byteSize(0, 1024 * 1024 * MIB),
+    limits.freeBytesMin,
+    'publishing is refused below this much free space, so that commits and deletes still have room',
+  ),
+  peerStallMs: setting(
+    integer(100, 3_600_000),
+    limits.frameStallMs,
+    'a peer that has begun a request and does not finish it, or takes no bytes, for this long is disconnected',
+  ),
   connectionsMax: setting(
     integer(1, 1_000_000),
     limits.connectionsMax,

@@ -16,6 +16,8 @@ export interface AdminDoorOptions {
   /** Names, beside loopback and `host`, by which a browser may call. */
   readonly hostNames: readonly string[];
   readonly connectionsMax: number;
+  /** A peer that sends or takes nothing for this long while it should is cut off. */
+  readonly peerStallMs: number;
   readonly context: AdminContext;
   readonly log: Log;
 }
@@ -31,20 +33,21 @@ export class AdminDoor {
   static async open(options: AdminDoorOptions): Promise<AdminDoor> {
     const metrics = new DoorMetrics();
     const handling = new Handling(options, metrics);
+    const { peerStallMs } = options;
     const server = createServer(
       {
         maxHeaderSize: 16 * 1024,
         // A peer that sends its header or its body drop by drop is cut off.
-        headersTimeout: 10_000,
-        requestTimeout: 60_000,
-        connectionsCheckingInterval: 2_000,
+        headersTimeout: Math.min(10_000, peerStallMs),
+        requestTimeout: peerStallMs,
+        connectionsCheckingInterval: Math.min(2_000, peerStallMs / 2),
         keepAliveTimeout: 30_000,
       },
       (request, response) => void handling.answer(request, response),
     );
     server.maxConnections = Math.min(options.connectionsMax, limits.adminConnectionsMax);
     // A peer that takes no bytes of its answer is cut off, too.
-    server.setTimeout(limits.sendStallMs);
+    server.setTimeout(peerStallMs);
     handling.countConnections(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

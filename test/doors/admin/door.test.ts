@@ -18,6 +18,7 @@ before(async () => {
     port: 0,
     hostNames: [],
     connectionsMax: 10,
+    peerStallMs: 60_000,
     context: {
       get broker() {
         return broker;
