@@ -1,92 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { type Consumer, Kafka, logLevel } from 'kafkajs';
-import { SystemClock, SystemRandom } from '../../../../src/base/index.ts';
-import { Broker } from '../../../../src/broker/index.ts';
-import { KafkaDoor } from '../../../../src/doors/kafka/index.ts';
-import { silentLog } from '../../../../src/net/index.ts';
+import { RunningBroker } from './running-broker.ts';
 
 const partitionCount = 6;
-
-/** A broker with a topic `orders`, on disk, that can be restarted on its port. */
-class RunningBroker {
-  readonly members: Member[] = [];
-  readonly #directory: string;
-  #broker: Broker;
-  #door: KafkaDoor;
-
-  static async start(t: TestContext): Promise<RunningBroker> {
-    const directory = await mkdtemp(path.join(tmpdir(), 'pabal-groups-'));
-    const [broker, door] = await open(directory, 0);
-    const running = new RunningBroker(directory, broker, door);
-    await broker.topics.create({ name: 'orders', partitions: partitionCount });
-    t.after(async () => {
-      await Promise.all(running.members.map((member) => member.stop()));
-      await running.stop();
-      await rm(directory, { recursive: true });
-    });
-    return running;
-  }
-
-  private constructor(directory: string, broker: Broker, door: KafkaDoor) {
-    this.#directory = directory;
-    this.#broker = broker;
-    this.#door = door;
-  }
-
-  get port(): number {
-    return this.#door.port;
-  }
-
-  /** How many members the group `g` has, once it is stable. */
-  get groupSize(): number {
-    const group = this.#broker.groupsFor('g').describe('g');
-    return group.state === 'stable' ? group.members.length : 0;
-  }
-
-  async send(from: number, count: number): Promise<void> {
-    for (let index = from; index < from + count; index++) {
-      await this.#broker.send('orders', { key: `${index}`, value: `${index}` });
-    }
-  }
-
-  addMember(): Member {
-    const member = new Member(this.port);
-    this.members.push(member);
-    return member;
-  }
-
-  async restart(): Promise<void> {
-    const { port } = this;
-    await this.stop();
-    [this.#broker, this.#door] = await open(this.#directory, port);
-  }
-
-  async stop(): Promise<void> {
-    await this.#door.close(0);
-    await this.#broker.close();
-  }
-}
-
-async function open(directory: string, port: number): Promise<[Broker, KafkaDoor]> {
-  const broker = await Broker.open({
-    data: directory,
-    groupOptions: { sessionTimeoutMinMs: 500 },
-  });
-  const door = await KafkaDoor.open({
-    broker,
-    clock: new SystemClock(),
-    random: new SystemRandom(),
-    log: silentLog,
-    host: '127.0.0.1',
-    port,
-  });
-  return [broker, door];
-}
 
 /** A member as an application has it, which can also be cut off without a word. */
 class Member {
@@ -149,6 +67,27 @@ class Member {
   }
 }
 
+interface Crew {
+  readonly broker: RunningBroker;
+  readonly addMember: () => Member;
+}
+
+/** A broker, and members that stop before it does. */
+async function startCrew(t: TestContext): Promise<Crew> {
+  const members: Member[] = [];
+  const broker = await RunningBroker.start(t, async () => {
+    await Promise.all(members.map((member) => member.stop()));
+  });
+  return {
+    broker,
+    addMember() {
+      const member = new Member(broker.port);
+      members.push(member);
+      return member;
+    },
+  };
+}
+
 function sortedUnion(...lists: number[][]): number[] {
   return [...new Set(lists.flat())].toSorted((a, b) => a - b);
 }
@@ -164,9 +103,9 @@ async function until(condition: () => boolean): Promise<void> {
 const everything = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 test('kafkajs members meet, and share what others leave or lose', async (t) => {
-  const broker = await RunningBroker.start(t);
+  const { broker, addMember } = await startCrew(t);
   await broker.send(0, 30);
-  const [a, b, c] = [broker.addMember(), broker.addMember(), broker.addMember()];
+  const [a, b, c] = [addMember(), addMember(), addMember()];
   await Promise.all([a.start(), b.start(), c.start()]);
   await until(() => broker.groupSize === 3);
   await until(() => sortedUnion(a.assigned, b.assigned, c.assigned).length === partitionCount);
@@ -184,9 +123,9 @@ test('kafkajs members meet, and share what others leave or lose', async (t) => {
 });
 
 test('kafkajs members go on where they were when the broker restarts', async (t) => {
-  const broker = await RunningBroker.start(t);
+  const { broker, addMember } = await startCrew(t);
   await broker.send(0, 20);
-  const [a, b] = [broker.addMember(), broker.addMember()];
+  const [a, b] = [addMember(), addMember()];
   await Promise.all([a.start(), b.start()]);
   await until(() => sortedUnion(a.received, b.received).length === 20);
   await broker.restart();
@@ -197,15 +136,15 @@ test('kafkajs members go on where they were when the broker restarts', async (t)
 });
 
 test('kafkajs goes on from committed offsets', async (t) => {
-  const broker = await RunningBroker.start(t);
+  const { broker, addMember } = await startCrew(t);
   await broker.send(0, 20);
-  const first = broker.addMember();
+  const first = addMember();
   await first.start();
   await until(() => first.received.length === 20);
   await first.stop();
   await broker.restart();
   await broker.send(20, 5);
-  const second = broker.addMember();
+  const second = addMember();
   await second.start();
   await until(() => second.received.length >= 5);
   assert.deepEqual(sortedUnion(second.received), [20, 21, 22, 23, 24]);

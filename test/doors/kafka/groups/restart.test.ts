@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
+import { WireClient } from '../wire-client.ts';
+import { RunningBroker } from './running-broker.ts';
+
+test('members carry on with their generation, work and offsets when the broker restarts', async (t) => {
+  const broker = await RunningBroker.start(t);
+  let client = await WireClient.connect(broker.port);
+  const groupInstanceId = 'one';
+  const joined = await client.ask('JoinGroup', 9, {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 20_000,
+    memberId: '',
+    groupInstanceId,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: Buffer.from('about me') }],
+  });
+  const { memberId, generationId } = joined;
+  const member = { groupId: 'g', generationId, memberId, groupInstanceId };
+  const assignments = [{ memberId, assignment: Buffer.from('mine') }];
+  await client.ask('SyncGroup', 3, { ...member, assignments });
+  const partitions = [{ partitionIndex: 2, committedOffset: 42, committedMetadata: 'note' }];
+  const { topics } = await client.ask('OffsetCommit', 9, {
+    groupId: 'g',
+    generationIdOrMemberEpoch: generationId,
+    memberId,
+    groupInstanceId,
+    topics: [{ name: 'orders', partitions }],
+  });
+  assert.equal(topics[0]!.partitions[0]!.errorCode, errorCodes.NONE);
+
+  client.close();
+  await broker.restart();
+  client = await WireClient.connect(broker.port);
+  t.after(() => client.close());
+  assert.equal((await client.ask('Heartbeat', 4, member)).errorCode, errorCodes.NONE);
+  const synced = await client.ask('SyncGroup', 3, { ...member, assignments: [] });
+  assert.equal(Buffer.from(synced.assignment).toString(), 'mine');
+  const { groups } = await client.ask('OffsetFetch', 9, {
+    groups: [{ groupId: 'g', topics: null }],
+  });
+  const [found] = groups[0]!.topics[0]!.partitions;
+  assert.deepEqual(
+    [found?.partitionIndex, found?.committedOffset, found?.metadata],
+    [2, 42, 'note'],
+  );
+});
+
+test('a group that was deleted stays deleted', async (t) => {
+  const broker = await RunningBroker.start(t);
+  let client = await WireClient.connect(broker.port);
+  const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: '' }];
+  const topics = [{ name: 'orders', partitions }];
+  await client.ask('OffsetCommit', 9, { groupId: 'gone', memberId: '', topics });
+  await client.ask('OffsetCommit', 9, { groupId: 'kept', memberId: '', topics });
+  await client.ask('DeleteGroups', 2, { groupsNames: ['gone'] });
+  client.close();
+  await broker.restart();
+  client = await WireClient.connect(broker.port);
+  t.after(() => client.close());
+  const { groups } = await client.ask('ListGroups', 5, {});
+  assert.deepEqual(
+    groups.map(({ groupId }) => groupId),
+    ['kept'],
+  );
+});
