@@ -1,20 +1,37 @@
-// Builds dist/ from src/ and notes when, so that scripts/start.mjs can tell a stale build.
+// Builds dist/ from src/ and notes when, so that scripts/freshness.mjs can tell a stale one.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const compiler = createRequire(import.meta.url).resolve('typescript/package.json');
+const dist = join(root, 'dist');
+// Made beside it and exchanged at the end: whoever starts a broker meanwhile finds a whole one.
+const made = join(root, `.dist-${process.pid}`);
+const replaced = `${made}-replaced`;
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+// What is edited during the build is not in it.
+const startedAt = new Date();
 const { status } = spawnSync(
   process.execPath,
-  [join(dirname(compiler), 'bin', 'tsc'), '-p', join(root, 'tsconfig.build.json')],
+  [
+    ...[join(dirname(compiler), 'bin', 'tsc'), '-p', join(root, 'tsconfig.build.json')],
+    ...['--outDir', made],
+  ],
   { stdio: 'inherit', cwd: root },
 );
-if (status !== 0) process.exit(status ?? 1);
+if (status !== 0) {
+  rmSync(made, { recursive: true, force: true });
+  process.exit(status ?? 1);
+}
 // `npx pabal` runs this file directly.
-chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755);
-writeFileSync(join(root, 'dist', 'built'), `${new Date().toISOString()}\n`);
+chmodSync(join(made, 'cli', 'main.js'), 0o755);
+const stamp = join(made, 'built');
+writeFileSync(stamp, `${startedAt.toISOString()}\n`);
+utimesSync(stamp, startedAt, startedAt);
+
+if (existsSync(dist)) renameSync(dist, replaced);
+renameSync(made, dist);
+rmSync(replaced, { recursive: true, force: true });

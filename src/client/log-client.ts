@@ -35,6 +35,7 @@ export class LogClient {
   readonly #connections = new Map<string, Promise<Connection>>();
   #nodes: ReadonlyMap<number, ServerAddress> = new Map();
   #leaders = new Map<string, readonly number[]>();
+  #isClosed = false;
 
   /** Rejects with ConnectionLost when the server cannot be reached. */
   static async connect(options: LogClientOptions): Promise<LogClient> {
@@ -54,6 +55,7 @@ export class LogClient {
 
   /** Idempotent. What is under way rejects with ConnectionLost. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#bootstrap.close();
     const opening = [...this.#connections.values()];
     this.#connections.clear();
@@ -204,6 +206,7 @@ export class LogClient {
   /** A connection to a node, opened when it is first wanted and again after it was lost. */
   async connectionTo(nodeId: number, purpose = ''): Promise<Connection> {
     if (this.#nodes.size === 0) await this.#askMetadata([], false);
+    if (this.#isClosed) throw new ConnectionLost('the client was closed');
     const address = this.#nodes.get(nodeId);
     if (address === undefined) throw new ConnectionLost(`the cluster has no broker ${nodeId}`);
     const key = `${nodeId}/${purpose}`;
@@ -261,22 +264,26 @@ export class LogClient {
     return group;
   }
 
-  /** Committed offsets of all topics. */
+  /** Committed offsets of all topics, in order. */
   async listCommitted(
     groupId: string,
   ): Promise<Array<{ topic: string; partition: number; offset: number }>> {
     const connection = await this.coordinatorOf(groupId, 'admin');
     const answer = await connection.request('OffsetFetch', { groupId, topics: null });
     checkError(answer.errorCode, `group "${groupId}"`);
-    return answer.topics.flatMap(({ name, partitions }) =>
-      partitions
-        .filter(({ committedOffset }) => committedOffset >= 0)
-        .map(({ partitionIndex, committedOffset }) => ({
-          topic: name,
-          partition: partitionIndex,
-          offset: committedOffset,
-        })),
-    );
+    return answer.topics
+      .flatMap(({ name, partitions }) =>
+        partitions
+          .filter(({ committedOffset }) => committedOffset >= 0)
+          .map(({ partitionIndex, committedOffset }) => ({
+            topic: name,
+            partition: partitionIndex,
+            offset: committedOffset,
+          })),
+      )
+      .toSorted((a, b) =>
+        a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+      );
   }
 
   async deleteGroup(groupId: string): Promise<void> {

@@ -30,103 +30,104 @@ describe('a running server', () => {
     assert.ok((addresses['admin']?.port ?? 0) > 0);
   });
 
-  test('topics are created, listed, described and deleted', async () => {
-    assert.equal((await runCli(['topic', 'create', 'made', '-p', '3', ...kafka])).code, 0);
-    assert.match((await runCli(['topic', 'list', ...kafka])).stdout, /made +3/);
-    const described = await runCli(['topic', 'describe', 'made', '--json', ...kafka]);
-    assert.equal(JSON.parse(described.stdout).partitions.length, 3);
-    const again = await runCli(['topic', 'create', 'made', ...kafka]);
-    assert.equal(again.code, 1);
-    assert.match(again.stderr, /exists/);
-    assert.equal((await runCli(['topic', 'delete', 'made', ...kafka])).code, 0);
-    const gone = await runCli(['topic', 'describe', 'made', ...kafka]);
-    assert.equal(gone.code, 1);
-    assert.match(gone.stderr, /no such topic/);
-  });
+  // Independent of each other: they run side by side.
+  describe('and the commands that talk to it', { concurrency: 3 }, () => {
+    test('topics are created, listed, described and deleted', async () => {
+      assert.equal((await runCli(['topic', 'create', 'made', '-p', '3', ...kafka])).code, 0);
+      assert.match((await runCli(['topic', 'list', ...kafka])).stdout, /made +3/);
+      const described = await runCli(['topic', 'describe', 'made', '--json', ...kafka]);
+      assert.equal(JSON.parse(described.stdout).partitions.length, 3);
+      const again = await runCli(['topic', 'create', 'made', ...kafka]);
+      assert.equal(again.code, 1);
+      assert.match(again.stderr, /exists/);
+      assert.equal((await runCli(['topic', 'delete', 'made', ...kafka])).code, 0);
+      const gone = await runCli(['topic', 'describe', 'made', ...kafka]);
+      assert.equal(gone.code, 1);
+      assert.match(gone.stderr, /no such topic/);
+    });
 
-  test('lines are sent and received as they were', async () => {
-    const lines = 'one\n\nthree is äöü\nlast without line feed';
-    const sent = await runCli(['send', 'lines', ...kafka], lines);
-    assert.equal(sent.code, 0, sent.stderr);
-    assert.match(sent.stderr, /^sent 4 messages/);
-    const received = await runCli(['receive', 'lines', ...kafka]);
-    assert.equal(received.code, 0, received.stderr);
-    assert.equal(received.stdout, `${lines}\n`);
-  });
+    test('lines are sent and received as they were', async () => {
+      const lines = 'one\n\nthree is äöü\nlast without line feed';
+      const sent = await runCli(['send', 'lines', ...kafka], lines);
+      assert.equal(sent.code, 0, sent.stderr);
+      assert.match(sent.stderr, /^sent 4 messages/);
+      const received = await runCli(['receive', 'lines', ...kafka]);
+      assert.equal(received.code, 0, received.stderr);
+      assert.equal(received.stdout, `${lines}\n`);
+    });
 
-  test('keys, headers and offsets are shown as JSON', async () => {
-    const words = ['--key-separator', ':', '-H', 'a=b'];
-    assert.equal((await runCli(['send', 'keyed', ...words, ...kafka], 'k:v\nk:w\n')).code, 0);
-    const { stdout } = await runCli([
-      'receive',
-      'keyed',
-      '--format',
-      'json',
-      '--from',
-      '1',
-      ...kafka,
-    ]);
-    const message: Record<string, unknown> = JSON.parse(stdout);
-    assert.equal(message['key'], 'k');
-    assert.equal(message['value'], 'w');
-    assert.equal(message['offset'], 1);
-    assert.deepEqual(message['headers'], [{ name: 'a', value: 'b' }]);
-  });
+    test('keys, headers and offsets are shown as JSON', async () => {
+      const words = ['--key-separator', ':', '-H', 'a=b'];
+      assert.equal((await runCli(['send', 'keyed', ...words, ...kafka], 'k:v\nk:w\n')).code, 0);
+      const { stdout } = await runCli([
+        'receive',
+        'keyed',
+        '--format',
+        'json',
+        '--from',
+        '1',
+        ...kafka,
+      ]);
+      const message: Record<string, unknown> = JSON.parse(stdout);
+      assert.equal(message['key'], 'k');
+      assert.equal(message['value'], 'w');
+      assert.equal(message['offset'], 1);
+      assert.deepEqual(message['headers'], [{ name: 'a', value: 'b' }]);
+    });
 
-  test('a line without its key ends the sending with its number', async () => {
-    const { code, stderr } = await runCli(
-      ['send', 'bad', '--key-separator', ':', ...kafka],
-      'a:b\nc\n',
-    );
-    assert.equal(code, 1);
-    assert.match(stderr, /line 2 has no ":"/);
-  });
+    test('a line without its key ends the sending with its number', async () => {
+      const { code, stderr } = await runCli(
+        ['send', 'bad', '--key-separator', ':', ...kafka],
+        'a:b\nc\n',
+      );
+      assert.equal(code, 1);
+      assert.match(stderr, /line 2 has no ":".*1 messages were stored\)/);
+      assert.equal((await runCli(['receive', 'bad', ...kafka])).stdout, 'b\n');
+    });
 
-  test('following gets what comes, until the count is reached', async () => {
-    await runCli(['topic', 'create', 'followed', ...kafka]);
-    const follower = new CliProcess(['receive', 'followed', '--count', '2', ...kafka]);
-    assert.equal((await runCli(['send', 'followed', 'a', 'b', ...kafka])).code, 0);
-    assert.deepEqual(await follower.ended, { code: 0, stdout: 'a\nb\n', stderr: '' });
-  });
+    test('following gets what comes, until the count is reached, or the time is over', async () => {
+      await runCli(['topic', 'create', 'followed', ...kafka]);
+      const follower = new CliProcess(['receive', 'followed', '--count', '2', ...kafka]);
+      assert.equal((await runCli(['send', 'followed', 'a', 'b', ...kafka])).code, 0);
+      assert.deepEqual(await follower.ended, { code: 0, stdout: 'a\nb\n', stderr: '' });
+      const { code, stderr } = await runCli([
+        ...['receive', 'followed', '--count', '5', '--timeout', '100ms'],
+        ...kafka,
+      ]);
+      assert.equal(code, 1);
+      assert.match(stderr, /received 2 of 5/);
+    });
 
-  test('a count that is not reached in time is a failure', async () => {
-    const { code, stderr } = await runCli([
-      ...['receive', 'followed', '--count', '5', '--timeout', '100ms'],
-      ...kafka,
-    ]);
-    assert.equal(code, 1);
-    assert.match(stderr, /received 2 of 5/);
-  });
+    test('a group goes on where it was', async () => {
+      assert.equal((await runCli(['send', 'shared', '1', '2', '3', ...kafka])).code, 0);
+      const group = ['receive', 'shared', '--group', 'readers', ...kafka];
+      assert.equal((await runCli([...group, '--count', '2'])).stdout, '1\n2\n');
+      assert.equal((await runCli(group)).stdout, '3\n');
+      assert.equal((await runCli(group)).stdout, '');
+      const described = await runCli(['group', 'describe', 'readers', '--json', ...kafka]);
+      const { lag, state, offsets } = JSON.parse(described.stdout);
+      assert.equal(lag, 0);
+      assert.equal(state, 'Empty');
+      assert.equal(offsets[0].offset, 3);
+      assert.match((await runCli(['group', 'list', ...kafka])).stdout, /readers/);
+      assert.equal((await runCli(['group', 'delete', 'readers', ...kafka])).code, 0);
+    });
 
-  test('a group goes on where it was', async () => {
-    assert.equal((await runCli(['send', 'shared', '1', '2', '3', ...kafka])).code, 0);
-    const group = ['receive', 'shared', '--group', 'readers', ...kafka];
-    assert.equal((await runCli([...group, '--count', '2'])).stdout, '1\n2\n');
-    assert.equal((await runCli(group)).stdout, '3\n');
-    assert.equal((await runCli(group)).stdout, '');
-    const described = await runCli(['group', 'describe', 'readers', '--json', ...kafka]);
-    const { lag, state, offsets } = JSON.parse(described.stdout);
-    assert.equal(lag, 0);
-    assert.equal(state, 'Empty');
-    assert.equal(offsets[0].offset, 3);
-    assert.match((await runCli(['group', 'list', ...kafka])).stdout, /readers/);
-    assert.equal((await runCli(['group', 'delete', 'readers', ...kafka])).code, 0);
-  });
+    test('its data directory is not given to another, which says who has it', async () => {
+      const { code, stderr } = await runCli(['serve', '--data', data, ...freePorts]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^pabal: [^\n]+\n$/);
+      assert.match(stderr, new RegExp(`${server.child.pid}`));
+    });
 
-  test('its data directory is not given to another, which says who has it', async () => {
-    const { code, stderr } = await runCli(['serve', '--data', data, ...freePorts]);
-    assert.equal(code, 1);
-    assert.match(stderr, /^pabal: [^\n]+\n$/);
-    assert.match(stderr, new RegExp(`${server.child.pid}`));
-  });
-
-  test('its port is not given to another', async () => {
-    const { code, stderr } = await runCli([
-      ...['serve', '--data', directory.join('other'), '--only', 'kafka'],
-      ...['--listen', `kafka=127.0.0.1:${addresses['kafka']?.port}`],
-    ]);
-    assert.equal(code, 1);
-    assert.match(stderr, /^pabal: kafka: 127\.0\.0\.1:\d+ is in use[^\n]+\n$/);
+    test('its port is not given to another', async () => {
+      const { code, stderr } = await runCli([
+        ...['serve', '--data', directory.join('other'), '--only', 'kafka'],
+        ...['--listen', `kafka=127.0.0.1:${addresses['kafka']?.port}`],
+      ]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^pabal: kafka: 127\.0\.0\.1:\d+ is in use[^\n]+\n$/);
+    });
   });
 
   test('metrics show what came in and went out', async () => {

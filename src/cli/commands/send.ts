@@ -71,10 +71,13 @@ async function sendAll(
     await sender.flush();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `${reason} (${sender.acknowledged} messages were stored; ${taken.messages - sender.acknowledged} more may not have been)`,
-      { cause: error },
-    );
+    // A bad line is no reason to lose those before it; after a failure of the sender's this fails at once.
+    await sender.flush().catch(() => undefined);
+    const inDoubt = taken.messages - sender.acknowledged;
+    const doubt = inDoubt === 0 ? '' : `; of ${inDoubt} more it is not known`;
+    throw new Error(`${reason} (${sender.acknowledged} messages were stored${doubt})`, {
+      cause: error,
+    });
   }
   if (options.quiet !== true) progress.finish(taken);
 }
