@@ -14,14 +14,9 @@ const replaced = `${made}-replaced`;
 
 // What is edited during the build is not in it.
 const startedAt = new Date();
-const { status } = spawnSync(
-  process.execPath,
-  [
-    ...[join(dirname(compiler), 'bin', 'tsc'), '-p', join(root, 'tsconfig.build.json')],
-    ...['--outDir', made],
-  ],
-  { stdio: 'inherit', cwd: root },
-);
+const tsc = join(dirname(compiler), 'bin', 'tsc');
+const options = ['-p', join(root, 'tsconfig.build.json'), '--outDir', made];
+const { status } = spawnSync(process.execPath, [tsc, ...options], { stdio: 'inherit', cwd: root });
 if (status !== 0) {
   rmSync(made, { recursive: true, force: true });
   process.exit(status ?? 1);
