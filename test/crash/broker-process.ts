@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const readyTimeoutMs = 60_000;
+const pollMs = 5;
+
+export interface BrokerProcessOptions {
+  /** Of the stored data; it may have been used by a process before. */
+  dataPath: string;
+  /** 0: any free one. */
+  kafkaPort?: number;
+  /** More flags of `pabal serve`. */
+  flags?: readonly string[];
+  /** Flags of Node. */
+  nodeFlags?: readonly string[];
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** The real server in a process of its own. Whoever starts one ends it. */
+export class BrokerProcess {
+  kafkaPort = 0;
+  adminPort = 0;
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #readyFile: string;
+  readonly #output: string[] = [];
+
+  /** Starts the server and waits until every door accepts; rejects with its output when it ends before. */
+  static async start(options: BrokerProcessOptions): Promise<BrokerProcess> {
+    const server = BrokerProcess.spawn(options);
+    await server.ready();
+    return server;
+  }
+
+  /** Starts the server without waiting for it. */
+  static spawn(options: BrokerProcessOptions): BrokerProcess {
+    return new BrokerProcess(options);
+  }
+
+  private constructor(options: BrokerProcessOptions) {
+    this.#readyFile = `${options.dataPath}.ready.json`;
+    rmSync(this.#readyFile, { force: true });
+    const main = path.join(root, 'src/cli/main.ts');
+    this.#child = spawn(
+      process.execPath,
+      [
+        ...(options.nodeFlags ?? []),
+        ...['--import', 'tsx', main, 'serve', '--log', 'json'],
+        ...['--data', options.dataPath, '--ready-file', this.#readyFile],
+        ...['--listen', `kafka=127.0.0.1:${options.kafkaPort ?? 0}`],
+        ...['--listen', 'admin=127.0.0.1:0', ...(options.flags ?? [])],
+      ],
+      { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (data: Buffer) => this.#output.push(data.toString()));
+    }
+    this.exited = new Promise((resolve) => {
+      this.#child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+  }
+
+  /** Everything that it printed. */
+  get output(): string {
+    return this.#output.join('');
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async ready(): Promise<void> {
+    const deadlineMs = Date.now() + readyTimeoutMs;
+    while (!existsSync(this.#readyFile)) {
+      if (!this.isRunning || Date.now() > deadlineMs) {
+        this.#child.kill('SIGKILL');
+        throw new Error(`the server did not become ready:\n${this.output.slice(-4000)}`);
+      }
+      await pause(pollMs);
+    }
+    // A cast: the shape is the contract of --ready-file.
+    const doors = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as {
+      kafka: { port: number };
+      admin: { port: number };
+    };
+    this.kafkaPort = doors.kafka.port;
+    this.adminPort = doors.admin.port;
+  }
+
+  /** Ends it without warning, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** Asks it to end. */
+  terminate(): Promise<Exit> {
+    this.#child.kill('SIGTERM');
+    return this.exited;
+  }
+
+  /** Memory that the process has in use now; 0 where the system does not tell. */
+  residentBytes(): number {
+    return this.#statusBytes('VmRSS');
+  }
+
+  /** The most that it ever had. */
+  peakResidentBytes(): number {
+    return this.#statusBytes('VmHWM');
+  }
+
+  /** Time of all its threads on a processor; 0 where the system does not tell. */
+  processorMs(): number {
+    const text = this.#read('stat');
+    // The name in parentheses may hold anything; utime and stime are the 14th and 15th fields (proc(5)), in 1/100 s.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
+  }
+
+  #statusBytes(name: string): number {
+    const match = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(this.#read('status'));
+    return Number(match?.[1] ?? 0) * 1024;
+  }
+
+  #read(file: string): string {
+    const whole = `/proc/${this.#child.pid}/${file}`;
+    return existsSync(whole) ? readFileSync(whole, 'utf8') : '';
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,40 @@
+/**
+ * Long versions of default tests, one command each.
+ *
+ *   npm run soak                 lists them
+ *   npm run soak -- NAME         runs one
+ */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+interface Soak {
+  summary: string;
+  file: string;
+  environment: Readonly<Record<string, string>>;
+}
+
+const soaks: Readonly<Record<string, Soak>> = {
+  crash: {
+    summary: 'kills a working server 50 times (CRASH_KILLS, CRASH_SEED)',
+    file: 'test/crash/kill.test.ts',
+    environment: { CRASH_KILLS: '50' },
+  },
+};
+
+const [name = ''] = process.argv.slice(2);
+const soak = soaks[name];
+if (soak === undefined) {
+  console.log('npm run soak -- NAME\n');
+  for (const [each, { summary }] of Object.entries(soaks)) {
+    console.log(`  ${each.padEnd(12)} ${summary}`);
+  }
+  process.exitCode = name === '' ? 0 : 1;
+} else {
+  const root = path.resolve(import.meta.dirname, '..');
+  const result = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', path.join(root, 'scripts/test.ts'), soak.file],
+    { cwd: root, stdio: 'inherit', env: { ...soak.environment, ...process.env } },
+  );
+  process.exitCode = result.status ?? 1;
+}
