@@ -203,11 +203,11 @@ async function openBroker(settings: Settings, commits: CommitMetrics, log: Log):
 function whyNotOpened(settings: Settings, cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   if (cause instanceof BrokerError && cause.code === 'storage-damaged') {
-    return new StartFailure(
-      `${cause.message}; "pabal verify --data ${settings.data}" checks all of it`,
-      2,
-      { cause },
-    );
+    const hint = `pabal verify --data ${settings.data}`;
+    const text = cause.message.endsWith('pabal verify')
+      ? cause.message.replace(/pabal verify$/, hint)
+      : `${cause.message}; see what is intact with: ${hint}`;
+    return new StartFailure(text, 2, { cause });
   }
   const code = codeOf(cause);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort } from '../../broker/index.ts';
+import type { DoorMetrics } from '../../net/index.ts';
 
 /** What handlers may use. */
 export interface AdminContext {
@@ -20,6 +21,8 @@ export interface AdminRequest {
   /** The values of `{name}` in the route's path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
+  /** Of this door: what comes in and goes out by it is counted there. */
+  readonly metrics: DoorMetrics;
   /** Reads the body as a JSON object. Rejects with a Problem. */
   readBody(): Promise<Readonly<Record<string, unknown>>>;
 }

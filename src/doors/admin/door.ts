@@ -128,6 +128,7 @@ class Handling {
       route = found.route;
       reply = await route.handle(this.#context, {
         params: found.params,
+        metrics: this.#metrics,
         query: new URLSearchParams(queryAt < 0 ? '' : target.slice(queryAt)),
         readBody: () => readJsonBody(request, limits.adminBodyBytesMax),
       });

@@ -175,6 +175,7 @@ describe('messages', () => {
     assert.equal(published.status, 201);
     const partition = published.at('results.0.partition');
     assert.equal(published.at('results.0.offset'), 0);
+    assert.equal(door.metrics.forTopic('t').recordsIn, 3);
     assert.equal(published.at('results.1.partition'), partition);
     assert.equal(published.at('results.1.offset'), 1);
 

@@ -33,7 +33,7 @@ const limitInitial = 50;
  * Browses without a group: from an offset of one partition, from a time, from the earliest or (the default) the
  * latest messages.
  */
-export const browseMessages: AdminHandler = async ({ broker }, { params, query }) => {
+export const browseMessages: AdminHandler = async ({ broker }, { params, query, metrics }) => {
   const topic = getTopic(broker, params['name']);
   refuseOtherParameters(query, ['partition', 'offset', 'time', 'from', 'limit']);
   const limit = readNumber(query, 'limit', 1, limits.adminBrowseMessagesMax) ?? limitInitial;
@@ -50,6 +50,9 @@ export const browseMessages: AdminHandler = async ({ broker }, { params, query }
       highWatermark: partition.highWatermark,
     });
   }
+  const traffic = metrics.forTopic(topic.name);
+  traffic.recordsOut += messages.length;
+  traffic.bytesOut += limits.adminBrowseBytesMax - budget.bytes;
   return { status: 200, content: { json: { messages, positions } } };
 };
 
@@ -75,7 +78,11 @@ export const publishMessages: AdminHandler = async ({ broker, clock, random }, r
       builder.add(record);
       indexes.push(index);
     }
-    const { baseOffset } = await partition.append(builder.build());
+    const batch = builder.build();
+    const { baseOffset } = await partition.append(batch);
+    const traffic = request.metrics.forTopic(topic.name);
+    traffic.recordsIn += indexes.length;
+    traffic.bytesIn += batch.length;
     for (const [position, index] of indexes.entries()) {
       results[index] = { partition: partition.index, offset: baseOffset + position };
     }
