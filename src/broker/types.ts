@@ -6,7 +6,7 @@ export interface TopicOptions {
   retentionMs: number;
   /** Oldest records are dropped while a partition is larger; -1: no limit. */
   retentionBytes: number;
-  /** `compact` keeps the newest record of each key. */
+  /** `compact`: neither age nor size drops a record. Superseded records of a key are kept as well, as yet. */
   cleanup: 'delete' | 'compact' | 'compact,delete';
   /** Largest record batch accepted. Default 1,048,588. */
   batchBytesMax: number;

@@ -134,7 +134,7 @@ export class Maintenance {
     const advances: Array<Promise<void>> = [];
     for (const log of this.#options.shard.logs()) {
       log.producers.expire(nowMs - producerExpiryMs);
-      if (log.extents.length === 0) continue;
+      if (log.extents.length === 0 || log.settings.cleanup === 'compact') continue;
       const { retentionMs, retentionBytes } = log.settings;
       if (retentionMs < 0 && (retentionBytes < 0 || log.sizeBytes <= retentionBytes)) continue;
       const start = await this.#retainedStart(log, nowMs);

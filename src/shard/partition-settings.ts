@@ -4,6 +4,8 @@ export interface PartitionSettings {
   readonly retentionMs: number;
   /** -1: no limit. */
   readonly retentionBytes: number;
+  /** `compact` alone: neither age nor size makes a record superfluous, only a newer one of its key. */
+  readonly cleanup: 'delete' | 'compact' | 'compact,delete';
   readonly batchBytesMax: number;
   /** Who stamps records: the producer or the broker. */
   readonly timestampType: 'create' | 'append';
@@ -16,6 +18,7 @@ export interface PartitionSettings {
 export const unboundedSettings: PartitionSettings = {
   retentionMs: -1,
   retentionBytes: -1,
+  cleanup: 'delete',
   batchBytesMax: 1_048_588,
   timestampType: 'create',
   timestampBehindMaxMs: Number.MAX_SAFE_INTEGER,

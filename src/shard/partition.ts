@@ -15,7 +15,8 @@ export interface Partition {
 
   /**
    * Appends one or more record batches (Kafka RecordBatch v2 layout, contiguous, CRC already checked or not: it is
-   * checked here). `bytes` is copied before the call returns. Resolves when the records are durable.
+   * checked here). `bytes` is borrowed until the promise settles: it is copied when its chunk is built, which may be
+   * after the call has returned. Resolves when the records are durable.
    * Rejects with a BrokerError: batch-corrupt, batch-invalid, batch-too-large, timestamp-invalid, sequence-*,
    * producer-*, storage-*, overloaded, topic-not-found (deleted meanwhile), closed.
    */

@@ -91,6 +91,7 @@ export class Shard implements LogHost, CommitHost {
   #capture: { bytes: Uint8Array; logs: PartitionLog[] } | undefined;
   #storing: Promise<void> = Promise.resolve();
   #failure: BrokerError | undefined;
+  #isRecovering = false;
   #isClosed = false;
   #isLowOnSpace = false;
   #space: DiskSpace = { freeBytes: 0, totalBytes: 0 };
@@ -412,7 +413,10 @@ export class Shard implements LogHost, CommitHost {
     }
   }
 
+  /** Recoveries never overlap: two of them would write to the same files. */
   #scheduleRecovery(): void {
+    if (this.#isRecovering) return;
+    this.#isRecovering = true;
     this.#options.clock.setTimer(recoverDelayMs, () => {
       if (this.#isClosed) return;
       const failure = this.#failure;
@@ -421,11 +425,14 @@ export class Shard implements LogHost, CommitHost {
         await this.#storing;
         await this.#journal.close();
         await this.#recover();
+        this.#isRecovering = false;
+        if (this.#failure !== undefined) return this.#scheduleRecovery();
         this.#options.log.info('storage works again');
         this.#maintenance.request();
       };
       reopen().catch((error: unknown) => {
         if (this.#isClosed) return;
+        this.#isRecovering = false;
         this.#failure =
           error instanceof BrokerError
             ? error

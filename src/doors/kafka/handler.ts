@@ -51,8 +51,7 @@ export interface HostPort {
 /**
  * Answers one request. Expected failures go into the response's own error fields. What it throws closes the
  * connection: a ProtocolError quietly, anything else with an error in the log.
- * Byte slices in `request` are borrowed: they are valid until the returned promise settles (in Produce: until the
- * handler returns). Copy what is kept longer.
+ * Byte slices in `request` are borrowed: they are valid until the returned promise settles. Copy what is kept longer.
  */
 export type Handler<Name extends ApiName> = (
   context: HandlerContext,

@@ -106,7 +106,8 @@ export class FileJournal implements Journal {
       await this.#active.write(chunk, lsn - entry.baseLsn);
       entry.bytes += chunk.length;
     } catch (error) {
-      this.#failure = storageError(error, join(this.#options.directory, journalFileName(lsn)));
+      const path = join(this.#options.directory, journalFileName(this.activeBaseLsn));
+      this.#failure = storageError(error, path);
       throw this.#failure;
     } finally {
       this.#isAppending = false;
