@@ -43,8 +43,11 @@ async function runJava(main: string, words: readonly string[]): Promise<string> 
   return output;
 }
 
+/** What a generator of java/ needs to know of a server. */
+export type Target = Pick<Server, 'host' | 'port' | 'usage'>;
+
 /** Runs `work` and says what it cost the server. */
-async function withCost<T>(server: Server, work: () => Promise<T>): Promise<[T, Cost]> {
+async function withCost<T>(server: Target, work: () => Promise<T>): Promise<[T, Cost]> {
   const before = server.usage();
   const result = await work();
   const after = server.usage();
@@ -177,7 +180,7 @@ export async function consume(
 
 /** Runs one of java/: it warms up, says `measuring`, waits for a byte, measures, and prints JSON. */
 async function runGenerator<T>(
-  server: Server,
+  server: Target,
   main: string,
   words: readonly string[],
 ): Promise<T & Cost> {
@@ -198,7 +201,7 @@ async function runGenerator<T>(
 }
 
 export function produceFromMany(
-  server: Server,
+  server: Target,
   topic: string,
   load: { producers: number; recordBytes: number; warmUpSeconds: number; seconds: number },
 ): Promise<{ records: number; seconds: number; failed: number } & Cost> {
@@ -210,7 +213,7 @@ export function produceFromMany(
 }
 
 export function produceOneInFlight(
-  server: Server,
+  server: Target,
   by: 'socket' | 'client',
   topic: string,
   load: { recordBytes: number; warmUpCount: number; count: number },

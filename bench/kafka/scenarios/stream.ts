@@ -10,9 +10,6 @@ const topic = 'stream';
 const partitions = 12;
 const recordBytes = 1024;
 
-/** Chunk size of the raw disk when the server does not tell its own. */
-const fallbackChunkBytes = 256 * 1024;
-
 function toMetrics(result: ProduceResult, records: number): Record<string, number> {
   return {
     'records/s': result.recordsPerSecond,
@@ -24,16 +21,15 @@ function toMetrics(result: ProduceResult, records: number): Record<string, numbe
   };
 }
 
-/** The mean size of a group commit, from the histogram of chunk sizes that /metrics shows. */
-async function findMeanChunkBytes(server: Server): Promise<number | undefined> {
+/** How many group commits there were and how many bytes they had, by /metrics. */
+async function findCommits(server: Server): Promise<{ count: number; bytes: number } | undefined> {
   const text = await server.findMetrics();
   if (text === undefined) return undefined;
-  const find = (suffix: string) =>
-    [...text.matchAll(new RegExp(`^\\w*chunk_bytes_${suffix}(?:\\{[^}]*\\})? ([\\d.e+]+)`, 'gm'))]
-      .map((match) => Number(match[1]))
-      .reduce((sum, value) => sum + value, 0);
-  const count = find('count');
-  return count === 0 ? undefined : find('sum') / count;
+  const find = (name: string) =>
+    Number(
+      new RegExp(`^pabal_commit_bytes_${name} ([\\d.e+]+)`, 'm').exec(text)?.[1] ?? Number.NaN,
+    );
+  return { count: find('count'), bytes: find('sum') };
 }
 
 async function run(
@@ -46,19 +42,20 @@ async function run(
   const isFlushing = subject === kafkaFlushing;
   const records = Math.round((options.isQuick ? 100_000 : 1_500_000) / (isFlushing ? 5 : 1));
   const name = subject.name;
-  let chunkBytes = fallbackChunkBytes;
+  let chunkBytes = 0;
   await withServer(subject, directory, async (server) => {
     await createTopic(server, 'warm-up', partitions);
     await produce(server, directory, { topic: 'warm-up', records: records / 10, recordBytes });
     await createTopic(server, topic, partitions);
+    const before = await findCommits(server);
     const produced = await produce(server, directory, { topic, records, recordBytes });
-    report.add({
-      scenario: 'produce, 1 KiB, acks=all',
-      subject: name,
-      round,
-      metrics: toMetrics(produced, records),
-    });
-    if (subject === pabal) chunkBytes = (await findMeanChunkBytes(server)) ?? chunkBytes;
+    const after = await findCommits(server);
+    const metrics = toMetrics(produced, records);
+    if (before !== undefined && after !== undefined) {
+      chunkBytes = (after.bytes - before.bytes) / (after.count - before.count);
+      metrics['chunk KiB'] = chunkBytes / 1024;
+    }
+    report.add({ scenario: 'produce, 1 KiB, acks=all', subject: name, round, metrics });
     if (isFlushing) return;
     const warm = await consume(server, topic, records);
     report.add({
@@ -74,7 +71,7 @@ async function run(
     });
   });
   if (isFlushing) return;
-  if (subject === pabal) reportRawDisk(directory, chunkBytes, records, round, options);
+  if (chunkBytes > 0) reportRawDisk(directory, chunkBytes, records, round, options);
   await withServer(subject, directory, async (server) => {
     const isDropped = tryDropPageCache();
     if (!isDropped)
