@@ -13,6 +13,8 @@ if (!isBuildFresh()) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+// From here on counts what the broker says about how long it took to be ready.
+performance.mark('pabal-start');
 const main = join(root, 'dist', 'cli', 'main.js');
 process.argv = [process.execPath, main, 'serve', ...process.argv.slice(2)];
 await import(pathToFileURL(main).href);
