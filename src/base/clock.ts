@@ -8,6 +8,8 @@ export interface Clock {
   setTimer(delayMs: number, callback: () => void): Timer;
   /** Calls `callback` once after the I/O events that are already waiting have been handled. */
   setAfterIo(callback: () => void): void;
+  /** Keeps the process alive until it is cancelled, for somebody awaits what only a timer brings. */
+  keepProcess?(): Timer;
 }
 
 export interface Timer {
@@ -34,5 +36,10 @@ export class SystemClock implements Clock {
 
   setAfterIo(callback: () => void): void {
     setImmediate(callback);
+  }
+
+  keepProcess(): Timer {
+    const interval = setInterval(() => undefined, 0x7fffffff);
+    return { cancel: () => clearInterval(interval) };
   }
 }

@@ -239,7 +239,12 @@ export class Broker implements BrokerPort, ConsumerHost {
 
   /** Runs retention, compaction and deletion of files now. */
   async maintain(): Promise<void> {
-    await Promise.all(this.#shards.map((shard) => shard.maintain()));
+    const hold = this.clock.keepProcess?.();
+    try {
+      await Promise.all(this.#shards.map((shard) => shard.maintain()));
+    } finally {
+      hold?.cancel();
+    }
   }
 
   async #createOnUse(name: string): Promise<Topic> {
@@ -254,10 +259,15 @@ export class Broker implements BrokerPort, ConsumerHost {
   }
 
   async #closeOnce(): Promise<void> {
-    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
-    for (const coordinator of this.#coordinators) coordinator.close();
-    await Promise.all(this.#shards.map((shard) => shard.close()));
-    await this.#lock?.release();
+    const hold = this.clock.keepProcess?.();
+    try {
+      await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+      for (const coordinator of this.#coordinators) coordinator.close();
+      await Promise.all(this.#shards.map((shard) => shard.close()));
+      await this.#lock?.release();
+    } finally {
+      hold?.cancel();
+    }
   }
 }
 

@@ -96,16 +96,7 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
   /** The next record; undefined when the consumer is closed. Calls must not overlap. */
   async next(): Promise<IncomingRecord | undefined> {
     this.#noteHandled();
-    while (!this.#isClosed) {
-      if (this.#mustJoin) await this.#join();
-      const record = this.#records.shift();
-      if (record !== undefined) {
-        this.#last = record;
-        return record;
-      }
-      if (!(await this.#fetch())) await this.#waitForData();
-    }
-    return undefined;
+    return this.#takeRecord() ?? this.#waitForRecord();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<IncomingRecord> {
@@ -149,6 +140,28 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
 
   wake(): void {
     this.#wakeUp?.();
+  }
+
+  #takeRecord(): IncomingRecord | undefined {
+    if (this.#mustJoin || this.#isClosed) return undefined;
+    this.#last = this.#records.shift();
+    return this.#last;
+  }
+
+  async #waitForRecord(): Promise<IncomingRecord | undefined> {
+    // Nothing but our timers may be left in the process, and they do not keep it.
+    const hold = this.#host.clock.keepProcess?.();
+    try {
+      while (!this.#isClosed) {
+        if (this.#mustJoin) await this.#join();
+        const record = this.#takeRecord();
+        if (record !== undefined) return record;
+        if (!(await this.#fetch())) await this.#waitForData();
+      }
+      return undefined;
+    } finally {
+      hold?.cancel();
+    }
   }
 
   #noteHandled(): void {
