@@ -60,9 +60,11 @@ export class Topics implements TopicsPort {
       createdMs: clock.nowMs(),
     };
     if (request.isDryRun) return new DryTopic(stored);
-    const durable = [this.#home.submit(catalogEntryKind.topicCreated, encodeEntry(stored))];
-    const topic = present(catalog.find(name), 'just created');
-    durable.push(...this.#addPartitions(topic));
+    const created = this.#home.submit(catalogEntryKind.topicCreated, encodeEntry(stored));
+    const topic = catalog.findById(stored.id);
+    // Nothing was applied: the shard takes no entries now, and says why.
+    if (topic === undefined) return created.then(() => present(catalog.findById(stored.id), 'made'));
+    const durable = [created, ...this.#addPartitions(topic)];
     await Promise.all(durable);
     topic.isDurable = true;
     return topic;
@@ -70,13 +72,14 @@ export class Topics implements TopicsPort {
 
   async delete(name: string): Promise<void> {
     const topic = this.#getTopic(name);
-    const durable = [
-      this.#home.submit(catalogEntryKind.topicDeleted, encodeEntry({ id: topic.id })),
-    ];
-    for (const partition of topic.partitions) {
-      durable.push(this.#shardOf(topic.id, partition.index).dropPartition(partition));
-    }
-    await Promise.all(durable);
+    // The partitions go once the topic certainly has: a deletion that fails takes none of its data. Those that a crash
+    // leaves in between are dropped by `link`.
+    await this.#home.submit(catalogEntryKind.topicDeleted, encodeEntry({ id: topic.id }));
+    await Promise.all(
+      topic.partitions
+        .filter((partition) => !partition.isDropped)
+        .map((partition) => this.#shardOf(topic.id, partition.index).dropPartition(partition)),
+    );
     await Promise.all(this.#parts.groups().map((groups) => groups.forgetTopic(topic.id)));
   }
 
@@ -91,9 +94,11 @@ export class Topics implements TopicsPort {
     this.#checkPartitionCount(total, topic.partitionCount);
     if (isDryRun) return;
     const entry = encodeEntry({ id: topic.id, partitions: total });
-    const durable = [this.#home.submit(catalogEntryKind.partitionsAdded, entry)];
-    durable.push(...this.#addPartitions(topic));
-    await Promise.all(durable);
+    // Shown only when it is durable: what is stored in a partition that a crash undoes would be lost.
+    await this.#home.submit(catalogEntryKind.partitionsAdded, entry);
+    const current = this.#parts.catalog.findById(topic.id);
+    if (current === undefined) throw new BrokerError('topic-not-found', name);
+    await Promise.all(this.#addPartitions(current));
   }
 
   async configure(
