@@ -170,7 +170,11 @@ export class GroupCommit {
   }
 
   get #hasWork(): boolean {
-    return this.#controls.length > 0 || this.#dirty.length > 0 || this.#wantsSeal;
+    return this.#hasEntries || this.#wantsSeal;
+  }
+
+  get #hasEntries(): boolean {
+    return this.#controls.length > 0 || this.#dirty.length > 0;
   }
 
   #schedule(): void {
@@ -211,9 +215,11 @@ export class GroupCommit {
     this.#flight = undefined;
     for (const part of flight.parts) part.log.inFlight = [];
     // The disk gets its next chunk first, then the answers go out.
-    if (!flight.isLastOfFile && this.#hasWork) this.#start();
+    if (!flight.isLastOfFile && this.#hasEntries) this.#start();
     this.#settle(flight, fileBaseLsn);
     if (flight.isLastOfFile) this.#seal();
+    // A seal that needs no chunk comes after the settling: its snapshot says where this flight's batches are.
+    else if (this.#hasWork) this.#start();
     else this.#notifyIdle();
   }
 

@@ -91,7 +91,8 @@ export class Shard implements LogHost, CommitHost {
   #capture: { bytes: Uint8Array; logs: PartitionLog[] } | undefined;
   #storing: Promise<void> = Promise.resolve();
   #failure: BrokerError | undefined;
-  #isRecovering = false;
+  #recoveryTimer: Timer | undefined;
+  #recovering: Promise<void> | undefined;
   #isClosed = false;
   #isLowOnSpace = false;
   #space: DiskSpace = { freeBytes: 0, totalBytes: 0 };
@@ -233,6 +234,8 @@ export class Shard implements LogHost, CommitHost {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#spaceTimer?.cancel();
+    this.#recoveryTimer?.cancel();
+    await this.#recovering;
     await this.#maintenance.stop();
     if (this.#failure === undefined) {
       this.#commit.requestSeal();
@@ -415,33 +418,35 @@ export class Shard implements LogHost, CommitHost {
 
   /** Recoveries never overlap: two of them would write to the same files. */
   #scheduleRecovery(): void {
-    if (this.#isRecovering) return;
-    this.#isRecovering = true;
-    this.#options.clock.setTimer(recoverDelayMs, () => {
-      if (this.#isClosed) return;
-      const failure = this.#failure;
-      const reopen = async (): Promise<void> => {
-        await this.#maintenance.settled();
-        await this.#storing;
-        await this.#journal.close();
-        await this.#recover();
-        this.#isRecovering = false;
-        if (this.#failure !== undefined) return this.#scheduleRecovery();
-        this.#options.log.info('storage works again');
-        this.#maintenance.request();
-      };
-      reopen().catch((error: unknown) => {
-        if (this.#isClosed) return;
-        this.#isRecovering = false;
-        this.#failure =
-          error instanceof BrokerError
-            ? error
-            : (failure ?? new BrokerError('storage-failed', String(error)));
-        this.#commit.stop(this.#failure);
+    if (this.#recovering !== undefined || this.#recoveryTimer !== undefined || this.#isClosed)
+      return;
+    this.#recoveryTimer = this.#options.clock.setTimer(recoverDelayMs, () => {
+      this.#recoveryTimer = undefined;
+      this.#recovering = this.#reopen().finally(() => {
+        this.#recovering = undefined;
         // Damage does not heal by itself: an operator must act, and what is intact stays readable meanwhile.
-        if (this.#failure.code !== 'storage-damaged') this.#scheduleRecovery();
+        if (this.#failure !== undefined && this.#failure.code !== 'storage-damaged')
+          this.#scheduleRecovery();
       });
     });
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      await this.#maintenance.settled();
+      await this.#storing;
+      await this.#journal.close();
+      if (this.#isClosed) return;
+      await this.#recover();
+      this.#options.log.info('storage works again');
+      this.#maintenance.request();
+    } catch (error) {
+      this.#failure =
+        error instanceof BrokerError
+          ? error
+          : new BrokerError('storage-failed', String(error), { cause: error });
+      this.#commit.stop(this.#failure);
+    }
   }
 
   #encodeSnapshot(capture: { bytes: Uint8Array; logs: PartitionLog[] }): {
@@ -531,9 +536,11 @@ export class Shard implements LogHost, CommitHost {
     const end = this.#producerIdsEnd + producerIdBlock;
     const writer = new ByteWriter(16);
     writer.safeInt64(end);
-    await this.#control(entryKind.producerIds, writer.take());
-    this.#nextProducerId = this.#producerIdsEnd;
-    this.#producerIdsEnd = end;
+    // At once with its durability, not after the promise: a snapshot may be taken in between.
+    await this.#control(entryKind.producerIds, writer.take(), () => {
+      this.#nextProducerId = this.#producerIdsEnd;
+      this.#producerIdsEnd = end;
+    });
   }
 
   #notifyWritable(): void {

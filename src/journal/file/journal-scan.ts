@@ -58,8 +58,7 @@ export async function scanJournal(options: ScanOptions): Promise<ScanResult> {
     crc: options.chain?.crc ?? 0,
     epoch: 0,
   };
-  if (first < 0) return result;
-  for (let index = first; index < files.length; index++) {
+  for (let index = first; first >= 0 && index < files.length; index++) {
     const file = files[index];
     if (file === undefined) break;
     const isFirst = index === first;
