@@ -1,7 +1,8 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Exposition } from './exposition.ts';
 
-const resolutionMs = 20;
+/** A finer clock would wake an idle process more often than all else in it together. */
+const resolutionMs = 100;
 
 /** What this process uses, and how long its event loop was held up. */
 export class ProcessMetrics {
