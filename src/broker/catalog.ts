@@ -96,7 +96,7 @@ export class Catalog implements StateExtension {
   }
 
   list(): CatalogTopic[] {
-    return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   get partitionCount(): number {

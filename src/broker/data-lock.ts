@@ -1,10 +1,15 @@
 import { createServer, connect, type Server } from 'node:net';
 import { createHash } from 'node:crypto';
-import { open, realpath, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SystemClock } from '../base/index.ts';
 
 /** Socket paths are short (108 bytes on Linux). */
-const socketPathBytesMax = 100;
+const socketPathBytesMax = 90;
+/** An owner that does not answer for this long is there all the same. */
+const answerMsMax = 1000;
+
+async function noRelease(): Promise<void> {}
 
 /**
  * Keeps a data directory to one process: a socket in the directory that its owner listens on. The system closes it with
@@ -26,7 +31,7 @@ export class DataLock {
         throw new Error(`the data directory ${directory} is in use by process ${owner}`);
       }
       // Nobody listens: it was left behind by a process that was killed.
-      await rm(place.file, { force: true });
+      await removeStale(place, directory);
     }
     await place.release();
     throw new Error(`the data directory ${directory} is being taken by another process`);
@@ -55,7 +60,6 @@ interface SocketPlace {
 async function socketPlace(directory: string): Promise<SocketPlace> {
   const real = await realpath(directory);
   const file = join(real, 'lock.sock');
-  const noRelease = async (): Promise<void> => undefined;
   if (process.platform === 'win32') {
     const name = createHash('sha256').update(real.toLowerCase()).digest('hex').slice(0, 32);
     return { path: `\\\\.\\pipe\\pabal-${name}`, file, release: noRelease };
@@ -68,6 +72,24 @@ async function socketPlace(directory: string): Promise<SocketPlace> {
   // A directory's handle gives it a short name.
   const handle = await open(real, 'r');
   return { path: `/proc/self/fd/${handle.fd}/lock.sock`, file, release: () => handle.close() };
+}
+
+/**
+ * Another process may take the place over between our look and the removal: the socket is first moved aside, which only
+ * one process can do, and removed only when nobody listens on what was moved.
+ */
+async function removeStale(place: SocketPlace, directory: string): Promise<void> {
+  const suffix = `.${process.pid}`;
+  try {
+    await rename(place.file, place.file + suffix);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+    throw error;
+  }
+  const owner = await askOwner(place.path + suffix);
+  if (owner === undefined) return rm(place.file + suffix, { force: true });
+  await rename(place.file + suffix, place.file);
+  throw new Error(`the data directory ${directory} is in use by process ${owner}`);
 }
 
 /** Undefined when the place is taken, by a process or by what one left behind. */
@@ -90,13 +112,14 @@ function listen(path: string): Promise<Server | undefined> {
 
 /** The owner's process id, or "unknown" when it is too busy to tell; undefined when nobody listens. */
 function askOwner(path: string): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const socket = connect(path);
     let answer = '';
-    socket.setTimeout(1000, () => {
+    const deadline = new SystemClock().setTimer(answerMsMax, () => {
       socket.destroy();
       resolve('unknown');
     });
+    socket.on('close', () => deadline.cancel());
     socket.on('data', (data) => {
       answer += data.toString('utf8');
     });

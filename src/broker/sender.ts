@@ -113,7 +113,7 @@ export class Sender {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      for (const batch of [...this.#open.values()]) this.#close(batch);
+      for (const batch of this.#open.values()) this.#close(batch);
     });
   }
 

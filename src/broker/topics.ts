@@ -63,7 +63,8 @@ export class Topics implements TopicsPort {
     const created = this.#home.submit(catalogEntryKind.topicCreated, encodeEntry(stored));
     const topic = catalog.findById(stored.id);
     // Nothing was applied: the shard takes no entries now, and says why.
-    if (topic === undefined) return created.then(() => present(catalog.findById(stored.id), 'made'));
+    if (topic === undefined)
+      return created.then(() => present(catalog.findById(stored.id), 'made'));
     const durable = [created, ...this.#addPartitions(topic)];
     await Promise.all(durable);
     topic.isDurable = true;
@@ -125,7 +126,7 @@ export class Topics implements TopicsPort {
     const durable: Array<Promise<void>> = [];
     for (const topic of catalog.list()) topic.partitions = [];
     for (const shard of shards) {
-      for (const log of [...shard.logs()]) {
+      for (const log of shard.logs()) {
         const topic = catalog.findById(log.topicId);
         if (topic === undefined || log.index >= topic.partitionCount)
           durable.push(shard.dropPartition(log));

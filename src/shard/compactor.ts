@@ -115,7 +115,7 @@ export class Compactor {
     const parts = async function* (this: Compactor): AsyncGenerator<Uint8Array> {
       let position = segmentHeaderBytes;
       yield segmentHeader(number);
-      for (const log of [...logs]) {
+      for (const log of Array.from(logs)) {
         for (const group of adjacentGroups(log.extents, wanted)) {
           const writer = new ExtentWriter(log, number, position);
           for (const extent of group) {

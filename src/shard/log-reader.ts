@@ -121,7 +121,7 @@ export class LogReader {
 
   /** The first offset whose run holds anything at or after a time; the high watermark when there is none. */
   async findRunByTime(log: PartitionLog, timestampMs: number): Promise<number> {
-    for (const extent of [...log.extents]) {
+    for (const extent of log.extents.slice()) {
       if (extent.maxTimestampMs < timestampMs) continue;
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       const run = runs.findByTime(timestampMs);
@@ -278,7 +278,7 @@ export class LogReader {
   }
 
   async #findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
-    for (const extent of [...log.extents]) {
+    for (const extent of log.extents.slice()) {
       if (extent.maxTimestampMs < timestampMs) continue;
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       for (

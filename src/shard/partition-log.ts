@@ -393,19 +393,16 @@ export class PartitionLog implements Partition {
       firstSequence,
       batchRecordCount(bytes, at),
     );
-    switch (check.outcome) {
-      case 'next':
-        return undefined;
-      case 'fenced':
-        throw new BrokerError('producer-fenced', `epoch ${epoch} is older than ${check.epoch}`);
-      case 'out-of-order':
-        throw new BrokerError(
-          'sequence-out-of-order',
-          `${firstSequence} instead of ${check.expected}`,
-        );
-      case 'duplicate':
-        return this.#repeat(check.baseOffset);
+    if (check.outcome === 'fenced') {
+      throw new BrokerError('producer-fenced', `epoch ${epoch} is older than ${check.epoch}`);
     }
+    if (check.outcome === 'out-of-order') {
+      throw new BrokerError(
+        'sequence-out-of-order',
+        `${firstSequence} instead of ${check.expected}`,
+      );
+    }
+    return check.outcome === 'duplicate' ? this.#repeat(check.baseOffset) : undefined;
   }
 
   /** The answer to a batch that was stored before: the first answer again, and not before it. */

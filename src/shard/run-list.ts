@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, crc32c } from '../bytes/index.ts';
+import { ByteReader, type ByteWriter, crc32c } from '../bytes/index.ts';
 
 /** Numbers of one run: first offset, position (LSN or position in a segment), bytes, greatest timestamp. */
 const stride = 4;

@@ -47,7 +47,7 @@ export async function verifyStore(
     records: 0,
     problems: [],
   };
-  for (const name of (await disk.list(directory)).sort()) {
+  for (const name of (await disk.list(directory)).toSorted()) {
     if (/^shard-\d+$/.test(name))
       await new ShardVerification(disk, join(directory, name), report).run();
   }
@@ -147,7 +147,7 @@ class ShardVerification {
     objects: ReadonlySet<string>,
   ): Promise<Snapshot | undefined> {
     let newest: Snapshot | undefined;
-    for (const name of [...objects].sort()) {
+    for (const name of [...objects].toSorted()) {
       if (findSnapshotLsn(name) === undefined) continue;
       const snapshot = decodeSnapshot(await segments.read(name));
       if (snapshot !== undefined) newest = snapshot;

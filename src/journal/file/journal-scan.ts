@@ -7,7 +7,6 @@ import {
   chunkBytesFor,
   chunkCrc,
   chunkFlagUnsynced,
-  chunkHeaderBytes,
   findChunkHeader,
   isChunkIntact,
 } from '../chunk.ts';
@@ -58,9 +57,8 @@ export async function scanJournal(options: ScanOptions): Promise<ScanResult> {
     crc: options.chain?.crc ?? 0,
     epoch: 0,
   };
-  for (let index = first; first >= 0 && index < files.length; index++) {
-    const file = files[index];
-    if (file === undefined) break;
+  for (const [index, file] of files.entries()) {
+    if (first < 0 || index < first) continue;
     const isFirst = index === first;
     if (isFirst ? file.baseLsn > result.endLsn : file.baseLsn !== result.endLsn) {
       throw new BrokerError(

@@ -114,7 +114,7 @@ export class FileSegmentStore implements SegmentStore {
   }
 
   async close(): Promise<void> {
-    for (const name of [...this.#handles.keys()]) this.#release(name);
+    for (const name of this.#handles.keys()) this.#release(name);
   }
 
   #handle(name: string): OpenFile {
