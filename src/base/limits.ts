@@ -10,7 +10,7 @@ export const limits = {
   chunkBytesMax: 4 * MIB,
   /** Journal: a chunk whose header claims a larger payload is taken for damaged. */
   chunkPayloadBytesMax: 256 * MIB,
-  /** Journal: an entry larger than this is refused with `batch-too-large`. */
+  /** Journal: an append larger than this is refused with `batch-too-large`. */
   entryBytesMax: 128 * MIB,
   /** Shard: entries waiting for a chunk; beyond it appends are refused with `overloaded`, doors stop reading before. */
   pendingBytesMax: 64 * MIB,

@@ -1,4 +1,4 @@
-import { BrokerError, present } from '../base/index.ts';
+import { BrokerError, limits, present } from '../base/index.ts';
 import {
   batchAttributes,
   batchBaseSequence,
@@ -163,6 +163,15 @@ export class PartitionLog implements Partition {
     return undefined;
   }
 
+  /** The epoch that the batch at `baseOffset` was stored in; undefined when it is below what is kept of epochs. */
+  findStoredEpoch(baseOffset: number): number | undefined {
+    for (let i = this.leaderEpochs.length - 1; i >= 0; i--) {
+      const entry = present(this.leaderEpochs[i], 'in range');
+      if (entry.startOffset <= baseOffset) return entry.epoch;
+    }
+    return undefined;
+  }
+
   async deleteBefore(offset: number): Promise<number> {
     this.#checkAlive();
     const target = offset === -1 ? this.highWatermark : offset;
@@ -305,6 +314,13 @@ export class PartitionLog implements Partition {
 
   #append(bytes: Uint8Array): Promise<AppendResult> {
     this.#checkAlive();
+    // A chunk that is longer than recovery believes in would be taken for an unfinished write.
+    if (bytes.length > limits.entryBytesMax) {
+      throw new BrokerError(
+        'batch-too-large',
+        `${bytes.length} bytes at once are more than ${limits.entryBytesMax}`,
+      );
+    }
     this.#host.checkPublish(bytes.length);
     const nowMs = this.#host.nowMs();
     const duplicate = this.#checkBatches(bytes, nowMs);
