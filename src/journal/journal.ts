@@ -30,6 +30,9 @@ export interface Journal {
    */
   append(chunk: Uint8Array, payloadBytes: number, timestampMs: number): Promise<void>;
 
+  /** Makes all that was appended survive power loss, where that is not so already (`--sync os`). */
+  flush(): Promise<void>;
+
   /** Seals the active file; the next append begins a new one. No append may be under way. */
   roll(): Promise<void>;
 

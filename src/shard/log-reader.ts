@@ -1,5 +1,12 @@
 import { BrokerError, limits, present } from '../base/index.ts';
-import { batchLastOffset, batchMaxTimestamp, batchTotalBytes, checkBatch } from '../bytes/index.ts';
+import {
+  batchBaseOffset,
+  batchLastOffset,
+  batchLeaderEpoch,
+  batchMaxTimestamp,
+  batchTotalBytes,
+  checkBatch,
+} from '../bytes/index.ts';
 import { type Journal, JournalFileMissing, chunkHeaderBytes } from '../journal/index.ts';
 import { SegmentMissing, type SegmentStore } from '../segment/index.ts';
 import {
@@ -114,20 +121,25 @@ export class LogReader {
       try {
         return await this.#findByTime(log, timestampMs);
       } catch (error) {
-        if (!isGone(error) || attempt >= attemptsMax) throw error;
+        const isTrimmed = error instanceof BrokerError && error.code === 'offset-out-of-range';
+        if (isTrimmed && attempt < attemptsMax) continue;
+        if (!isGone(error)) throw error;
+        if (attempt >= attemptsMax) throw missing(error);
       }
     }
   }
 
   /** The first offset whose run holds anything at or after a time; the high watermark when there is none. */
   async findRunByTime(log: PartitionLog, timestampMs: number): Promise<number> {
+    // What arrives while indexes are loaded is not looked at, and not passed over.
+    const { highWatermark } = log;
     for (const extent of log.extents.slice()) {
       if (extent.maxTimestampMs < timestampMs) continue;
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       const run = runs.findByTime(timestampMs);
       if (run >= 0) return Math.max(runs.firstOffset(run), log.logStartOffset);
     }
-    return log.highWatermark;
+    return highWatermark;
   }
 
   /** The first offset of the run of `extent` before which lie at most `bytes`. */
@@ -147,7 +159,8 @@ export class LogReader {
     let run = first.runs.find(gathering.nextOffset);
     if (first.runs.position(run) < this.#cache.startLsn) return false;
     for (let i = at; i < log.extents.length && !gathering.isFull; i++) {
-      const runs = log.extents[i]?.runs;
+      const extent = log.extents[i];
+      const runs = extent?.kind === 'journal' ? extent.runs : undefined;
       if (runs === undefined) break;
       for (; run < runs.count && !gathering.isFull; run++) {
         if (!this.#walkCached(log.number, runs.position(run), runs.bytes(run), gathering))
@@ -177,7 +190,8 @@ export class LogReader {
         return gathering.result(log);
       } catch (error) {
         // What was wanted has been moved by the compactor, or has expired: look it up again.
-        if (!isGone(error) || attempt >= attemptsMax) throw error;
+        if (!isGone(error)) throw error;
+        if (attempt >= attemptsMax) throw missing(error);
         if (gathering.bytes > 0) return gathering.result(log);
         if (gathering.nextOffset < log.logStartOffset) {
           throw new BrokerError(
@@ -193,6 +207,11 @@ export class LogReader {
     while (!gathering.isFull) {
       const extent = log.extents[findExtent(log.extents, gathering.nextOffset)];
       if (extent === undefined || extent.endOffset <= gathering.nextOffset) return;
+      if (extent.firstOffset > gathering.nextOffset) {
+        // What comes next was deleted meanwhile: what there is so far is an answer, one with a gap is not.
+        if (gathering.bytes > 0) return;
+        throw new BrokerError('offset-out-of-range', `the log starts at ${log.logStartOffset} now`);
+      }
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       const before = gathering.nextOffset;
       await this.#gatherFromExtent(log, extent, runs, gathering);
@@ -224,20 +243,15 @@ export class LogReader {
         end = runs.position(next) + runs.bytes(next);
         next += 1;
       }
+      const batches = new Verifying(gathering, log, extent, runs, run, next);
       const buffer = Buffer.allocUnsafeSlow(end - start);
       if (extent.kind === 'journal') {
         await this.#journal.read(start, buffer);
       } else {
         await this.#readSegment(extent.fileId, start, buffer);
       }
-      walkEntries(
-        buffer,
-        0,
-        start,
-        end,
-        log.number,
-        new Verifying(gathering, describePlace(extent, start)),
-      );
+      walkEntries(buffer, 0, start, end, log.number, batches);
+      batches.checkEnd();
       run = next;
     }
   }
@@ -246,23 +260,19 @@ export class LogReader {
   async *scan(log: PartitionLog, extent: Extent, sink: BatchSink): AsyncGenerator<void> {
     const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
     for (let run = 0; run < runs.count && !sink.isFull; ) {
+      const first = run;
       const start = runs.position(run);
       let end = start;
       for (; run < runs.count && runs.position(run) - end <= readGapBytesMax; run++) {
         if (end - start >= scanBytes) break;
         end = runs.position(run) + runs.bytes(run);
       }
+      const batches = new Verifying(sink, log, extent, runs, first, run);
       const buffer = Buffer.allocUnsafeSlow(end - start);
       if (extent.kind === 'journal') await this.#journal.read(start, buffer);
       else await this.#readSegment(extent.fileId, start, buffer);
-      walkEntries(
-        buffer,
-        0,
-        start,
-        end,
-        log.number,
-        new Verifying(sink, describePlace(extent, start)),
-      );
+      walkEntries(buffer, 0, start, end, log.number, batches);
+      batches.checkEnd();
       yield;
     }
   }
@@ -328,14 +338,34 @@ export interface BatchSink {
   take(bytes: Uint8Array, at: number, length: number): void;
 }
 
-/** Checks each batch's CRC before it is handed on: it comes from the disk. */
+/**
+ * Checks what comes from the disk before it is handed on. A batch's CRC covers neither its base offset nor its leader
+ * epoch, nor the entry headers around it; so the offsets must follow each other as the index says, and the epochs must be
+ * those of the log.
+ */
 class Verifying implements BatchSink {
   readonly #sink: BatchSink;
-  readonly #where: string;
+  readonly #log: PartitionLog;
+  readonly #extent: Extent;
+  readonly #position: number;
+  readonly #endOffset: number;
+  #nextOffset: number;
 
-  constructor(sink: BatchSink, where: string) {
+  /** For the batches of the runs from `first` to the one before `end`, as they are now. */
+  constructor(
+    sink: BatchSink,
+    log: PartitionLog,
+    extent: Extent,
+    runs: RunList,
+    first: number,
+    end: number,
+  ) {
     this.#sink = sink;
-    this.#where = where;
+    this.#log = log;
+    this.#extent = extent;
+    this.#position = runs.position(first);
+    this.#nextOffset = runs.firstOffset(first);
+    this.#endOffset = end < runs.count ? runs.firstOffset(end) : extent.endOffset;
   }
 
   get isFull(): boolean {
@@ -344,13 +374,31 @@ class Verifying implements BatchSink {
 
   take(bytes: Uint8Array, at: number, length: number): void {
     const check = checkBatch(bytes, at, at + length);
-    if (check !== 'ok') {
-      throw new BrokerError(
-        'storage-damaged',
-        `a record batch at ${this.#where} fails its check (${check})`,
-      );
-    }
+    if (check !== 'ok') throw this.#damaged(check);
+    const baseOffset = batchBaseOffset(bytes, at);
+    if (baseOffset !== this.#nextOffset) throw this.#damaged('offset');
+    const epoch = this.#log.findStoredEpoch(baseOffset);
+    if (epoch !== undefined && epoch !== batchLeaderEpoch(bytes, at)) throw this.#damaged('epoch');
+    this.#nextOffset = batchLastOffset(bytes, at) + 1;
     this.#sink.take(bytes, at, length);
+  }
+
+  /** All has been walked: nothing may be missing. */
+  checkEnd(): void {
+    if (!this.#sink.isFull && this.#nextOffset !== this.#endOffset) throw this.#damaged('missing');
+  }
+
+  #damaged(check: string): BrokerError {
+    const { kind, fileId } = this.#extent;
+    const place =
+      kind === 'journal'
+        ? `position ${this.#position - fileId} of journal file ${fileId}`
+        : `position ${this.#position} of ${segmentName(fileId)}`;
+    return new BrokerError(
+      'storage-damaged',
+      `the batch of offset ${this.#nextOffset} of partition ${this.#log.topicId}-${this.#log.index}, ` +
+        `at or behind ${place}, fails its check (${check})`,
+    );
   }
 }
 
@@ -404,14 +452,13 @@ function findExtent(extents: readonly Extent[], offset: number): number {
   return Math.max(0, low - 1);
 }
 
-function describePlace(extent: Extent, position: number): string {
-  return extent.kind === 'journal'
-    ? `position ${position - extent.fileId} of journal file ${extent.fileId}`
-    : `position ${position} of ${segmentName(extent.fileId)}`;
+function isGone(error: unknown): error is JournalFileMissing | SegmentMissing {
+  return error instanceof JournalFileMissing || error instanceof SegmentMissing;
 }
 
-function isGone(error: unknown): boolean {
-  return error instanceof JournalFileMissing || error instanceof SegmentMissing;
+/** A file that is still gone when it is looked up anew was taken away. */
+function missing(error: Error): BrokerError {
+  return new BrokerError('storage-damaged', `a file is missing: ${error.message}`, { cause: error });
 }
 
 function concatenate(slices: readonly Uint8Array[], bytes: number): Uint8Array {

@@ -6,7 +6,7 @@ import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
 import { indexName } from './index-store.ts';
 import type { LogReader } from './log-reader.ts';
-import { applyMoved, encodeMoved } from './moved-entry.ts';
+import { applyMoved, encodeMoved, type Moved } from './moved-entry.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { segmentName } from './segment-file.ts';
 import type { ShardLog } from './shard.ts';
@@ -14,6 +14,10 @@ import type { ShardLog } from './shard.ts';
 /** What the maintenance needs of its shard. */
 export interface MaintainedShard {
   logs(): Iterable<PartitionLog>;
+  /** With those whose drop is not durable yet: their files are still needed. */
+  storedLogs(): Iterable<PartitionLog>;
+  /** False after a failure: what is in the journal is in doubt until the shard has recovered. */
+  readonly isCertain: boolean;
   advanceStart(log: PartitionLog, offset: number): Promise<void>;
   submitMaintenance(kind: number, payload: Uint8Array, onDurable: () => void): Promise<void>;
   takeSegmentNumber(): number;
@@ -50,6 +54,8 @@ export class Maintenance {
   /** Something died or was sealed since files were last looked at. */
   #isDirty = true;
   #missingFiles: string[] = [];
+  /** Files in which damage was found when they were to be moved. */
+  readonly #unmovable = new Set<string>();
   /** Bytes of all stored objects, as of the last look. */
   segmentBytes = 0;
 
@@ -112,6 +118,7 @@ export class Maintenance {
     await new Promise<void>((resolve) => this.#options.clock.setAfterIo(resolve));
     if (this.#isFirstRun) await this.#findMissingFiles();
     this.#isFirstRun = false;
+    if (!this.#options.shard.isCertain) return;
     await this.#retain();
     if (!this.#isDirty || this.#isStopped) return;
     this.#isDirty = false;
@@ -137,13 +144,17 @@ export class Maintenance {
       if (log.extents.length === 0 || log.settings.cleanup === 'compact') continue;
       const { retentionMs, retentionBytes } = log.settings;
       if (retentionMs < 0 && (retentionBytes < 0 || log.sizeBytes <= retentionBytes)) continue;
-      const start = await this.#retainedStart(log, nowMs);
-      if (!log.isDropped && start > log.logStartOffset) {
-        advances.push(this.#options.shard.advanceStart(log, start));
-      }
+      // One log that cannot be read does not keep the others.
+      advances.push(this.#retainOne(log, nowMs).catch((error: unknown) => this.#report(error)));
       if (this.#isStopped) break;
     }
     await Promise.all(advances);
+  }
+
+  async #retainOne(log: PartitionLog, nowMs: number): Promise<void> {
+    const start = await this.#retainedStart(log, nowMs);
+    if (!log.isDropped && start > log.logStartOffset)
+      await this.#options.shard.advanceStart(log, start);
   }
 
   async #retainedStart(log: PartitionLog, nowMs: number): Promise<number> {
@@ -175,17 +186,20 @@ export class Maintenance {
   async #deleteDead(): Promise<void> {
     const { segments } = this.#options;
     const journal = this.#options.journal();
+    if (!this.#options.shard.isCertain) return;
     const used = new Set<string>();
-    for (const log of this.#options.shard.logs()) {
+    for (const log of this.#options.shard.storedLogs()) {
       for (const extent of log.extents) used.add(`${extent.kind}${extent.fileId}`);
     }
     const deletableLsn = this.#options.deletableLsn();
     const files = journal.files();
+    const { activeBaseLsn } = journal;
+    // What makes a file superfluous must outlive it.
+    await journal.flush();
     for (const file of files) {
       if (this.#isStopped) return;
-      const isActive = file.baseLsn === journal.activeBaseLsn;
       if (
-        isActive ||
+        file.baseLsn === activeBaseLsn ||
         used.has(`journal${file.baseLsn}`) ||
         file.baseLsn + file.bytes > deletableLsn
       )
@@ -218,13 +232,17 @@ export class Maintenance {
     const sources = compactor.choose(this.#listUses());
     if (sources.length === 0) return false;
     const number = shard.takeSegmentNumber();
-    const moved = await compactor.move(
-      sources,
-      number,
-      shard.logs(),
-      this.#options.reader(),
-      () => this.#isStopped,
-    );
+    const isStopped = (): boolean => this.#isStopped || !shard.isCertain;
+    let moved: Moved | undefined;
+    try {
+      moved = await compactor.move(sources, number, shard.logs(), this.#options.reader(), isStopped);
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== 'storage-damaged') throw error;
+      // Damaged data stay where they are, and must not keep all others from being moved.
+      for (const { kind, fileId } of sources) this.#unmovable.add(`${kind}${fileId}`);
+      this.#report(error);
+      return true;
+    }
     if (moved === undefined) return false;
     await shard.submitMaintenance(entryKind.moved, encodeMoved(moved), () =>
       applyMoved(moved, shard.logs()),
@@ -259,6 +277,7 @@ export class Maintenance {
         if (extent.kind === 'segment') use.fileBytes += extent.batchBytes;
       }
     }
+    for (const key of this.#unmovable) uses.delete(key);
     return [...uses.values()];
   }
 
@@ -277,13 +296,13 @@ export class Maintenance {
 
   /** Files that the state refers to and that are gone: their data are lost, all else works. */
   async #findMissingFiles(): Promise<void> {
+    const objects = new Set((await this.#options.segments.list()).map((object) => object.name));
     const files = new Set(
       this.#options
         .journal()
         .files()
         .map((file) => `journal${file.baseLsn}`),
     );
-    const objects = new Set((await this.#options.segments.list()).map((object) => object.name));
     const missing = new Set<string>();
     for (const log of this.#options.shard.logs()) {
       for (const extent of log.extents) {

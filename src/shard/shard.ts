@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { BrokerError, type Clock, limits, present, type Timer } from '../base/index.ts';
 import { ByteWriter } from '../bytes/index.ts';
-import type { Disk, DiskSpace } from '../disk/index.ts';
+import type { Disk } from '../disk/index.ts';
 import { FileJournal, type Journal } from '../journal/index.ts';
 import { FileSegmentStore, type SegmentStore } from '../segment/index.ts';
 import { Compactor } from './compactor.ts';
 import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
 import type { StateExtension } from './extension.ts';
+import { FreeSpace } from './free-space.ts';
 import { type CommitHost, GroupCommit } from './group-commit.ts';
 import { buildIndex, type IndexedExtent, indexName, IndexStore } from './index-store.ts';
 import { LogReader } from './log-reader.ts';
@@ -61,7 +62,6 @@ export interface ShardStorage {
 }
 
 const recoverDelayMs = 1000;
-const freeSpaceCheckMs = 1000;
 /** Producer ids are taken from the journal in blocks: ids of an unfinished block are never given out again. */
 const producerIdBlock = 1000;
 /** Snapshots kept: should the newest be damaged, the one before it leads to the same state. */
@@ -77,10 +77,13 @@ export class Shard implements LogHost, CommitHost {
   readonly #indexes: IndexStore;
   readonly #cache: TailCache;
   readonly #maintenance: Maintenance;
+  readonly #freeSpace: FreeSpace;
   #journal!: Journal;
   #commit!: GroupCommit;
   #reader!: LogReader;
   #logs = new Map<number, PartitionLog>();
+  /** Dropped, but not durably yet. */
+  readonly #dropping = new Set<PartitionLog>();
   #nextPartition = 1;
   #nextProducerId = 1;
   #producerIdsEnd = 1;
@@ -94,10 +97,6 @@ export class Shard implements LogHost, CommitHost {
   #recoveryTimer: Timer | undefined;
   #recovering: Promise<void> | undefined;
   #isClosed = false;
-  #isLowOnSpace = false;
-  #space: DiskSpace = { freeBytes: 0, totalBytes: 0 };
-  #spaceTimer: Timer | undefined;
-  #hasPublished = false;
   #writableCallbacks: Array<() => void> = [];
 
   /** Recovers what is stored. Rejects with storage-damaged (nothing was changed), storage-full or storage-failed. */
@@ -105,7 +104,7 @@ export class Shard implements LogHost, CommitHost {
     const segments = await FileSegmentStore.open(options.disk, join(options.directory, 'segments'));
     const shard = new Shard(options, segments);
     await shard.#recover();
-    shard.#space = await options.disk.space(options.directory);
+    await shard.#freeSpace.look();
     shard.#maintenance.start();
     return shard;
   }
@@ -115,6 +114,15 @@ export class Shard implements LogHost, CommitHost {
     this.#segments = segments;
     this.#cache = new TailCache(options.tailCacheBytes ?? limits.tailCacheBytes);
     this.#indexes = new IndexStore(segments, (extent) => this.#rebuildIndex(extent));
+    this.#freeSpace = new FreeSpace({
+      disk: options.disk,
+      clock: options.clock,
+      directory: options.directory,
+      bytesMin: options.freeBytesMin ?? limits.freeBytesMin,
+      pendingBytes: () => this.#commit.pendingBytes,
+      log: options.log,
+      onLow: () => this.#maintenance.request(),
+    });
     this.#maintenance = new Maintenance({
       clock: options.clock,
       log: options.log,
@@ -141,6 +149,14 @@ export class Shard implements LogHost, CommitHost {
     return this.#logs.values();
   }
 
+  storedLogs(): PartitionLog[] {
+    return [...this.#logs.values(), ...this.#dropping];
+  }
+
+  get isCertain(): boolean {
+    return this.#failure === undefined;
+  }
+
   /** Adds a partition; it can be used at once, and exists for good when `durable` resolves. */
   openPartition(
     topicId: string,
@@ -161,10 +177,12 @@ export class Shard implements LogHost, CommitHost {
   /** Drops a partition and all its records. */
   dropPartition(log: PartitionLog): Promise<void> {
     this.#logs.delete(log.number);
+    this.#dropping.add(log);
     log.markDropped();
     const writer = new ByteWriter(16);
     writer.uint32(log.number);
     return this.#control(entryKind.partitionDropped, writer.take(), () => {
+      this.#dropping.delete(log);
       log.extents = [];
       log.wakeWaiters(0);
       this.#maintenance.request();
@@ -209,14 +227,14 @@ export class Shard implements LogHost, CommitHost {
   findProblems(): string[] {
     const problems: string[] = [...this.#maintenance.findProblems()];
     if (this.#failure !== undefined) problems.push(this.#failure.message);
-    if (this.#isLowOnSpace) problems.push('the disk is nearly full: publishing is refused');
+    if (this.#freeSpace.isLow) problems.push('the disk is nearly full: publishing is refused');
     return problems;
   }
 
   storage(): ShardStorage {
     let journalBytes = 0;
     for (const file of this.#journal.files()) journalBytes += file.bytes;
-    return { journalBytes, segmentBytes: this.#maintenance.segmentBytes, ...this.#space };
+    return { journalBytes, segmentBytes: this.#maintenance.segmentBytes, ...this.#freeSpace.space };
   }
 
   /** Runs retention, deletion and compaction now; resolves when they are done. */
@@ -233,7 +251,7 @@ export class Shard implements LogHost, CommitHost {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#spaceTimer?.cancel();
+    this.#freeSpace.stop();
     this.#recoveryTimer?.cancel();
     await this.#recovering;
     await this.#maintenance.stop();
@@ -262,15 +280,13 @@ export class Shard implements LogHost, CommitHost {
   checkPublish(bytes: number): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isClosed) throw new BrokerError('closed');
-    if (this.#isLowOnSpace) throw new BrokerError('storage-full', this.#options.directory);
     if (
       this.#commit.pendingBytes + bytes > limits.pendingBytesMax &&
       this.#commit.pendingBytes > 0
     ) {
       throw new BrokerError('overloaded', 'too much is waiting for the disk');
     }
-    this.#hasPublished = true;
-    this.#watchSpace();
+    this.#freeSpace.spend(bytes);
   }
 
   enqueue(log: PartitionLog, bytes: number): void {
@@ -390,6 +406,7 @@ export class Shard implements LogHost, CommitHost {
   }
 
   #adopt(state: RecoveredState): void {
+    this.#dropping.clear();
     const before = this.#logs;
     this.#logs = new Map();
     for (const [number, fresh] of state.logs) {
@@ -547,34 +564,5 @@ export class Shard implements LogHost, CommitHost {
     const callbacks = this.#writableCallbacks;
     this.#writableCallbacks = [];
     for (const callback of callbacks) callback();
-  }
-
-  /** Looks at the free space while there is traffic, so that there is room left for settling when publishes are refused. */
-  #watchSpace(): void {
-    if (this.#spaceTimer !== undefined) return;
-    const { clock, disk, directory } = this.#options;
-    const check = async (): Promise<void> => {
-      const isNeeded = this.#hasPublished || this.#isLowOnSpace;
-      this.#hasPublished = false;
-      try {
-        this.#space = await disk.space(directory);
-        const { freeBytes } = this.#space;
-        const isLow = freeBytes < (this.#options.freeBytesMin ?? limits.freeBytesMin);
-        if (isLow && !this.#isLowOnSpace) {
-          this.#options.log.error(
-            `only ${freeBytes} bytes are free in ${directory}: publishing is refused`,
-          );
-          this.#maintenance.request();
-        }
-        if (!isLow && this.#isLowOnSpace)
-          this.#options.log.info('there is room again: publishing works');
-        this.#isLowOnSpace = isLow;
-      } catch (error) {
-        this.#options.log.warn(`cannot tell the free space of ${directory}: ${String(error)}`);
-      }
-      this.#spaceTimer = undefined;
-      if (isNeeded && !this.#isClosed) this.#watchSpace();
-    };
-    this.#spaceTimer = clock.setTimer(freeSpaceCheckMs, () => void check());
   }
 }

@@ -47,9 +47,13 @@ export class FileJournal implements Journal {
 
   /** Replays what is there, drops a torn end, and takes the next epoch. Rejects with storage-damaged or storage-failed. */
   static async open(options: FileJournalOptions): Promise<FileJournal> {
-    await options.disk.makeDirectory(options.directory);
-    const found = await scanJournal(options);
-    return new FileJournal(options, found.files, found);
+    try {
+      await options.disk.makeDirectory(options.directory);
+      const found = await scanJournal(options);
+      return new FileJournal(options, found.files, found);
+    } catch (error) {
+      throw storageError(error, options.directory);
+    }
   }
 
   private constructor(
@@ -115,6 +119,20 @@ export class FileJournal implements Journal {
     this.#endLsn = lsn + chunk.length;
     this.#sequence += 1;
     this.#previousCrc = crc;
+  }
+
+  async flush(): Promise<void> {
+    const active = this.#active;
+    if (this.#options.isDurable || active === undefined) return;
+    const { baseLsn } = present(this.#files.at(-1), 'an active file is listed');
+    try {
+      await active.sync();
+    } catch (error) {
+      // The file may have been sealed, and closed, meanwhile: then it is synced.
+      if (this.#active !== active) return;
+      this.#failure ??= storageError(error, journalFileName(baseLsn));
+      throw this.#failure;
+    }
   }
 
   async roll(): Promise<void> {

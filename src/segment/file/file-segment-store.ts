@@ -23,9 +23,13 @@ export class FileSegmentStore implements SegmentStore {
   /** Opens the directory, creating it where needed, and clears what unfinished puts left behind. */
   static async open(disk: Disk, directory: string, isReadOnly = false): Promise<FileSegmentStore> {
     if (isReadOnly) return new FileSegmentStore(disk, directory);
-    await disk.makeDirectory(directory);
-    for (const name of await disk.list(directory)) {
-      if (name.endsWith(temporarySuffix)) await disk.remove(join(directory, name));
+    try {
+      await disk.makeDirectory(directory);
+      for (const name of await disk.list(directory)) {
+        if (name.endsWith(temporarySuffix)) await disk.remove(join(directory, name));
+      }
+    } catch (error) {
+      throw storageError(error, directory);
     }
     return new FileSegmentStore(disk, directory);
   }
@@ -91,17 +95,21 @@ export class FileSegmentStore implements SegmentStore {
   }
 
   async list(): Promise<Array<{ name: string; bytes: number }>> {
-    const found: Array<{ name: string; bytes: number }> = [];
-    for (const name of await this.#disk.list(this.#directory)) {
-      if (name.endsWith(temporarySuffix)) continue;
-      const file = await this.#disk.open(join(this.#directory, name), { isReadOnly: true });
-      try {
-        found.push({ name, bytes: await file.size() });
-      } finally {
-        await file.close();
+    try {
+      const found: Array<{ name: string; bytes: number }> = [];
+      for (const name of await this.#disk.list(this.#directory)) {
+        if (name.endsWith(temporarySuffix)) continue;
+        const file = await this.#disk.open(join(this.#directory, name), { isReadOnly: true });
+        try {
+          found.push({ name, bytes: await file.size() });
+        } finally {
+          await file.close();
+        }
       }
+      return found;
+    } catch (error) {
+      throw storageError(error, this.#directory);
     }
-    return found;
   }
 
   async delete(name: string): Promise<void> {
