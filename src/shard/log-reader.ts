@@ -364,7 +364,7 @@ class Verifying implements BatchSink {
     this.#log = log;
     this.#extent = extent;
     this.#position = runs.position(first);
-    this.#nextOffset = runs.firstOffset(first);
+    this.#nextOffset = first === 0 ? extent.firstOffset : runs.firstOffset(first);
     this.#endOffset = end < runs.count ? runs.firstOffset(end) : extent.endOffset;
   }
 

@@ -93,6 +93,7 @@ export class Shard implements LogHost, CommitHost {
   #snapshots: number[] = [];
   #capture: { bytes: Uint8Array; logs: PartitionLog[] } | undefined;
   #storing: Promise<void> = Promise.resolve();
+  readonly #unstoredIndexes: Array<{ name: string; bytes: Uint8Array }> = [];
   #failure: BrokerError | undefined;
   #recoveryTimer: Timer | undefined;
   #recovering: Promise<void> | undefined;
@@ -511,7 +512,14 @@ export class Shard implements LogHost, CommitHost {
   ): void {
     this.#storing = this.#storing.then(async () => {
       try {
-        for (const index of indexes) await this.#segments.put(index.name, [index.bytes]);
+        // A snapshot refers to every index before it: those that could not be stored go first.
+        this.#unstoredIndexes.push(...indexes);
+        for (;;) {
+          const index = this.#unstoredIndexes[0];
+          if (index === undefined) break;
+          await this.#segments.put(index.name, [index.bytes]);
+          this.#unstoredIndexes.shift();
+        }
         await this.#segments.put(snapshotName(snapshot.lsn), [snapshot.bytes]);
         if (!this.#snapshots.includes(snapshot.lsn)) this.#snapshots.push(snapshot.lsn);
         while (this.#snapshots.length > snapshotsKept) {

@@ -183,7 +183,14 @@ export class FileJournal implements Journal {
   async scan(baseLsn: number, visit: (chunk: ReplayedChunk) => void): Promise<void> {
     const entry = this.#files.find((file) => file.baseLsn === baseLsn);
     if (entry === undefined) throw new JournalFileMissing(journalFileName(baseLsn));
-    await scanSealedFile(this.#options, entry, visit);
+    try {
+      await scanSealedFile(this.#options, entry, visit);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') {
+        throw new JournalFileMissing(journalFileName(baseLsn), { cause: error });
+      }
+      throw storageError(error, journalFileName(baseLsn));
+    }
   }
 
   files(): JournalFile[] {
