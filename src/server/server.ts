@@ -5,6 +5,7 @@ import { type DoorMetrics, isLoopbackHost, type Log } from '../net/index.ts';
 import { CommitMetrics } from './commit-metrics.ts';
 import { openDoors } from './config.ts';
 import { StartFailure } from './failure.ts';
+import { HeapPacing } from './heap-pacing.ts';
 import { type Address, printAddress } from './kind.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import type { DoorName, Settings } from './settings.ts';
@@ -57,6 +58,7 @@ class RunningServer implements Server {
   readonly #random = new SystemRandom();
   readonly #version = readVersion();
   readonly #process: ProcessMetrics;
+  readonly #heapPacing = new HeapPacing(this.#clock);
   readonly #doors = new Map<DoorName, Door>();
   #stopping: Promise<void> | undefined;
 
@@ -95,6 +97,7 @@ class RunningServer implements Server {
   async #stopOnce(graceMs: number): Promise<void> {
     await Promise.all([...this.#doors.values()].map((door) => door.close(graceMs)));
     this.#process.close();
+    this.#heapPacing.close();
     await this.#broker.close();
   }
 
