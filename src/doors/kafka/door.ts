@@ -2,6 +2,7 @@ import { type Clock, limits as defaultLimits, type Random } from '../../base/ind
 import type { BrokerPort } from '../../broker/index.ts';
 import { BufferPool, DoorMetrics, Listener, type Log, MemoryBudget } from '../../net/index.ts';
 import { type Api, KafkaConnection } from './connection.ts';
+import { FetchBudget } from './fetch-budget.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';
 import { registrations } from './handlers/index.ts';
@@ -47,7 +48,7 @@ export class KafkaDoor {
       metrics,
       random: options.random,
       fetchSessions: new FetchSessions(options.clock, options.random),
-      sendLedger,
+      fetchBudget: new FetchBudget(defaultLimits.sendQueuesBytesMax, sendLedger),
       apiVersions: listApiVersions(),
     };
     const { broker, clock, log } = options;

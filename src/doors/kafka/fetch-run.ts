@@ -46,6 +46,10 @@ export class FetchRun implements PartitionWaiter {
   readonly #outcomes: Outcome[] = [];
   readonly #partitions: (Partition | undefined)[] = [];
   #bytes = 0;
+  /** What the budget counts for this run. */
+  #heldBytes = 0;
+  /** The budget gave less than was asked for: what there is must do. */
+  #isShort = false;
   /** Something that the client should hear without delay. */
   #isUrgent = false;
   #isOver = false;
@@ -94,11 +98,14 @@ export class FetchRun implements PartitionWaiter {
     } finally {
       timer.cancel();
       connection.offInterrupt(stop);
+      this.#release();
     }
   }
 
   #isEnough(): boolean {
-    return this.#isUrgent || this.#bytes >= this.#options.minBytes || this.#options.maxWaitMs <= 0;
+    const { minBytes, maxWaitMs } = this.#options;
+    if (this.#isUrgent || this.#bytes >= minBytes || maxWaitMs <= 0) return true;
+    return this.#isShort && this.#bytes > 0;
   }
 
   async #waitForMore(): Promise<void> {
@@ -133,6 +140,8 @@ export class FetchRun implements PartitionWaiter {
   #readAll(from: number): Promise<void> | undefined {
     if (from === 0) {
       this.#bytes = 0;
+      this.#isShort = false;
+      this.#release();
       this.#isUrgent = this.#plan.entries.length === 0;
       this.#outcomes.length = 0;
       this.#partitions.length = 0;
@@ -205,8 +214,22 @@ export class FetchRun implements PartitionWaiter {
 
   /** Bytes that the entry may still bring; at least 1 for the first that has any, which gets its first batch. */
   #roomFor(entry: FetchEntry): number {
-    const room = Math.min(this.#options.maxBytes - this.#bytes, entry.bytesMax);
+    const { fetchBudget } = this.#context.door;
+    const wanted = Math.min(this.#options.maxBytes - this.#bytes, entry.bytesMax);
+    const room = Math.min(wanted, fetchBudget.roomBytes);
+    if (room < wanted) this.#isShort = true;
+    if (fetchBudget.isExhausted) return 0;
     return this.#bytes === 0 ? Math.max(room, 1) : room;
+  }
+
+  #release(): void {
+    this.#context.door.fetchBudget.release(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+
+  #hold(bytes: number): void {
+    this.#context.door.fetchBudget.hold(bytes);
+    this.#heldBytes += bytes;
   }
 
   /** KIP-595: tells a reader whose log goes another way where the two part. */
@@ -223,13 +246,14 @@ export class FetchRun implements PartitionWaiter {
   }
 
   #read(partition: Partition, entry: FetchEntry, outcome: Outcome): Promise<void> | undefined {
+    const maxBytes = this.#roomFor(entry);
     try {
       const result = partition.read(entry.fetchOffset, {
-        maxBytes: this.#roomFor(entry),
+        maxBytes,
         minOneBatch: this.#bytes === 0,
         onlyStable: this.#options.onlyStable,
       });
-      if (result instanceof Promise) return this.#readSlowly(result, outcome);
+      if (result instanceof Promise) return this.#readSlowly(result, maxBytes, outcome);
       this.#take(result, outcome);
     } catch (error) {
       this.#failWith(outcome, error);
@@ -237,10 +261,19 @@ export class FetchRun implements PartitionWaiter {
     return undefined;
   }
 
-  async #readSlowly(result: Promise<ReadResult>, outcome: Outcome): Promise<void> {
+  /** What comes from the disk is in memory of its own, of which at most `maxBytes` are read ahead. */
+  async #readSlowly(
+    pending: Promise<ReadResult>,
+    maxBytes: number,
+    outcome: Outcome,
+  ): Promise<void> {
+    this.#hold(maxBytes);
     try {
-      this.#take(await result, outcome);
+      const result = await pending;
+      this.#hold(result.bytes - maxBytes);
+      this.#take(result, outcome);
     } catch (error) {
+      this.#hold(-maxBytes);
       this.#failWith(outcome, error);
     }
   }

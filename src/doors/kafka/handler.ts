@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort } from '../../broker/index.ts';
-import type { DoorMetrics, Log, SendLedger } from '../../net/index.ts';
+import type { DoorMetrics, Log } from '../../net/index.ts';
+import type { FetchBudget } from './fetch-budget.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { ApiName, RequestOf, ResponseInput } from './wire/index.ts';
 
@@ -18,7 +19,7 @@ export interface DoorServices {
   readonly metrics: DoorMetrics;
   readonly random: Random;
   readonly fetchSessions: FetchSessions;
-  readonly sendLedger: SendLedger;
+  readonly fetchBudget: FetchBudget;
   /** What ApiVersions answers, in order of key. */
   readonly apiVersions: ReadonlyArray<{ apiKey: number; minVersion: number; maxVersion: number }>;
 }

@@ -1,6 +1,6 @@
 // Fetch 4-18, with incremental sessions (KIP-227), topic ids (KIP-516) and leader epochs (KIP-320). Deviations: a
 // fetch by a replica is served like that of a consumer; there are no aborted transactions yet; a response has at most
-// `fetchBytesMax` bytes (or its first batch), whatever the client asks for.
+// `fetchBytesMax` bytes (or its first batch), whatever the client asks for, and less when memory for answers is short.
 import { limits } from '../../../base/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import { FetchRun } from '../fetch-run.ts';
@@ -18,9 +18,7 @@ export function fetch(
   if (plan.errorCode !== errorCodes.NONE) {
     return { errorCode: plan.errorCode, sessionId: 0, responses: [] };
   }
-  const hasRoom = context.door.sendLedger.queuedBytes < limits.sendQueuesBytesMax;
-  // Without room each fetch still gets one batch: consumers slow down, and none stands still.
-  const maxBytes = hasRoom ? Math.max(0, Math.min(request.maxBytes, limits.fetchBytesMax)) : 0;
+  const maxBytes = Math.max(0, Math.min(request.maxBytes, limits.fetchBytesMax));
   const run = new FetchRun(context, plan, {
     usesTopicIds: version >= 13,
     tellsLeader: version >= 12,
