@@ -90,6 +90,28 @@ export class CrashRun {
     await Promise.all(this.#kafkajs.map((each) => each.close()));
     // What idempotent producers had under way is sent again now.
     await Promise.all(this.#workers.map((worker) => worker.work(this.#port, () => true)));
+    await this.checkAll();
+  }
+
+  /** Lets everybody work for a while, asks the server to stop meanwhile, starts it again, and compares. */
+  async runAndTerminate(workMs: number): Promise<{ code: number | null; tookMs: number }> {
+    await this.#start();
+    await this.#createTopics();
+    const server = this.#server;
+    assert.ok(server !== undefined);
+    const poll = await WireClient.connect(this.#port);
+    const polled = longPoll(poll).catch(() => undefined);
+    const work = this.#workers.map((worker) => worker.work(this.#port, () => !server.isRunning));
+    await Promise.race([Promise.all(work), pause(workMs)]);
+    const ended = await this.terminate();
+    await Promise.all([...work, polled]);
+    await this.#start();
+    await this.checkAll();
+    return ended;
+  }
+
+  /** Compares everything with what was promised. */
+  async checkAll(): Promise<void> {
     await this.#checkQuickly();
     await this.#checkRecords();
   }
@@ -190,6 +212,22 @@ function partitionsToCheck(): Array<[topic: string, partition: number]> {
   const all: Array<[string, number]> = [[trimmed, 0]];
   for (let partition = 0; partition < partitions; partition++) all.push([kept, partition]);
   return all;
+}
+
+/** A fetch that waits for something that does not come. */
+function longPoll(client: WireClient) {
+  return client.ask('Fetch', 11, {
+    replicaId: -1,
+    maxWaitMs: 60_000,
+    minBytes: 1,
+    maxBytes: 1,
+    sessionEpoch: -1,
+    // Nobody writes to its other partitions.
+    topics: [
+      { topic: trimmed, partitions: [{ partition: 1, fetchOffset: 0, partitionMaxBytes: 1 }] },
+    ],
+    forgottenTopicsData: [],
+  });
 }
 
 /** -2: where the partition begins, -1: where it ends. */

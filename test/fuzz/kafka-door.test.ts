@@ -139,7 +139,7 @@ describe(`the Kafka door against garbage, seed ${seed}`, () => {
         forgottenTopicsData: [],
       }),
     );
-    const before = await fuzz.metric(abortedSeries);
+    const abortedBefore = await fuzz.metric(abortedSeries);
     const sockets = Array.from({ length: 150 }, () => fuzz.connect(fuzz.server.kafkaPort));
     for (const socket of sockets) {
       socket.pause();
@@ -150,11 +150,14 @@ describe(`the Kafka door against garbage, seed ${seed}`, () => {
     // Peers that take no bytes of what waits for them are disconnected; those for whom there was no memory may stay.
     const deadlineMs = Date.now() + 10_000;
     let aborted = 0;
-    while (aborted < before + 16 && Date.now() < deadlineMs) {
+    while (aborted < abortedBefore + 16 && Date.now() < deadlineMs) {
       await pause(50);
       aborted = await fuzz.metric(abortedSeries);
     }
-    assert.ok(aborted >= before + 16, `${aborted - before} of ${sockets.length} were disconnected`);
+    assert.ok(
+      aborted >= abortedBefore + 16,
+      `${aborted - abortedBefore} of ${sockets.length} were disconnected`,
+    );
     await fuzz.check();
     for (const socket of sockets) socket.destroy();
   });

@@ -78,6 +78,12 @@ export class AdminDoor {
   }
 }
 
+/** By what Node's parser calls them; RFC 9110 §15.5.9 and RFC 6585 §5. */
+const clientErrorStatuses: ReadonlyMap<string | undefined, string> = new Map([
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+]);
+
 /** Answers requests. */
 class Handling {
   readonly #router = new Router(routes);
@@ -108,8 +114,7 @@ class Handling {
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       metrics.connectionsAborted++;
       if (!socket.writable) return;
-      const status =
-        error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+      const status = clientErrorStatuses.get(error.code) ?? '400 Bad Request';
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
     });
   }

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runCli } from '../cli/process.ts';
+import { CrashRun } from './crash-run.ts';
+
+/** CONTRACT: what is in flight is answered, for at most this long. */
+const graceMs = 10_000;
+
+test('a server that is asked to stop under load ends with 0 and keeps all that it acknowledged', async (t) => {
+  const run = new CrashRun({ seed: 3, kills: 0, fullCheckEvery: 1 });
+  t.after(() => run.close());
+  const { code, tookMs } = await run.runAndTerminate(500);
+  assert.equal(code, 0);
+  assert.ok(tookMs < graceMs, `it took ${tookMs} ms`);
+  assert.ok(run.ackedCount > 100, `only ${run.ackedCount} records were acknowledged`);
+});
+
+test('a second server on the same data refuses, and the first goes on', async (t) => {
+  const run = new CrashRun({ seed: 4, kills: 0, fullCheckEvery: 1 });
+  t.after(() => run.close());
+  await run.run(() => {});
+  const second = await runCli([
+    ...['serve', '--data', run.dataPath],
+    ...['--listen', 'kafka=127.0.0.1:0', '--listen', 'admin=127.0.0.1:0'],
+  ]);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /in use by process \d+/);
+  assert.equal(second.stderr.trimEnd().split('\n').length, 1, second.stderr);
+  await run.checkAll();
+});
