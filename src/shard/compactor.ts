@@ -186,9 +186,12 @@ class ExtentWriter {
   position: number;
   readonly extent: Extent;
   readonly log: PartitionLog;
+  /** As of the start: a log start that moves on meanwhile must not leave a gap. */
+  readonly #logStartOffset: number;
 
   constructor(log: PartitionLog, number: number, position: number) {
     this.log = log;
+    this.#logStartOffset = log.logStartOffset;
     this.position = position;
     this.extent = {
       kind: 'segment',
@@ -201,6 +204,10 @@ class ExtentWriter {
       runsAt: 0,
       runCount: 0,
     };
+  }
+
+  isDead(bytes: Uint8Array, at: number): boolean {
+    return batchLastOffset(bytes, at) < this.#logStartOffset;
   }
 
   note(bytes: Uint8Array, at: number, length: number): void {
@@ -228,7 +235,7 @@ class PartBuffer implements BatchSink {
 
   take(bytes: Uint8Array, at: number, length: number): void {
     const { log } = this.#writer;
-    if (batchLastOffset(bytes, at) < log.logStartOffset) return;
+    if (this.#writer.isDead(bytes, at)) return;
     const header = new Uint8Array(entryHeaderBytes);
     writeEntryHeader(header, 0, entryKind.records, log.number, length);
     this.#parts.push(header, bytes.subarray(at, at + length));

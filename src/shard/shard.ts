@@ -87,6 +87,8 @@ export class Shard implements LogHost, CommitHost {
   #nextPartition = 1;
   #nextProducerId = 1;
   #producerIdsEnd = 1;
+  /** Ids below this one are taken, as the journal has it. */
+  #producerIdsStored = 1;
   #producerIdBlock: Promise<void> | undefined;
   #nextSegment = 1;
   /** LSNs of the stored snapshots, oldest first. */
@@ -132,7 +134,9 @@ export class Shard implements LogHost, CommitHost {
       segments,
       journal: () => this.#journal,
       reader: () => this.#reader,
-      deletableLsn: () => this.#snapshots[0] ?? 0,
+      // One snapshot may be damaged: until there is another one, the journal must do without it.
+      deletableLsn: () =>
+        this.#snapshots.length < snapshotsKept ? 0 : present(this.#snapshots[0], 'there is one'),
       compactor: new Compactor({
         clock: options.clock,
         segments,
@@ -423,6 +427,7 @@ export class Shard implements LogHost, CommitHost {
     this.#nextPartition = state.nextPartition;
     this.#nextProducerId = state.nextProducerId;
     this.#producerIdsEnd = state.nextProducerId;
+    this.#producerIdsStored = state.nextProducerId;
     this.#nextSegment = state.nextSegment;
     for (const extension of this.#options.extensions) {
       extension.restore(state.extensionStates.get(extension.name));
@@ -479,7 +484,7 @@ export class Shard implements LogHost, CommitHost {
         epoch: this.#journal.epoch,
         nextPartition: this.#nextPartition,
         // Entries of later chunks may have moved these on; numbers that are skipped do no harm.
-        nextProducerId: this.#producerIdsEnd,
+        nextProducerId: this.#producerIdsStored,
         nextSegment: this.#nextSegment,
       },
       capture.bytes,
@@ -558,14 +563,18 @@ export class Shard implements LogHost, CommitHost {
   }
 
   async #takeProducerIds(): Promise<void> {
-    const end = this.#producerIdsEnd + producerIdBlock;
+    const start = this.#producerIdsStored;
+    const end = start + producerIdBlock;
     const writer = new ByteWriter(16);
     writer.safeInt64(end);
-    // At once with its durability, not after the promise: a snapshot may be taken in between.
+    // Noted at once with its durability, not after the promise: a snapshot may be taken in between.
     await this.#control(entryKind.producerIds, writer.take(), () => {
-      this.#nextProducerId = this.#producerIdsEnd;
-      this.#producerIdsEnd = end;
+      this.#producerIdsStored = end;
     });
+    // An id that two producers have would make one's records pass for repeats of the other's.
+    await this.#journal.flush();
+    this.#nextProducerId = start;
+    this.#producerIdsEnd = end;
   }
 
   #notifyWritable(): void {
