@@ -9,15 +9,30 @@ import path from 'node:path';
 
 interface Soak {
   summary: string;
-  file: string;
+  files: readonly string[];
   environment: Readonly<Record<string, string>>;
 }
 
 const soaks: Readonly<Record<string, Soak>> = {
   crash: {
     summary: 'kills a working server 50 times (CRASH_KILLS, CRASH_SEED)',
-    file: 'test/crash/kill.test.ts',
+    files: ['test/crash/kill.test.ts'],
     environment: { CRASH_KILLS: '50' },
+  },
+  fuzz: {
+    summary: 'attacks both doors 20 times as long (FUZZ_SCALE, FUZZ_SEED)',
+    files: ['test/fuzz/kafka-door.test.ts', 'test/fuzz/admin-door.test.ts'],
+    environment: { FUZZ_SCALE: '20' },
+  },
+  backlog: {
+    summary: 'writes and reads 10 GB and watches the memory (BACKLOG_MB)',
+    files: ['test/limits/backlog.test.ts'],
+    environment: { BACKLOG_MB: '10000' },
+  },
+  partitions: {
+    summary: 'lets 10,000 partitions idle',
+    files: ['test/limits/partitions.suite.ts'],
+    environment: {},
   },
 };
 
@@ -33,7 +48,7 @@ if (soak === undefined) {
   const root = path.resolve(import.meta.dirname, '..');
   const result = spawnSync(
     process.execPath,
-    ['--import', 'tsx', path.join(root, 'scripts/test.ts'), soak.file],
+    ['--import', 'tsx', path.join(root, 'scripts/test.ts'), ...soak.files],
     { cwd: root, stdio: 'inherit', env: { ...soak.environment, ...process.env } },
   );
   process.exitCode = result.status ?? 1;
