@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import {
   BrokerError,
   type Clock,
+  limits,
   present,
   type Random,
   SystemClock,
@@ -9,6 +10,7 @@ import {
 } from '../base/index.ts';
 import { type Disk, MemoryDisk, NodeDisk } from '../disk/index.ts';
 import {
+  FileBacking,
   GroupCoordinator,
   type GroupOptions,
   type Groups,
@@ -308,10 +310,13 @@ async function openLocked(
     for (let index = 0; index < identity.shards; index++) {
       const offsets = new OffsetTable();
       const shard = await Shard.open({
-        disk,
+        backing: new FileBacking({
+          disk,
+          directory: join(directory, `shard-${index}`),
+          journalFileBytes: options.tuning?.journalFileBytes ?? limits.journalFileBytes,
+          isDurable: options.sync !== 'os',
+        }),
         clock,
-        directory: join(directory, `shard-${index}`),
-        isDurable: options.sync !== 'os',
         extensions: index === 0 ? [catalog, offsets] : [offsets],
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),

@@ -1,10 +1,10 @@
 import { BrokerError, type Clock, type Timer } from '../base/index.ts';
-import type { Disk, DiskSpace } from '../disk/index.ts';
+import type { DiskSpace } from '../disk/index.ts';
+import type { ShardBacking } from './shard-storage.ts';
 
 export interface FreeSpaceOptions {
-  disk: Disk;
+  backing: Pick<ShardBacking, 'place' | 'space'>;
   clock: Clock;
-  directory: string;
   /** Publishing is refused below this; 0: never before the disk itself refuses. */
   bytesMin: number;
   /** Bytes that were let in and are not on the disk yet. */
@@ -47,7 +47,7 @@ export class FreeSpace {
 
   /** Throws storage-full when `bytes` must not be published. */
   spend(bytes: number): void {
-    const { bytesMin, directory } = this.#options;
+    const { bytesMin, backing } = this.#options;
     this.#wasSpent = true;
     this.#schedule();
     if (!this.#isLow && bytesMin > 0) {
@@ -56,7 +56,7 @@ export class FreeSpace {
       // The next look comes while half of the room is left, however fast it is used up.
       else if (this.#spentBytes > headroomBytes / 2) void this.look();
     }
-    if (this.#isLow) throw new BrokerError('storage-full', directory);
+    if (this.#isLow) throw new BrokerError('storage-full', backing.place);
     this.#spentBytes += bytes;
   }
 
@@ -64,11 +64,11 @@ export class FreeSpace {
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    const { disk, directory, bytesMin, pendingBytes, log } = this.#options;
+    const { backing, bytesMin, pendingBytes, log } = this.#options;
     const spentBefore = this.#spentBytes;
     const pendingBefore = pendingBytes();
     try {
-      this.#space = await disk.space(directory);
+      this.#space = await backing.space();
       this.#spentBytes += pendingBefore - spentBefore;
       const usableBytes = this.#space.freeBytes - this.#spentBytes;
       if (usableBytes < bytesMin) this.#becomeLow();
@@ -78,7 +78,7 @@ export class FreeSpace {
         log.info('there is room again: publishing works');
       }
     } catch (error) {
-      log.warn(`cannot tell the free space of ${directory}: ${String(error)}`);
+      log.warn(`cannot tell the free space of ${backing.place}: ${String(error)}`);
     }
     this.#isLooking = false;
   }
@@ -91,9 +91,9 @@ export class FreeSpace {
   #becomeLow(): void {
     if (this.#isLow) return;
     this.#isLow = true;
-    const { directory, bytesMin, log, onLow } = this.#options;
+    const { backing, bytesMin, log, onLow } = this.#options;
     log.error(
-      `only ${this.#space.freeBytes} bytes are free in ${directory}, and ${bytesMin} are kept for what makes room: ` +
+      `only ${this.#space.freeBytes} bytes are free in ${backing.place}, and ${bytesMin} are kept for what makes room: ` +
         'publishing is refused',
     );
     onLow();

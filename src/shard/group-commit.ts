@@ -149,6 +149,7 @@ export class GroupCommit {
     const dirty = this.#dirty;
     this.#controls = [];
     this.#dirty = [];
+    this.#wantsSeal = false;
     this.pendingBytes = 0;
     if (flight !== undefined) {
       for (const part of flight.parts) {

@@ -15,5 +15,7 @@ export { PartitionLog } from './partition-log.ts';
 export type { PartitionSettings } from './partition-settings.ts';
 export type { ShardLog, ShardObserver, ShardOptions, ShardStorage } from './shard.ts';
 export { Shard } from './shard.ts';
+export type { FileBackingOptions, ShardBacking } from './shard-storage.ts';
+export { FileBacking } from './shard-storage.ts';
 export type { StoreProblem, StoreReport } from './verify.ts';
 export { verifyStore } from './verify.ts';

@@ -458,7 +458,9 @@ function isGone(error: unknown): error is JournalFileMissing | SegmentMissing {
 
 /** A file that is still gone when it is looked up anew was taken away. */
 function missing(error: Error): BrokerError {
-  return new BrokerError('storage-damaged', `a file is missing: ${error.message}`, { cause: error });
+  return new BrokerError('storage-damaged', `a file is missing: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function concatenate(slices: readonly Uint8Array[], bytes: number): Uint8Array {

@@ -235,7 +235,13 @@ export class Maintenance {
     const isStopped = (): boolean => this.#isStopped || !shard.isCertain;
     let moved: Moved | undefined;
     try {
-      moved = await compactor.move(sources, number, shard.logs(), this.#options.reader(), isStopped);
+      moved = await compactor.move(
+        sources,
+        number,
+        shard.logs(),
+        this.#options.reader(),
+        isStopped,
+      );
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code !== 'storage-damaged') throw error;
       // Damaged data stay where they are, and must not keep all others from being moved.

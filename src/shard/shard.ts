@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import { BrokerError, type Clock, limits, present, type Timer } from '../base/index.ts';
 import { ByteWriter } from '../bytes/index.ts';
-import type { Disk } from '../disk/index.ts';
-import { FileJournal, type Journal } from '../journal/index.ts';
-import { FileSegmentStore, type SegmentStore } from '../segment/index.ts';
+import type { Journal } from '../journal/index.ts';
+import type { SegmentStore } from '../segment/index.ts';
 import { Compactor } from './compactor.ts';
 import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
@@ -18,21 +16,19 @@ import { type LogHost, PartitionLog } from './partition-log.ts';
 import type { PartitionSettings } from './partition-settings.ts';
 import { loadSnapshot, RecoveredState } from './recovery.ts';
 import { rebuildRuns } from './run-rebuild.ts';
+import type { ShardBacking } from './shard-storage.ts';
 import { encodeSequenced, encodeSnapshot, snapshotName } from './snapshot.ts';
 import { TailCache } from './tail-cache.ts';
 
 export interface ShardOptions {
-  disk: Disk;
+  backing: ShardBacking;
   clock: Clock;
-  /** Holds nothing but this shard. */
-  directory: string;
-  /** False: acknowledge once the operating system has the bytes. */
-  isDurable: boolean;
   extensions: readonly StateExtension[];
   log: ShardLog;
   observer?: ShardObserver;
   /** Called in the same turn in which the state that recovery found is taken over: what refers to it must look again. */
   onAdopted?: () => void;
+  /** A journal file that is this long is sealed. */
   journalFileBytes?: number;
   tailCacheBytes?: number;
   chunkBytesMax?: number;
@@ -104,8 +100,7 @@ export class Shard implements LogHost, CommitHost {
 
   /** Recovers what is stored. Rejects with storage-damaged (nothing was changed), storage-full or storage-failed. */
   static async open(options: ShardOptions): Promise<Shard> {
-    const segments = await FileSegmentStore.open(options.disk, join(options.directory, 'segments'));
-    const shard = new Shard(options, segments);
+    const shard = new Shard(options, await options.backing.openSegments());
     await shard.#recover();
     await shard.#freeSpace.look();
     shard.#maintenance.start();
@@ -118,9 +113,8 @@ export class Shard implements LogHost, CommitHost {
     this.#cache = new TailCache(options.tailCacheBytes ?? limits.tailCacheBytes);
     this.#indexes = new IndexStore(segments, (extent) => this.#rebuildIndex(extent));
     this.#freeSpace = new FreeSpace({
-      disk: options.disk,
+      backing: options.backing,
       clock: options.clock,
-      directory: options.directory,
       bytesMin: options.freeBytesMin ?? limits.freeBytesMin,
       pendingBytes: () => this.#commit.pendingBytes,
       log: options.log,
@@ -344,11 +338,10 @@ export class Shard implements LogHost, CommitHost {
   }
 
   failed(error: BrokerError): void {
-    if (this.#failure !== undefined || this.#isClosed) return;
+    if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#options.log.error(
-      `storage failed, nothing is acknowledged until it works again: ${error.message}`,
-    );
+    const outlook = this.#isClosed ? 'while closing' : 'until it works again';
+    this.#options.log.error(`storage failed, nothing is acknowledged ${outlook}: ${error.message}`);
     this.#commit.stop(error);
     this.#notifyWritable();
     this.#scheduleRecovery();
@@ -362,15 +355,11 @@ export class Shard implements LogHost, CommitHost {
   // Recovery and snapshots.
 
   async #recover(): Promise<void> {
-    const { disk, directory, log, clock } = this.#options;
+    const { backing, log, clock } = this.#options;
     const { snapshot, stored, damaged } = await loadSnapshot(this.#segments);
     for (const name of damaged) log.warn(`${name} is damaged; the snapshot before it is used`);
     const state = new RecoveredState(this, snapshot);
-    const journal = await FileJournal.open({
-      disk,
-      directory: join(directory, 'journal'),
-      fileBytes: this.#fileBytes,
-      isDurable: this.#options.isDurable,
+    const journal = await backing.openJournal({
       replayFromLsn: snapshot?.lsn ?? 0,
       ...(snapshot === undefined ? {} : { chain: snapshot.chain }),
       minEpoch: (snapshot?.epoch ?? 0) + 1,

@@ -5,7 +5,8 @@ import { type ScannedChunk, verifyJournal } from '../journal/index.ts';
 import { FileSegmentStore, type SegmentStore } from '../segment/index.ts';
 import { entryKind } from './entry.ts';
 import { indexName } from './index-store.ts';
-import { forEachEntry } from './recovery.ts';
+import type { LogHost } from './partition-log.ts';
+import { forEachEntry, RecoveredState } from './recovery.ts';
 import { scanSegment } from './run-rebuild.ts';
 import { RunList } from './run-list.ts';
 import { decodeSnapshot, findSnapshotLsn, type Snapshot } from './snapshot.ts';
@@ -30,6 +31,17 @@ export interface StoreReport {
 }
 
 const restore = 'restore the file from a backup';
+
+/** Logs that are only looked at need no shard. */
+const noHost: LogHost = {
+  epoch: 0,
+  nowMs: () => 0,
+  checkPublish: () => undefined,
+  enqueue: () => undefined,
+  advanceStart: () => Promise.resolve(),
+  read: () => Promise.reject(new Error('not opened for reading')),
+  findByTime: () => Promise.resolve(undefined),
+};
 
 /**
  * Reads everything in a data directory that no broker is using: every chunk and its place in the chain, every record
@@ -66,29 +78,29 @@ class ShardVerification {
   }
 
   async run(): Promise<void> {
-    const journalFiles = await this.#verifyJournal();
     const names = await this.#disk.list(this.#directory);
     if (!names.includes('segments')) return;
     const directory = join(this.#directory, 'segments');
     const segments = await FileSegmentStore.open(this.#disk, directory, true);
     try {
       const objects = new Set((await segments.list()).map((object) => object.name));
+      const snapshot = await this.#newestSnapshot(segments, directory, objects);
+      // What the journal did after the snapshot may have made a file superfluous, which was then removed on purpose.
+      const state = new RecoveredState(noHost, snapshot);
+      const journalFiles = await this.#verifyJournal(state, snapshot?.lsn ?? 0);
       this.#report.files += objects.size;
       for (const name of objects) {
         const match = /^(\d{16})\.segment$/.exec(name);
         if (match !== null) await this.#verifySegment(segments, directory, Number(match[1]));
       }
-      const snapshot = await this.#newestSnapshot(segments, directory, objects);
-      if (snapshot !== undefined) {
-        await this.#verifyExtents(segments, directory, snapshot, journalFiles, objects);
-      }
+      await this.#verifyExtents(segments, directory, state, journalFiles, objects);
     } finally {
       await segments.close();
     }
   }
 
   /** Base LSNs of the files that are there. */
-  async #verifyJournal(): Promise<Set<number>> {
+  async #verifyJournal(state: RecoveredState, replayFromLsn: number): Promise<Set<number>> {
     const directory = join(this.#directory, 'journal');
     const bases = new Set<number>();
     await verifyJournal(this.#disk, directory, {
@@ -96,7 +108,10 @@ class ShardVerification {
         bases.add(baseLsn);
         this.#report.files += 1;
       },
-      onChunk: (chunk) => this.#verifyChunk(directory, chunk),
+      onChunk: (chunk) => {
+        this.#verifyChunk(directory, chunk);
+        if (chunk.lsn >= replayFromLsn) state.apply(chunk);
+      },
       onDamage: (file, position, what) =>
         this.#report.problems.push({
           file: join(directory, file),
@@ -164,22 +179,24 @@ class ShardVerification {
     return newest;
   }
 
-  /** Every file that the snapshot refers to is there, and its index is whole. */
+  /** Every file that is referred to is there, and its index is whole. */
   async #verifyExtents(
     segments: SegmentStore,
     directory: string,
-    snapshot: Snapshot,
+    state: RecoveredState,
     journalFiles: ReadonlySet<number>,
     objects: ReadonlySet<string>,
   ): Promise<void> {
     const missing = new Set<string>();
-    for (const log of snapshot.logs) {
+    for (const log of state.logs.values()) {
       for (const extent of log.extents) {
         const isJournal = extent.kind === 'journal';
         const isThere = isJournal
           ? journalFiles.has(extent.fileId)
           : objects.has(segmentName(extent.fileId));
         if (!isThere) missing.add(`${extent.kind} ${extent.fileId}`);
+        // Behind the snapshot no index is stored yet.
+        if (extent.runs !== undefined) continue;
         const index = indexName(extent.kind, extent.fileId);
         const bytes = new Uint8Array(RunList.encodedBytes(extent.runCount));
         const count = objects.has(index)
@@ -195,9 +212,8 @@ class ShardVerification {
         }
       }
     }
-    // What the journal did after the snapshot may have made a file superfluous; it was then removed on purpose.
     for (const name of missing) {
-      const what = 'missing, unless it was removed after the last snapshot';
+      const what = 'missing';
       this.#report.problems.push({ file: name, position: 0, what, remedy: restore });
     }
   }
