@@ -101,7 +101,9 @@ export async function flipSomewhere(world: World, random: SeededRandom): Promise
   const position = random.nextInt(Math.min(length + 16, bytes.length));
   const bit = random.nextInt(8);
   if (!disk.flipBit(path, position, bit)) return undefined;
-  const isInLastChunk = path.endsWith('.journal') && position >= lastChunkAt(path, bytes);
+  // With `--sync os` any chunk that is not whole may be where power loss has left a hole.
+  const isLossy = world.plan.sync === 'os' || position >= lastChunkAt(path, bytes);
+  const isInLastChunk = path.endsWith('.journal') && isLossy;
   bytes[position] = (bytes[position] ?? 0) ^ (1 << bit);
   const flip = { path, position, bit, isInLastChunk, around: around(bytes, position) };
   world.trace(`flip ${path} ${position} ${bit} ${isInLastChunk}`);

@@ -17,7 +17,7 @@ export interface SeedReport {
 }
 
 /** Events after which something is said to hang. */
-const eventsMax = 200_000;
+const eventsMax = 50_000;
 
 /** Runs one seed. Rejects with what was broken. */
 export async function simulate(seed: number, trace?: (line: string) => void): Promise<SeedReport> {
@@ -118,7 +118,7 @@ class Simulation {
     startActors(world);
     const chaos = world.random.fork();
     world.spawn('chaos', () => runChaos(world, chaos));
-    await this.#step(150 + random.nextInt(random.pick([100, 300, 1000])));
+    await this.#step(150 + random.nextInt(random.pick([100, 300, 800])));
   }
 
   async #end(): Promise<void> {

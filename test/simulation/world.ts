@@ -231,7 +231,6 @@ export class World {
       committed.fetched = 0;
     }
     this.generationSeen = 0;
-    this.producerIds.clear();
   }
 }
 
@@ -243,7 +242,7 @@ function drawPlan(random: SeededRandom): Plan {
     tailCacheBytes: 1024 * random.pick([4, 16, 64, 1024]),
     chunkBytesMax: 1024 * random.pick([2, 4, 16]),
     retentionCheckMs: random.pick([50, 200, 1000]),
-    lives: 2 + random.nextInt(4),
+    lives: 1 + random.nextInt(4),
     hasDiskErrors: random.chance(0.5),
     hasSlowSyncs: random.chance(0.3),
     hasFullDisk: random.chance(0.3),
