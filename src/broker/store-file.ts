@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { BrokerError, type Random } from '../base/index.ts';
+import { crc32c } from '../bytes/index.ts';
 import type { Disk } from '../disk/index.ts';
 
-/** What a store is, decided when it is created. Kept as JSON in `pabal.json`. */
+/** What a store is, decided when it is created. Kept as JSON in `pabal.json`, with a CRC32C as `check`. */
 export interface StoreIdentity {
   /** Version of the layout of the data directory: 1. */
   format: number;
@@ -37,7 +38,8 @@ export async function openStoreFile(
   await disk.remove(temporary);
   const file = await disk.open(temporary, { create: true });
   try {
-    await file.write(Buffer.from(`${JSON.stringify(identity)}\n`), 0);
+    const stored = { ...identity, check: checkOf(identity) };
+    await file.write(Buffer.from(`${JSON.stringify(stored)}\n`), 0);
     await file.sync();
   } finally {
     await file.close();
@@ -69,6 +71,7 @@ async function readStoreFile(disk: Disk, directory: string): Promise<StoreIdenti
   }
 }
 
+/** Undefined when the text is not as it was written: a wrong number of shards would hide what is stored. */
 function parse(text: string): StoreIdentity | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -77,8 +80,13 @@ function parse(text: string): StoreIdentity | undefined {
     const { format, storeId, shards } = value;
     if (!Number.isInteger(format) || typeof storeId !== 'string' || !Number.isInteger(shards))
       return undefined;
-    return { format: Number(format), storeId, shards: Number(shards) };
+    const identity = { format: Number(format), storeId, shards: Number(shards) };
+    return 'check' in value && value.check === checkOf(identity) ? identity : undefined;
   } catch {
     return undefined;
   }
+}
+
+function checkOf({ format, storeId, shards }: StoreIdentity): number {
+  return crc32c(Buffer.from(`${format} ${storeId} ${shards}`));
 }

@@ -93,6 +93,8 @@ class Simulation {
       }
       break;
     }
+    world.storeId ??= world.broker.storeId;
+    expectThat(world.storeId === world.broker.storeId, 'the store has another id');
     const isPowerLost = world.hasLostData;
     if (this.#flip?.isInLastChunk) world.hasLostData = true;
     if (world.hasLostData) {

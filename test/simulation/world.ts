@@ -71,6 +71,7 @@ export class World {
   life: LifeClock;
   broker!: Broker;
   generationSeen = 0;
+  storeId: string | undefined;
   /** Damage is on the disk: storage-damaged is an honest answer. */
   isDamaged = false;
   /** Power was lost with data that were allowed to go: producers may find that theirs are missing. */
