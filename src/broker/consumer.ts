@@ -1,6 +1,6 @@
-import { BrokerError, type Clock, type Timer } from '../base/index.ts';
+import { BrokerError, type Clock, present, type Timer } from '../base/index.ts';
 import {
-  assignRange,
+  assignors,
   consumerProtocolType,
   decodeAssignment,
   decodeSubscription,
@@ -53,6 +53,8 @@ interface Position {
 }
 
 const noBytes = new Uint8Array(0);
+/** The ways to divide partitions that remote members are likely to know too. */
+const protocols = ['range', 'roundrobin'];
 const autoCommitMs = 1000;
 const retryMs = 100;
 
@@ -67,6 +69,8 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
   #turn = 0;
   #records: IncomingRecord[] = [];
   #mustJoin = true;
+  /** As the leader: the partitions of each topic when they were divided. */
+  #divided: ReadonlyMap<string, number> | undefined;
   #isClosed = false;
   #heartbeat: Timer | undefined;
   #autoCommit: Timer | undefined;
@@ -233,13 +237,14 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
   async #joinOnce(): Promise<void> {
     const { group, topics, sessionTimeoutMs } = this.#options;
     const subscription = { topics: [...topics], userData: noBytes, owned: [], generation: -1 };
+    const metadata = encodeSubscription(subscription);
     const request: JoinRequest = {
       groupId: group,
       memberId: this.#memberId,
       clientId: 'embedded',
       clientHost: '/127.0.0.1',
       protocolType: consumerProtocolType,
-      protocols: [{ name: 'range', metadata: encodeSubscription(subscription) }],
+      protocols: protocols.map((name) => ({ name, metadata })),
       sessionTimeoutMs,
       rebalanceTimeoutMs: 60_000,
       requireMemberId: false,
@@ -248,14 +253,16 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
     this.#memberId = joined.memberId;
     this.#generation = joined.generation;
     const isLeader = joined.leaderId === joined.memberId && !joined.skipAssignment;
+    this.#divided = undefined;
     const synced = await this.#groups.sync({
       ...this.#identity,
-      assignments: isLeader ? this.#divide(joined.members) : [],
+      assignments: isLeader ? this.#divide(joined.protocolName, joined.members) : [],
     });
     await this.#takePositions(decodeAssignment(synced.assignment).partitions);
   }
 
   #divide(
+    protocolName: string,
     joined: ReadonlyArray<{ memberId: string; metadata: Uint8Array }>,
   ): Array<{ memberId: string; assignment: Uint8Array }> {
     const members = joined.map(({ memberId, metadata }) => ({
@@ -267,7 +274,9 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
       const topic = this.#host.topics.find(name);
       if (topic !== undefined) counts.set(name, topic.partitions.length);
     }
-    return [...assignRange(members, counts)].map(([memberId, partitions]) => ({
+    this.#divided = counts;
+    const assign = present(assignors.get(protocolName), 'the group chose what we offered');
+    return [...assign(members, counts)].map(([memberId, partitions]) => ({
       memberId,
       assignment: encodeAssignment({ partitions, userData: noBytes }),
     }));
@@ -367,14 +376,30 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
     this.#heartbeat = this.#host.clock.setTimer(this.#options.sessionTimeoutMs / 10, () => {
       try {
         this.#groups.heartbeat(this.#identity);
-        this.#startHeartbeat();
+        if (this.#hasOutgrown()) this.#rejoin();
+        else this.#startHeartbeat();
       } catch (error) {
         if (!(error instanceof BrokerError)) throw error;
         if (error.code === 'member-unknown') this.#memberId = '';
-        this.#mustJoin = true;
-        this.#wakeUp?.();
+        this.#rejoin();
       }
     });
+  }
+
+  #rejoin(): void {
+    this.#mustJoin = true;
+    this.#wakeUp?.();
+  }
+
+  /** The leader looks whether topics or partitions came or went since it divided them: a leader that joins again makes all do. */
+  #hasOutgrown(): boolean {
+    if (this.#divided === undefined) return false;
+    for (const [name, count] of this.#divided) {
+      if ((this.#host.topics.find(name)?.partitions.length ?? 0) !== count) return true;
+    }
+    return this.#options.topics.some(
+      (name) => this.#divided?.has(name) !== true && this.#host.topics.find(name) !== undefined,
+    );
   }
 
   #startAutoCommit(): void {
