@@ -145,7 +145,8 @@ describe(`kcat ${version ?? ''}`, { skip }, () => {
       await waitFor(() => union(first, second).size === 80);
     } finally {
       first.child.kill('SIGKILL');
-      second.child.kill('SIGTERM');
+      // Asked politely, it would wait for a coordinator that the end of the tests takes away.
+      second.child.kill('SIGKILL');
     }
   });
 });
