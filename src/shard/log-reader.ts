@@ -20,7 +20,7 @@ import type { Extent } from './extent.ts';
 import type { IndexStore } from './index-store.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
 import type { PartitionLog } from './partition-log.ts';
-import { firstRecordAt } from './record-search.ts';
+import { firstRecordAt, noteTimestampsFrom } from './record-search.ts';
 import type { RunList } from './run-list.ts';
 import { segmentName } from './segment-file.ts';
 import type { TailCache } from './tail-cache.ts';
@@ -116,10 +116,23 @@ export class LogReader {
   }
 
   /** The first record at or after a time, at or above the log start and below the high watermark. */
-  async findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
+  findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
+    return this.#whileMoved(() => this.#findByTime(log, timestampMs));
+  }
+
+  /** The first of the records with the greatest timestamp, at or above the log start. */
+  findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined> {
+    return this.#whileMoved(async () => {
+      const timestampMs = await this.#maxTimestamp(log);
+      return timestampMs === undefined ? undefined : this.#findByTime(log, timestampMs);
+    });
+  }
+
+  /** Looks again where what was wanted has been moved or deleted meanwhile. */
+  async #whileMoved<T>(find: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#findByTime(log, timestampMs);
+        return await find();
       } catch (error) {
         const isTrimmed = error instanceof BrokerError && error.code === 'offset-out-of-range';
         if (isTrimmed && attempt < attemptsMax) continue;
@@ -284,6 +297,46 @@ export class LogReader {
         'storage-damaged',
         `${segmentName(number)} ends at ${position + count}`,
       );
+    }
+  }
+
+  async #maxTimestamp(log: PartitionLog): Promise<number | undefined> {
+    let max: number | undefined;
+    const note = (timestampMs: number): void => {
+      max = Math.max(max ?? timestampMs, timestampMs);
+    };
+    for (const extent of log.extents.slice()) {
+      if (extent.firstOffset >= log.logStartOffset) {
+        note(extent.maxTimestampMs);
+        continue;
+      }
+      // A part of it is deleted, and the greatest timestamp may have gone with that.
+      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+      for (let run = 0; run < runs.count; run++) {
+        const end = run + 1 < runs.count ? runs.firstOffset(run + 1) : extent.endOffset;
+        if (runs.firstOffset(run) >= log.logStartOffset) note(runs.maxTimestampMs(run));
+        else await this.#noteTimestamps(log, log.logStartOffset, end, note);
+      }
+    }
+    return max;
+  }
+
+  async #noteTimestamps(
+    log: PartitionLog,
+    from: number,
+    endOffset: number,
+    note: (timestampMs: number) => void,
+  ): Promise<void> {
+    for (let offset = from; offset < endOffset; ) {
+      const part = await this.read(log, offset, { maxBytes: 1024 * 1024, minOneBatch: true });
+      if (part.slices.length === 0) return;
+      for (const slice of part.slices) {
+        for (let at = 0; at < slice.length; at += batchTotalBytes(slice, at)) {
+          offset = batchLastOffset(slice, at) + 1;
+          if (batchBaseOffset(slice, at) >= from) note(batchMaxTimestamp(slice, at));
+          else noteTimestampsFrom(slice, at, from, note);
+        }
+      }
     }
   }
 

@@ -53,6 +53,7 @@ export interface LogHost {
   advanceStart(log: PartitionLog, offset: number): Promise<void>;
   read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult>;
   findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined>;
+  findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined>;
 }
 
 /** Everything of a log that a snapshot keeps. */
@@ -141,12 +142,7 @@ export class PartitionLog implements Partition {
 
   async findMaxTimestamp(): Promise<TimedOffset | undefined> {
     this.#checkAlive();
-    let maxTimestampMs = Number.NEGATIVE_INFINITY;
-    for (const extent of this.extents) {
-      maxTimestampMs = Math.max(maxTimestampMs, extent.maxTimestampMs);
-    }
-    if (maxTimestampMs === Number.NEGATIVE_INFINITY) return undefined;
-    return this.#host.findByTime(this, maxTimestampMs);
+    return this.#host.findMaxTimestamp(this);
   }
 
   findEpochEnd(epoch: number): { epoch: number; endOffset: number } | undefined {

@@ -32,3 +32,19 @@ export function firstRecordAt(
     return { offset, timestampMs: batchMaxTimestamp(bytes, at), leaderEpoch };
   }
 }
+
+/** Notes the timestamps of the batch's records from `minOffset` on. */
+export function noteTimestampsFrom(
+  bytes: Uint8Array,
+  at: number,
+  minOffset: number,
+  note: (timestampMs: number) => void,
+): void {
+  try {
+    const cursor = new RecordCursor(bytes, at, limits.decompressedBytesMax);
+    while (cursor.next()) if (cursor.offset >= minOffset) note(cursor.timestampMs);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    note(batchMaxTimestamp(bytes, at));
+  }
+}

@@ -310,6 +310,10 @@ export class Shard implements LogHost, CommitHost {
     return this.#reader.findByTime(log, timestampMs);
   }
 
+  findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined> {
+    return this.#reader.findMaxTimestamp(log);
+  }
+
   /** Journals what the maintenance did; `onDurable` changes the state once it is for good. */
   submitMaintenance(kind: number, payload: Uint8Array, onDurable: () => void): Promise<void> {
     return this.#control(kind, payload, onDurable);

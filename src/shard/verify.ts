@@ -41,6 +41,7 @@ const noHost: LogHost = {
   advanceStart: () => Promise.resolve(),
   read: () => Promise.reject(new Error('not opened for reading')),
   findByTime: () => Promise.resolve(undefined),
+  findMaxTimestamp: () => Promise.resolve(undefined),
 };
 
 /**
