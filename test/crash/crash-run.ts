@@ -38,6 +38,7 @@ export class CrashRun {
   readonly #kafkajs: KafkajsProducer[];
   #server: BrokerProcess | undefined;
   #port = 0;
+  #isOver = false;
 
   constructor(options: CrashRunOptions) {
     this.#options = options;
@@ -72,8 +73,9 @@ export class CrashRun {
   async run(report: (text: string) => void): Promise<void> {
     await this.#start();
     await this.#createTopics();
-    let isOver = false;
-    const kafkajs = this.#kafkajs.map((each) => each.work(this.#port, () => isOver));
+    const kafkajs = this.#kafkajs.map((each) => each.work(this.#port, () => this.#isOver));
+    // When the run fails before, nobody waits for them.
+    for (const work of kafkajs) work.catch(() => undefined);
     const { kills, fullCheckEvery } = this.#options;
     for (let kill = 1; kill <= kills; kill++) {
       const lifeMs = 30 + this.#random.nextInt(700);
@@ -85,7 +87,7 @@ export class CrashRun {
       if (kill % fullCheckEvery === 0) await this.#checkRecords();
       report(`kill ${kill} after ${lifeMs} ms, ${this.ackedCount} records acknowledged`);
     }
-    isOver = true;
+    this.#isOver = true;
     await Promise.all(kafkajs);
     await Promise.all(this.#kafkajs.map((each) => each.close()));
     // What idempotent producers had under way is sent again now.
@@ -117,6 +119,7 @@ export class CrashRun {
   }
 
   async close(): Promise<void> {
+    this.#isOver = true;
     await this.#server?.kill();
     rmSync(this.#directory, { recursive: true, force: true });
   }

@@ -23,7 +23,7 @@ export class KafkajsProducer implements Worker {
         logLevel: logLevel.NOTHING,
         connectionTimeout: 5000,
         retry: this.#ledger.isIdempotent
-          ? { retries: 1000, initialRetryTime: 50, maxRetryTime: 200 }
+          ? { retries: 150, initialRetryTime: 50, maxRetryTime: 200 }
           : { retries: 0 },
       }).producer({
         idempotent: this.#ledger.isIdempotent,
