@@ -88,7 +88,8 @@ export class SimulatedDisk implements Disk {
     await this.#callOnName('mkdir', path, () => {
       this.#check(this.#device.tree.makeDirectory(path), 'mkdir', path);
     });
-    for (let made = path; dirname(made) !== made; made = dirname(made)) await this.syncDirectory(dirname(made));
+    for (let made = path; dirname(made) !== made; made = dirname(made))
+      await this.syncDirectory(dirname(made));
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -120,7 +121,10 @@ export class SimulatedDisk implements Disk {
   async space(): Promise<DiskSpace> {
     return this.#device.run({
       perform: () => ({
-        freeBytes: Math.min(Math.max(this.capacityBytes - this.usedBytes, 0), Number.MAX_SAFE_INTEGER),
+        freeBytes: Math.min(
+          Math.max(this.capacityBytes - this.usedBytes, 0),
+          Number.MAX_SAFE_INTEGER,
+        ),
         totalBytes: Math.min(this.capacityBytes, Number.MAX_SAFE_INTEGER),
       }),
     });
