@@ -114,9 +114,17 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
 
   /** Commits everything up to and including `record`, or all that was handed out. Resolves when it is durable. */
   async commit(record?: IncomingRecord): Promise<void> {
-    if (record === undefined) this.#noteHandled();
-    else this.#note(record);
-    await this.#commitHandled();
+    if (record === undefined) {
+      this.#noteHandled();
+      return this.#commitHandled();
+    }
+    const position = this.#positions.find(
+      ({ topic, partition }) => topic.name === record.topic && partition.index === record.partition,
+    );
+    // The partition is another member's now.
+    if (position === undefined) return;
+    // Exactly up to here, whatever was handed out since.
+    await this.#commit([{ position, offset: record.offset + 1 }]);
   }
 
   /** Commits where that is automatic, and leaves the group. Idempotent. */
@@ -186,20 +194,24 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
   }
 
   async #commitHandled(): Promise<void> {
-    const due = this.#positions.filter(
-      ({ handled, committed }) => handled !== undefined && handled > committed,
-    );
-    if (due.length === 0) return;
-    const commits = due.map(({ partition, handled }) => ({
+    const due: Array<{ position: Position; offset: number }> = [];
+    for (const position of this.#positions) {
+      const { handled, committed } = position;
+      if (handled !== undefined && handled > committed) due.push({ position, offset: handled });
+    }
+    if (due.length > 0) await this.#commit(due);
+  }
+
+  async #commit(due: ReadonlyArray<{ position: Position; offset: number }>): Promise<void> {
+    const commits = due.map(({ position: { partition }, offset }) => ({
       topicId: partition.topicId,
       partition: partition.index,
-      offset: handled ?? 0,
+      offset,
       leaderEpoch: partition.leaderEpoch,
       metadata: '',
     }));
     await this.#groups.commit(this.#options.group, this.#identity, commits);
-    for (const [index, position] of due.entries())
-      position.committed = commits[index]?.offset ?? position.committed;
+    for (const { position, offset } of due) position.committed = offset;
   }
 
   async #join(): Promise<void> {

@@ -5,7 +5,6 @@ import {
   batchLastOffsetDelta,
   batchBaseOffset,
   batchMaxTimestamp,
-  ByteWriter,
 } from '../bytes/index.ts';
 import { entryHeaderBytes, entryKind, writeEntryHeader } from './entry.ts';
 import type { Extent } from './extent.ts';
@@ -14,12 +13,7 @@ import type { BatchSink, LogReader } from './log-reader.ts';
 import type { Moved } from './moved-entry.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { RunList } from './run-list.ts';
-import {
-  segmentHeaderBytes,
-  segmentLayoutVersion,
-  segmentMagic,
-  segmentName,
-} from './segment-file.ts';
+import { segmentHeader, segmentHeaderBytes, segmentName } from './segment-file.ts';
 
 /** A sealed file and what is still wanted of it. */
 export interface FileUse {
@@ -152,15 +146,6 @@ export class Compactor {
     const { clock, bytesPerSecond } = this.#options;
     return new Promise((resolve) => clock.setTimer((bytes / bytesPerSecond) * 1000, resolve));
   }
-}
-
-function segmentHeader(number: number): Uint8Array {
-  const writer = new ByteWriter(segmentHeaderBytes);
-  writer.uint32(segmentMagic);
-  writer.uint8(segmentLayoutVersion);
-  writer.zeros(3);
-  writer.safeInt64(number);
-  return writer.take();
 }
 
 /** Extents of the wanted files, in groups that follow each other without another file's extent between them. */

@@ -87,7 +87,9 @@ export async function scanSegment(
     while (at + entryHeaderBytes <= count) {
       const length = entryPayloadBytes(block, at);
       if (at + entryHeaderBytes + length > count) break;
-      visit(entryPartition(block, at), block, at + entryHeaderBytes, length, position + at);
+      // Its readers pass over anything else; so it is missing, which they notice.
+      if (isRecordsEntry(block, at))
+        visit(entryPartition(block, at), block, at + entryHeaderBytes, length, position + at);
       at += entryHeaderBytes + length;
     }
     if (count < wanted) return;
@@ -96,4 +98,13 @@ export async function scanSegment(
       at === 0 ? Math.max(blockBytes, entryHeaderBytes + entryPayloadBytes(block, 0)) : blockBytes;
     position += at;
   }
+}
+
+function isRecordsEntry(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === entryKind.records &&
+    bytes[at + 1] === 0 &&
+    bytes[at + 2] === 0 &&
+    bytes[at + 3] === 0
+  );
 }

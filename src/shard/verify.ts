@@ -1,16 +1,28 @@
 import { join } from 'node:path';
-import { checkBatch, batchRecordCount } from '../bytes/index.ts';
+import {
+  batchBaseOffset,
+  batchLastOffset,
+  batchLeaderEpoch,
+  batchRecordCount,
+  checkBatch,
+} from '../bytes/index.ts';
 import { type Disk, NodeDisk } from '../disk/index.ts';
-import { type ScannedChunk, verifyJournal } from '../journal/index.ts';
+import {
+  chunkHeaderBytes,
+  journalFileName,
+  type ScannedChunk,
+  verifyJournal,
+} from '../journal/index.ts';
 import { FileSegmentStore, type SegmentStore } from '../segment/index.ts';
 import { entryKind } from './entry.ts';
 import { indexName } from './index-store.ts';
-import type { LogHost } from './partition-log.ts';
+import type { Extent } from './extent.ts';
+import type { LogHost, PartitionLog } from './partition-log.ts';
 import { forEachEntry, RecoveredState } from './recovery.ts';
 import { scanSegment } from './run-rebuild.ts';
 import { RunList } from './run-list.ts';
 import { decodeSnapshot, findSnapshotLsn, type Snapshot } from './snapshot.ts';
-import { segmentName } from './segment-file.ts';
+import { segmentHeader, segmentHeaderBytes, segmentName } from './segment-file.ts';
 
 /** Something that is not as it was written. */
 export interface StoreProblem {
@@ -67,10 +79,21 @@ export async function verifyStore(
   return report;
 }
 
+/** Offsets of one partition that follow each other in a segment. */
+interface Stretch {
+  partition: number;
+  firstOffset: number;
+  endOffset: number;
+  /** Of the first batch's entry. */
+  position: number;
+}
+
 class ShardVerification {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #report: StoreReport;
+  /** Of each segment. */
+  readonly #stretches = new Map<number, Stretch[]>();
 
   constructor(disk: Disk, directory: string, report: StoreReport) {
     this.#disk = disk;
@@ -92,7 +115,7 @@ class ShardVerification {
       this.#report.files += objects.size;
       for (const name of objects) {
         const match = /^(\d{16})\.segment$/.exec(name);
-        if (match !== null) await this.#verifySegment(segments, directory, Number(match[1]));
+        if (match !== null) await this.#verifySegment(segments, directory, Number(match[1]), state);
       }
       await this.#verifyExtents(segments, directory, state, journalFiles, objects);
     } finally {
@@ -100,13 +123,13 @@ class ShardVerification {
     }
   }
 
-  /** Base LSNs of the files that are there. */
-  async #verifyJournal(state: RecoveredState, replayFromLsn: number): Promise<Set<number>> {
+  /** Base LSNs of the files that are there, and their lengths. */
+  async #verifyJournal(state: RecoveredState, replayFromLsn: number): Promise<Map<number, number>> {
     const directory = join(this.#directory, 'journal');
-    const bases = new Set<number>();
+    const bases = new Map<number, number>();
     await verifyJournal(this.#disk, directory, {
-      onFile: (baseLsn) => {
-        bases.add(baseLsn);
+      onFile: (baseLsn, bytes) => {
+        bases.set(baseLsn, bytes);
         this.#report.files += 1;
       },
       onChunk: (chunk) => {
@@ -126,11 +149,19 @@ class ShardVerification {
 
   #verifyChunk(directory: string, chunk: ScannedChunk): void {
     this.#report.chunks += 1;
+    const file = join(directory, chunk.file);
     forEachEntry(chunk.chunk, chunk.payloadBytes, (kind, _partition, at, length) => {
       this.#report.entries += 1;
-      if (kind !== entryKind.records) return;
-      this.#verifyBatch(join(directory, chunk.file), chunk.position + at, chunk.chunk, at, length);
+      if (kind === entryKind.records)
+        this.#verifyBatch(file, chunk.position + at, chunk.chunk, at, length);
     });
+    // Readers take the first zero for the end of the chunk.
+    const end = chunkHeaderBytes + chunk.payloadBytes;
+    const stray = chunk.chunk.subarray(end).findIndex((byte) => byte !== 0);
+    if (stray < 0) return;
+    const position = chunk.position + end + stray;
+    const what = 'the zeros behind a chunk are not zeros';
+    this.#report.problems.push({ file, position, what, remedy: restore });
   }
 
   #verifyBatch(
@@ -149,11 +180,34 @@ class ShardVerification {
     }
   }
 
-  async #verifySegment(segments: SegmentStore, directory: string, number: number): Promise<void> {
+  async #verifySegment(
+    segments: SegmentStore,
+    directory: string,
+    number: number,
+    state: RecoveredState,
+  ): Promise<void> {
     const file = join(directory, segmentName(number));
-    await scanSegment(segments, number, (_partition, bytes, at, length, position) => {
+    const stretches: Stretch[] = [];
+    this.#stretches.set(number, stretches);
+    const header = new Uint8Array(segmentHeaderBytes);
+    await segments.readRange(segmentName(number), 0, header);
+    if (!Buffer.from(header).equals(segmentHeader(number))) {
+      this.#report.problems.push({ file, position: 0, what: 'a damaged header', remedy: restore });
+    }
+    await scanSegment(segments, number, (partition, bytes, at, length, position) => {
       this.#report.entries += 1;
       this.#verifyBatch(file, position, bytes, at, length);
+      if (checkBatch(bytes, at, at + length) !== 'ok') return;
+      const firstOffset = batchBaseOffset(bytes, at);
+      const epoch = state.logs.get(partition)?.findStoredEpoch(firstOffset);
+      if (epoch !== undefined && epoch !== batchLeaderEpoch(bytes, at)) {
+        const what = `offset ${firstOffset} is of epoch ${epoch}, not ${batchLeaderEpoch(bytes, at)}`;
+        this.#report.problems.push({ file, position, what, remedy: restore });
+      }
+      const last = stretches.at(-1);
+      const end = batchLastOffset(bytes, at) + 1;
+      if (last?.partition === partition && last.endOffset === firstOffset) last.endOffset = end;
+      else stretches.push({ partition, firstOffset, endOffset: end, position });
     });
   }
 
@@ -185,7 +239,7 @@ class ShardVerification {
     segments: SegmentStore,
     directory: string,
     state: RecoveredState,
-    journalFiles: ReadonlySet<number>,
+    journalFiles: ReadonlyMap<number, number>,
     objects: ReadonlySet<string>,
   ): Promise<void> {
     const missing = new Set<string>();
@@ -196,6 +250,7 @@ class ShardVerification {
           ? journalFiles.has(extent.fileId)
           : objects.has(segmentName(extent.fileId));
         if (!isThere) missing.add(`${extent.kind} ${extent.fileId}`);
+        else if (!isJournal) this.#verifyStretch(directory, log, extent);
         // Behind the snapshot no index is stored yet.
         if (extent.runs !== undefined) continue;
         const index = indexName(extent.kind, extent.fileId);
@@ -203,7 +258,11 @@ class ShardVerification {
         const count = objects.has(index)
           ? await segments.readRange(index, extent.runsAt, bytes)
           : 0;
-        if (count < bytes.length || RunList.decode(bytes, extent.runCount) === undefined) {
+        const runs = count < bytes.length ? undefined : RunList.decode(bytes, extent.runCount);
+        if (isThere && isJournal && runs !== undefined) {
+          this.#verifyLength(extent.fileId, runs, journalFiles.get(extent.fileId) ?? 0);
+        }
+        if (runs === undefined) {
           this.#report.problems.push({
             file: join(directory, index),
             position: extent.runsAt,
@@ -217,5 +276,37 @@ class ShardVerification {
       const what = 'missing';
       this.#report.problems.push({ file: name, position: 0, what, remedy: restore });
     }
+  }
+
+  /** A segment holds all offsets of an extent, one behind the other. */
+  #verifyStretch(directory: string, log: PartitionLog, extent: Extent): void {
+    const stretches = this.#stretches.get(extent.fileId) ?? [];
+    const own = stretches.filter(({ partition }) => partition === log.number);
+    const begins = own.find(
+      ({ firstOffset, endOffset }) =>
+        firstOffset <= extent.firstOffset && endOffset > extent.firstOffset,
+    );
+    if (begins !== undefined && begins.endOffset >= extent.endOffset) return;
+    // What breaks a stretch stands where the next one begins.
+    const next = begins === undefined ? own[0] : stretches[stretches.indexOf(begins) + 1];
+    const lost = begins?.endOffset ?? extent.firstOffset;
+    this.#report.problems.push({
+      file: join(directory, segmentName(extent.fileId)),
+      position: next?.position ?? 0,
+      what: `offset ${lost} of partition ${log.topicId}-${log.index} is not where it should be`,
+      remedy: restore,
+    });
+  }
+
+  /** A sealed journal file is as long as its index says: one that was cut between two chunks looks whole. */
+  #verifyLength(baseLsn: number, runs: RunList, bytes: number): void {
+    const last = runs.count - 1;
+    if (last < 0 || runs.position(last) + runs.bytes(last) <= baseLsn + bytes) return;
+    this.#report.problems.push({
+      file: join(this.#directory, 'journal', journalFileName(baseLsn)),
+      position: bytes,
+      what: 'the file ends before its last batch',
+      remedy: restore,
+    });
   }
 }

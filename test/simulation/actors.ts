@@ -9,15 +9,16 @@ import type { CommittedOffset, ProducerState, TopicModel, World } from './world.
 /** Starts everybody who uses the broker in this life. */
 export function startActors(world: World): void {
   for (const producer of world.producers)
-    start(world, `producer ${producer.id}`, runProducer, producer);
-  for (let reader = 0; reader < 2; reader++) start(world, `reader ${reader}`, runReader, undefined);
-  start(world, 'tail', runTail, undefined);
-  start(world, 'committer', runCommitter, undefined);
-  start(world, 'administrator', runAdministrator, undefined);
-  start(world, 'member', runMember, undefined);
+    startActor(world, `producer ${producer.id}`, runProducer, producer);
+  for (let reader = 0; reader < 2; reader++)
+    startActor(world, `reader ${reader}`, runReader, undefined);
+  startActor(world, 'tail', runTail, undefined);
+  startActor(world, 'committer', runCommitter, undefined);
+  startActor(world, 'administrator', runAdministrator, undefined);
+  startActor(world, 'member', runMember, undefined);
 }
 
-function start<T>(
+function startActor<T>(
   world: World,
   name: string,
   run: (world: World, random: SeededRandom, state: T) => Promise<void>,
@@ -179,9 +180,9 @@ function noteAppended(
   result: { baseOffset: number; isDuplicate: boolean },
   before: number,
 ): void {
+  const again = result.isDuplicate ? ', again' : '';
   world.trace(
-    `batch ${batch.id} (${batch.recordCount}) is ${model.name}@${result.baseOffset}` +
-      `${result.isDuplicate ? ', again' : ''}`,
+    `batch ${batch.id} (${batch.recordCount}) is ${model.name}@${result.baseOffset}${again}`,
   );
   expectThat(
     producer.isIdempotent || !result.isDuplicate,

@@ -89,10 +89,13 @@ export async function flipSomewhere(world: World, random: SeededRandom): Promise
     for (const part of ['journal', 'segments']) {
       const directory = join(dataDirectory, `shard-${shard}`, part);
       const names = await clock.runUntil(disk.list(directory).catch(() => []));
-      for (const name of names.sort()) paths.push(join(directory, name));
+      for (const name of names.toSorted(byName)) paths.push(join(directory, name));
     }
   }
-  const path = paths[random.nextInt(paths.length)] ?? '';
+  // Most of them in the data themselves: indexes and snapshots are small, and many.
+  const data = paths.filter((path) => /\.(?:journal|segment)$/.test(path));
+  const choices = data.length > 0 && random.chance(0.6) ? data : paths;
+  const path = choices[random.nextInt(choices.length)] ?? '';
   const bytes = await clock.runUntil(readAll(world, path));
   // A journal file that is being written ends in a hole: what counts is in front of it.
   let length = bytes.length;
@@ -129,4 +132,8 @@ async function readAll(world: World, path: string): Promise<Uint8Array> {
   await file.read(bytes, 0);
   await file.close();
   return bytes;
+}
+
+function byName(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }

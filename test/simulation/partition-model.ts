@@ -161,7 +161,7 @@ export class PartitionModel {
   /** After a scan of all that there is: every known batch above the log start was in it. */
   checkScanned(seen: ReadonlySet<number>, logStart: number): void {
     let epoch = -1;
-    for (const base of [...this.placed.keys()].sort((a, b) => a - b)) {
+    for (const base of [...this.placed.keys()].toSorted((a, b) => a - b)) {
       const placed = this.placed.get(base);
       if (placed === undefined || base + placed.sent.recordCount <= logStart) continue;
       expectThat(

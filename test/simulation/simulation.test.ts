@@ -39,7 +39,11 @@ if (single === undefined) {
       .slice(0, failuresShown)
       .map(({ seed, error }) => `PABAL_SEED=${seed}: ${error}`)
       .join('\n\n');
-    assert.equal(failures.length, 0, `seeds ${failures.map(({ seed }) => seed)} fail\n${shown}`);
+    assert.equal(
+      failures.length,
+      0,
+      `seeds ${failures.map(({ seed }) => seed).join(', ')} fail\n${shown}`,
+    );
     // A simulation in which nothing happens proves nothing.
     assert.ok(total('acked') > outcomes.length * 20, 'there was traffic');
     assert.ok(total('read') > outcomes.length * 20, 'it was read');

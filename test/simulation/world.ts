@@ -247,7 +247,7 @@ function drawPlan(random: SeededRandom): Plan {
     hasDiskErrors: random.chance(0.5),
     hasSlowSyncs: random.chance(0.3),
     hasFullDisk: random.chance(0.3),
-    hasBitFlips: random.chance(0.35),
+    hasBitFlips: random.chance(0.45),
     recordBytesMax: random.pick([40, 200, 1500]),
     producers: 1 + random.nextInt(4),
   };

@@ -103,7 +103,7 @@ export interface ScannedChunk extends ReplayedChunk {
 }
 
 export interface JournalVerification {
-  onFile: (baseLsn: number) => void;
+  onFile: (baseLsn: number, bytes: number) => void;
   onChunk: (chunk: ScannedChunk) => void;
   onDamage: (file: string, position: number, what: string) => void;
 }
@@ -118,7 +118,7 @@ export async function verifyJournal(
   if (names.length === 0) return;
   const files = await listFiles({ disk, directory });
   for (const [index, entry] of files.entries()) {
-    verification.onFile(entry.baseLsn);
+    verification.onFile(entry.baseLsn, entry.bytes);
     const file = journalFileName(entry.baseLsn);
     const result: ScanResult = { files: [], endLsn: entry.baseLsn, sequence: 0, crc: 0, epoch: 0 };
     const options: ScanOptions = {
