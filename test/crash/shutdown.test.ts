@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runCli } from '../cli/process.ts';
+import { BrokerProcess } from './broker-process.ts';
 import { CrashRun } from './crash-run.ts';
 
 /** CONTRACT: what is in flight is answered, for at most this long. */
@@ -19,12 +19,9 @@ test('a second server on the same data refuses, and the first goes on', async (t
   const run = new CrashRun({ seed: 4, kills: 0, fullCheckEvery: 1 });
   t.after(() => run.close());
   await run.run(() => {});
-  const second = await runCli([
-    ...['serve', '--data', run.dataPath],
-    ...['--listen', 'kafka=127.0.0.1:0', '--listen', 'admin=127.0.0.1:0'],
-  ]);
-  assert.equal(second.code, 1);
-  assert.match(second.stderr, /in use by process \d+/);
-  assert.equal(second.stderr.trimEnd().split('\n').length, 1, second.stderr);
+  const second = BrokerProcess.spawn({ dataPath: run.dataPath });
+  t.after(() => second.kill());
+  await assert.rejects(second.ready(), /in use by process \d+/);
+  assert.equal((await second.exited).code, 1);
   await run.checkAll();
 });
