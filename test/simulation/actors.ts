@@ -46,7 +46,8 @@ function findPlace(world: World, topicId: string, index: number): Place | undefi
 }
 
 function pickPlace(world: World, random: SeededRandom): Place | undefined {
-  const topics = world.broker.listTopics();
+  // What is sent at the very end is no producer's.
+  const topics = world.broker.listTopics().filter((topic) => topic.name !== 'the-end');
   const topic = topics[random.nextInt(Math.max(topics.length, 1))];
   if (topic === undefined) return undefined;
   return findPlace(world, topic.id, random.nextInt(topic.partitions.length));
@@ -59,8 +60,9 @@ async function runProducer(
   random: SeededRandom,
   producer: ProducerState,
 ): Promise<void> {
+  const { life } = world;
   for (;;) {
-    await world.life.sleep(random.nextFraction() * random.pick([1, 5, 40]));
+    await life.sleep(random.nextFraction() * random.pick([1, 5, 40]));
     const place = findPlace(world, producer.topicId, producer.partition);
     if (place === undefined || (producer.pending.length === 0 && random.chance(0.05))) {
       const other = pickPlace(world, random);
@@ -201,8 +203,9 @@ function noteAppended(
 // Readers
 
 async function runReader(world: World, random: SeededRandom): Promise<void> {
+  const { life } = world;
   for (;;) {
-    await world.life.sleep(random.nextFraction() * 20);
+    await life.sleep(random.nextFraction() * 20);
     const place = pickPlace(world, random);
     if (place === undefined) continue;
     const { partition, model } = place;
@@ -268,8 +271,9 @@ async function lookUpTime(world: World, random: SeededRandom, place: Place): Pro
 
 /** Follows one partition from its end, woken by it. */
 async function runTail(world: World, random: SeededRandom): Promise<void> {
+  const { life } = world;
   for (;;) {
-    await world.life.sleep(1 + random.nextFraction() * 5);
+    await life.sleep(1 + random.nextFraction() * 5);
     const place = pickPlace(world, random);
     if (place === undefined) continue;
     let offset = place.partition.highWatermark;
@@ -277,7 +281,7 @@ async function runTail(world: World, random: SeededRandom): Promise<void> {
       const { partition, model } = place;
       if (offset >= partition.highWatermark) {
         const woken = new Promise<void>((resolve) => partition.watch({ wake: () => resolve() }));
-        await Promise.race([woken, world.life.sleep(30)]);
+        await Promise.race([woken, life.sleep(30)]);
       }
       try {
         const result = await partition.read(offset, { maxBytes: 2000, minOneBatch: true });
@@ -293,8 +297,9 @@ async function runTail(world: World, random: SeededRandom): Promise<void> {
 // Groups
 
 async function runCommitter(world: World, random: SeededRandom): Promise<void> {
+  const { life } = world;
   for (;;) {
-    await world.life.sleep(random.nextFraction() * random.pick([2, 30]));
+    await life.sleep(random.nextFraction() * random.pick([2, 30]));
     const group = `group-${random.nextInt(2)}`;
     const partition = random.nextInt(2);
     const key = `${group}/${partition}`;
@@ -347,8 +352,9 @@ export async function fetchOffset(
 
 /** Joins a group again and again: a generation that a member was told of is never given out again. */
 async function runMember(world: World, random: SeededRandom): Promise<void> {
+  const { life } = world;
   for (;;) {
-    await world.life.sleep(20 + random.nextFraction() * 200);
+    await life.sleep(20 + random.nextFraction() * 200);
     const groups = world.broker.groupsFor('members');
     try {
       const joined = await groups.join({
@@ -386,8 +392,9 @@ async function runMember(world: World, random: SeededRandom): Promise<void> {
 // Topics
 
 async function runAdministrator(world: World, random: SeededRandom): Promise<void> {
+  const { life } = world;
   for (;;) {
-    await world.life.sleep(random.nextFraction() * 60);
+    await life.sleep(random.nextFraction() * 60);
     world.noteTopics();
     const dice = random.nextInt(10);
     try {

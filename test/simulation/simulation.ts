@@ -211,6 +211,7 @@ class Simulation {
   async #scanAll(): Promise<void> {
     const world = this.#world;
     for (const topic of world.broker.listTopics()) {
+      if (topic.name === 'the-end') continue;
       const model = world.topics.get(topic.id);
       for (const [index, partition] of topic.partitions.entries()) {
         const known = model?.partitions[index];

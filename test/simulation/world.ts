@@ -183,7 +183,11 @@ export class World {
     expectThat(model.state !== 'deleted', `topic ${topic.name} was deleted and is shown`);
     if (isAfterRestart) model.state = 'live';
     const count = topic.partitions.length;
-    if (isAfterRestart && this.hasLostData) model.partitionsAcked = count;
+    if (isAfterRestart && this.hasLostData) {
+      // A partition that was lost is a new one when it is added again.
+      model.partitionsAcked = count;
+      model.partitions.length = Math.min(model.partitions.length, count);
+    }
     expectThat(
       count >= model.partitionsAcked && count <= model.partitionsAsked,
       `topic ${topic.name} has ${count} partitions, not ${model.partitionsAcked}..${model.partitionsAsked}`,

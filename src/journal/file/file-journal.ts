@@ -43,6 +43,7 @@ export class FileJournal implements Journal {
   #sequence: number;
   #previousCrc: number;
   #isAppending = false;
+  #rolling: Promise<void> = Promise.resolve();
   #failure: BrokerError | undefined;
 
   /** Replays what is there, drops a torn end, and takes the next epoch. Rejects with storage-damaged or storage-failed. */
@@ -122,14 +123,18 @@ export class FileJournal implements Journal {
   }
 
   async flush(): Promise<void> {
+    if (this.#options.isDurable) return;
+    // What is being sealed is not the active file any more, and not synced yet.
+    await this.#rolling;
+    if (this.#failure !== undefined) throw this.#failure;
     const active = this.#active;
-    if (this.#options.isDurable || active === undefined) return;
+    if (active === undefined) return;
     const { baseLsn } = present(this.#files.at(-1), 'an active file is listed');
     try {
       await active.sync();
     } catch (error) {
       // The file may have been sealed, and closed, meanwhile: then it is synced.
-      if (this.#active !== active) return;
+      if (this.#active !== active) return this.flush();
       this.#failure ??= storageError(error, journalFileName(baseLsn));
       throw this.#failure;
     }
@@ -141,6 +146,12 @@ export class FileJournal implements Journal {
     if (active === undefined) return;
     const entry = present(this.#files.at(-1), 'an active file is listed');
     this.#active = undefined;
+    const rolling = this.#seal(active, entry);
+    this.#rolling = rolling.catch(() => undefined);
+    await rolling;
+  }
+
+  async #seal(active: DiskFile, entry: ScannedFile): Promise<void> {
     try {
       await active.truncate(entry.bytes);
       await active.sync();
