@@ -66,6 +66,23 @@ export const brokerErrors = {
     text: 'The session timeout is outside the allowed range',
   },
   'metadata-too-large': { retryable: false, text: 'The offset metadata is too large' },
+  'queue-not-found': { retryable: false, text: 'The queue does not exist' },
+  'queue-in-use': { retryable: false, text: 'The queue is in use' },
+  'queue-not-empty': { retryable: false, text: 'The queue is not empty' },
+  'queue-exclusive': { retryable: false, text: 'Another connection has the queue to itself' },
+  'queue-full': { retryable: true, text: 'The queue is full' },
+  'exchange-not-found': { retryable: false, text: 'The exchange does not exist' },
+  'exchange-in-use': { retryable: false, text: 'The exchange is in use' },
+  'exchange-built-in': { retryable: false, text: 'A built-in exchange cannot be changed' },
+  'namespace-not-found': { retryable: false, text: 'The namespace does not exist' },
+  'user-not-found': { retryable: false, text: 'The user does not exist' },
+  'filter-invalid': { retryable: false, text: 'The filter cannot be understood' },
+  'lease-stale': { retryable: false, text: 'The message is no longer leased to this consumer' },
+  'transaction-invalid': { retryable: false, text: 'The transaction is not in a state for this' },
+  'transaction-timed-out': {
+    retryable: false,
+    text: 'The transaction took too long and was undone',
+  },
   'access-denied': { retryable: false, text: 'The user may not do this' },
 } as const satisfies Record<string, { retryable: boolean; text: string }>;
 

@@ -15,3 +15,4 @@ export type {
   TopicOptions,
   TopicsPort,
 } from './types.ts';
+export type * from './ports/index.ts';

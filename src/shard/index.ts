@@ -19,3 +19,4 @@ export type { FileBackingOptions, ShardBacking } from './shard-storage.ts';
 export { FileBacking } from './shard-storage.ts';
 export type { StoreProblem, StoreReport } from './verify.ts';
 export { verifyStore } from './verify.ts';
+export * from './queue/index.ts';

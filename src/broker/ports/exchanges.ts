@@ -1,0 +1,78 @@
+import type { Topic } from '../types.ts';
+
+/** A value of a message header or an argument. Integers beyond 2^53 are bigints. */
+export type FieldValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Uint8Array
+  | Date
+  | readonly FieldValue[]
+  | { readonly [name: string]: FieldValue };
+
+export type Fields = { readonly [name: string]: FieldValue };
+
+export type ExchangeKind = 'direct' | 'fanout' | 'topic' | 'headers' | 'consistent-hash' | 'random';
+
+export interface Exchange {
+  readonly namespace: string;
+  /** '' is the default exchange, which routes to the queue, or topic, whose name is the key. */
+  readonly name: string;
+  readonly kind: ExchangeKind;
+  /** Messages may say how long they wait before they are routed. */
+  readonly isDelayed: boolean;
+  readonly lifetime: 'durable' | 'temporary';
+  readonly isAutoDelete: boolean;
+  /** Only other exchanges may publish to it. */
+  readonly isInternal: boolean;
+  /** Gets what finds no destination here. */
+  readonly alternate: string | undefined;
+  /** As they were declared; the consistent-hash exchange reads `hash-header` and `hash-property` from them. */
+  readonly arguments: Fields;
+  /** Settings that only a door understands, kept for it. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface Binding {
+  readonly namespace: string;
+  readonly source: string;
+  readonly destination: { readonly kind: 'queue' | 'exchange'; readonly name: string };
+  readonly key: string;
+  readonly arguments: Fields;
+}
+
+/** What a message is routed by. Both are asked only where an exchange needs them. */
+export interface RoutingFacts {
+  /** Routing keys: the message's own first, then those of copies. */
+  readonly keys: readonly string[];
+  headers(): Fields;
+  /** `message-id`, `correlation-id`, `timestamp`: for the consistent-hash exchange. */
+  property(name: string): string | undefined;
+}
+
+export interface ExchangesPort {
+  /** Grows with every change: what was looked up before may be different now. */
+  readonly version: number;
+  find(namespace: string, name: string): Exchange | undefined;
+  list(namespace?: string): Exchange[];
+  /** Answers one that exists as it is, unchanged. Durable exchanges are durable when this resolves. */
+  declare(exchange: Exchange): Promise<{ exchange: Exchange; isNew: boolean }>;
+  /** Rejects: exchange-not-found, exchange-in-use (`ifUnused`), access-denied for built-in ones. */
+  delete(namespace: string, name: string, conditions?: { ifUnused?: boolean }): Promise<void>;
+  /** False when it was there before. Rejects: exchange-not-found, queue-not-found. */
+  bind(binding: Binding): Promise<boolean>;
+  /** False when there was none. */
+  unbind(binding: Binding): Promise<boolean>;
+  listBindings(filter: {
+    namespace?: string;
+    source?: string;
+    destination?: Binding['destination'];
+  }): Binding[];
+  /**
+   * The topics (queues) that a message goes to, each once. The array is borrowed and may be shared by later calls: it is
+   * the same object for the same facts while `version` stays, where the exchange looks at keys only.
+   */
+  route(exchange: Exchange, facts: RoutingFacts): readonly Topic[];
+}

@@ -1,0 +1,5 @@
+export type * from './access.ts';
+export type * from './exchanges.ts';
+export type * from './peers.ts';
+export type * from './publisher.ts';
+export type * from './queues.ts';

@@ -1,0 +1,67 @@
+import type { BrokerError } from '../../base/index.ts';
+import type { Lease, PartitionQueue, ReleaseOptions, DeathReason } from '../../shard/index.ts';
+import type { Topic } from '../types.ts';
+
+/**
+ * A message on its way in. It is borrowed for the call: the publisher copies it into the batch of its partition, so a
+ * door keeps one object and fills it again for each message.
+ */
+export interface OutgoingMessage {
+  key: Uint8Array | null;
+  /** The parts of the body in order; `[]` for an empty one. */
+  body: readonly Uint8Array[];
+  bodyBytes: number;
+  /** Encoded record headers without their count (see `message/`), scheduling headers included, and their number. */
+  headers: Uint8Array;
+  headerCount: number;
+  /** Milliseconds since the epoch, by the broker's clock. */
+  timestampMs: number;
+  /** What a queue must know at once. They stand in `headers`, too, which is where replay finds them. */
+  priority: number | undefined;
+  expiresAtMs: number | undefined;
+  deliverAtMs: number | undefined;
+  groupId: string | undefined;
+  dedupId: string | undefined;
+}
+
+export type PublishOutcome =
+  /** In a batch; the group says when it is durable. */
+  | 'taken'
+  /** The queue is full and refuses. */
+  | 'rejected'
+  /** Its deduplication id was seen: counts as stored. */
+  | 'duplicate';
+
+/** Messages whose durability is told together: a door opens one for what it reads in one turn. */
+export interface PublishGroup {
+  /** For the door. */
+  context: unknown;
+}
+
+/** Stores messages from doors: what is added in one turn of the event loop to one partition becomes one batch. */
+export interface PublisherPort {
+  /** `done` is called once, after `close`, when everything in the group is durable or has failed. */
+  open(done: (group: PublishGroup, error: BrokerError | undefined) => void): PublishGroup;
+  /**
+   * Adds a message for a topic; the partition goes by key, else they take turns. Throws what `Partition.append` rejects
+   * with when nothing can be stored at all.
+   */
+  add(group: PublishGroup, target: Topic, message: OutgoingMessage): PublishOutcome;
+  /** Nothing more is added to the group. */
+  close(group: PublishGroup): void;
+}
+
+/**
+ * Publishing and settling that become visible together or not at all, in any number of queues and topics, through
+ * crashes. Nothing leaves the transaction before `commit`.
+ */
+export interface TransactionPort {
+  publish(target: Topic, message: OutgoingMessage): void;
+  accept(queue: PartitionQueue, lease: Lease): void;
+  release(queue: PartitionQueue, lease: Lease, options: ReleaseOptions): void;
+  reject(queue: PartitionQueue, lease: Lease, reason: DeathReason): void;
+  /** Resolves when it is durable as a whole; rejects when nothing of it is. Empty afterwards: it may be used again. */
+  commit(): Promise<void>;
+  /** Forgets what was gathered. Leases stay as they are. */
+  rollback(): void;
+}

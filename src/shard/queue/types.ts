@@ -1,0 +1,225 @@
+import type { Partition } from '../partition.ts';
+
+/**
+ * Options of a queue (a subscription's state over one partition). All can be changed while it is used, except those
+ * of `QueueForm`.
+ */
+export interface QueueSettings {
+  /** Failed deliveries that a message survives; one more dead-letters or drops it. -1: no limit. */
+  failuresMax: number;
+  /** Wait before a failed message is given out again: base × factor^(failures − 1), at most the cap. 0: at once. */
+  retryDelayMs: number;
+  retryDelayFactor: number;
+  retryDelayMaxMs: number;
+  /** A message expires this long after its timestamp, unless it says so earlier itself. -1: never. */
+  messageTtlMs: number;
+  /** Messages and body bytes that may be ready; -1: no limit. What happens above it is `overflow`. */
+  readyMax: number;
+  readyBytesMax: number;
+  overflow: 'drop-head' | 'reject' | 'reject-dead-letter';
+  /** Where rejected, expired and surplus messages go; undefined: they are dropped. */
+  deadLetter: DeadLetterTarget | undefined;
+  /** Only one consumer gets messages at a time; the next in line takes over when it goes. */
+  isSingleActive: boolean;
+  /** Settled messages stay readable (and can be gone back to) for this long; 0: they go. */
+  keepSettledMs: number;
+  /** Leases of consumers that have no time of their own; -1: until the consumer settles or goes. */
+  leaseMs: number;
+  /** Messages that may be leased at once; -1: no limit. Above it nothing is given out. */
+  leasedMax: number;
+  /** A message whose deduplication id was seen this long ago is not stored again; 0: no deduplication. */
+  dedupWindowMs: number;
+  /** Only what it matches is delivered; the rest is settled as it comes along. Source text and language. */
+  filter: { language: string; text: string } | undefined;
+}
+
+/** What a queue is from its creation on: replay depends on it. */
+export interface QueueForm {
+  /** Greatest priority that is told apart, 0: none are. Greater goes first. */
+  readonly priorityMax: number;
+  /** Priority of a message that has none. */
+  readonly priorityDefault: number;
+  /** Of messages with one group id, one is given out at a time, in order; groups go in parallel. */
+  readonly isGrouped: boolean;
+  /** Tenants (group ids) without order: those with little in flight go first. */
+  readonly isFair: boolean;
+}
+
+/** Where a queue's dead messages go: to an exchange of its namespace, or (empty name) to the queue of the key's name. */
+export interface DeadLetterTarget {
+  readonly exchange: string;
+  /** Undefined: the keys that the message had. */
+  readonly key: string | undefined;
+}
+
+/** Why a message left its queue without being accepted. */
+export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery-limit';
+
+/** Handle of one delivery: stale once it is settled, returned or timed out. A safe integer. */
+export type Lease = number;
+
+/**
+ * A message in a consumer's hands. Push deliveries show one reused object, good until `take` returns; what `acquire`
+ * resolves with is the caller's. `bytes` is never written again, so slices of it may be kept.
+ */
+export interface QueueMessage {
+  readonly offset: number;
+  /** Milliseconds since the epoch. */
+  readonly timestampMs: number;
+  /** This delivery included: 1 at first. */
+  readonly deliveries: number;
+  /** Deliveries that failed before. */
+  readonly failures: number;
+  /** Memory that holds the record; `At` and `Bytes` are positions in it. A length of −1 is null. */
+  readonly bytes: Uint8Array;
+  readonly keyAt: number;
+  readonly keyBytes: number;
+  readonly valueAt: number;
+  readonly valueBytes: number;
+  /** The record's encoded headers without their count: see `bytes/record-batch.ts`. */
+  readonly headersAt: number;
+  readonly headersBytes: number;
+  readonly headerCount: number;
+}
+
+/** Somebody that messages are pushed to. Everything is called synchronously. */
+export interface QueueConsumer {
+  /** Greater goes first; equal ones take turns. */
+  readonly priority: number;
+  /** Settled as accepted when it is handed over. */
+  readonly isAutoSettled: boolean;
+  /** Milliseconds that a lease lasts; -1: until it is settled or the consumer goes; undefined: the queue's own. */
+  readonly leaseMs: number | undefined;
+  /** Messages that it does not match are passed by (another consumer may get them); undefined: all match. */
+  readonly filter?: ((message: QueueMessage) => boolean) | undefined;
+  /** Whether it takes another message now. Asked before each; call `PartitionQueue.resume` when it turns true again. */
+  wants(): boolean;
+  take(message: QueueMessage, lease: Lease, queue: PartitionQueue): void;
+  /** A round of deliveries is over: send what was gathered. */
+  taken?(): void;
+  /** A lease ended by time: the message is no longer this consumer's. */
+  leaseExpired?(lease: Lease, queue: PartitionQueue): void;
+  /** With a single active consumer: whether it is the one. */
+  activeChanged?(isActive: boolean): void;
+  /** The queue is gone; no call follows. */
+  detached(reason: 'deleted' | 'failed'): void;
+}
+
+export interface AcquireRequest {
+  count: number;
+  /** Stop before the bodies are more than this, but give at least one. */
+  bytesMax: number;
+  /** As `QueueConsumer.leaseMs`. */
+  leaseMs: number | undefined;
+  isAutoSettled: boolean;
+  /** Wait this long for the first message; 0: do not wait. */
+  waitMs: number;
+  /** Ends the wait. */
+  signal?: AbortSignal;
+  /** A message that was acquired for it comes back with it: leases end with `releaseOwner`. */
+  owner?: object;
+}
+
+export interface AcquiredMessage extends QueueMessage {
+  readonly lease: Lease;
+  readonly queue: PartitionQueue;
+}
+
+export interface ReleaseOptions {
+  /** Milliseconds until it may be given out again; 0: at once, at its place in the order. Default: the retry delay. */
+  delayMs?: number;
+  /** Counts as a failed delivery (a consumer that crashed, refused, let its time run out). */
+  isFailure: boolean;
+}
+
+export interface QueueCounts {
+  /** Can be delivered now. */
+  ready: number;
+  readyBytes: number;
+  /** Waits for its time. */
+  delayed: number;
+  /** Is in a consumer's hands. */
+  leased: number;
+  leasedBytes: number;
+  consumers: number;
+  /** Totals since the queue was opened by this process. */
+  published: number;
+  delivered: number;
+  redelivered: number;
+  accepted: number;
+  released: number;
+  dead: number;
+  /** Timestamp of the oldest message that is not settled; undefined when there is none or it is not in memory. */
+  oldestTimestampMs: number | undefined;
+}
+
+/** What a publisher knows of a message; decides whether a queue takes it. */
+export interface Admission {
+  bodyBytes: number;
+  dedupId: string | undefined;
+  nowMs: number;
+}
+
+/**
+ * Competing consumption of one partition: every message goes to one consumer, which settles it. Changes take effect at
+ * once and are journaled with the next chunk; `settled` resolves when all changes so far are durable.
+ */
+export interface PartitionQueue {
+  readonly partition: Partition;
+  /** Name of the subscription; '' is the topic's default one. */
+  readonly subscription: string;
+  readonly form: QueueForm;
+  settings: QueueSettings;
+  readonly isDropped: boolean;
+  /** Whatever the layer above wants to find again from a delivery. */
+  owner: unknown;
+
+  counts(): QueueCounts;
+
+  attach(consumer: QueueConsumer): void;
+  /** Ends a consumer; its leases return at their place in the order (as failures if so asked), or stay leased. */
+  detach(consumer: QueueConsumer, leases: 'return' | 'return-failed' | 'keep'): void;
+  /** A consumer wants messages again. */
+  resume(): void;
+  /** Nothing is given out until `isPaused` is false again. */
+  isPaused: boolean;
+
+  acquire(request: AcquireRequest): Promise<AcquiredMessage[]>;
+  /** Returns all leases that were acquired for `owner`. */
+  releaseOwner(owner: object): void;
+
+  /** Each is false, and does nothing, when the lease is stale. */
+  accept(lease: Lease): boolean;
+  release(lease: Lease, options: ReleaseOptions): boolean;
+  /** Dead-letters or drops it. */
+  reject(lease: Lease, reason: DeathReason): boolean;
+  /** A new deadline from now; 0 releases it as a failure. */
+  extend(lease: Lease, leaseMs: number): boolean;
+
+  /** The lease of a delivery that is known by its offset and count (a receipt that outlives a restart). */
+  findLease(offset: number, deliveries: number): Lease | undefined;
+
+  /** Whether a message may be stored now: the length limit, deduplication. Notes the deduplication id. */
+  admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate';
+
+  /** Messages in the order in which they would be given out, from the `skip`-th on, changing nothing. */
+  peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]>;
+
+  /** Settles everything that is ready or delayed; resolves with how many, durable. */
+  purge(): Promise<number>;
+
+  /** Forgets every settlement from `offset` on: those messages are given out again. Durable when resolved. */
+  rewind(offset: number): Promise<void>;
+
+  /** Resolves when every change so far is durable. */
+  settled(): Promise<void>;
+}
+
+/** Where a queue turns with what it cannot do alone. */
+export interface QueueEvents {
+  /**
+   * A message died. It stays leased until the receiver calls `accept` (it is stored elsewhere, durably) or `release`.
+   * `message` is borrowed. Not called where there is no dead-letter target.
+   */
+  died(queue: PartitionQueue, message: QueueMessage, lease: Lease, reason: DeathReason): void;
+}
