@@ -7,7 +7,8 @@ import { writeBack } from '../page-cache.ts';
 import { installGenerators } from './distribution.ts';
 import type { Server } from './server.ts';
 
-const generatorHeap = ['-Xmx768m', '-Xms256m'];
+// Sixteen producers fill their buffers of 32 MiB, and every record in them has objects of its own.
+const generatorHeap = ['-Xmx3g', '-Xms1g'];
 
 /** What running a generator cost the server. */
 export interface Cost {
