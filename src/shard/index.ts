@@ -4,6 +4,7 @@ export * from './group/index.ts';
 export { OffsetTable } from './offset-table.ts';
 export type {
   AppendResult,
+  AppendTraits,
   Partition,
   PartitionWaiter,
   ProducerDescription,

@@ -19,8 +19,9 @@ export interface Partition {
    * after the call has returned. Resolves when the records are durable.
    * Rejects with a BrokerError: batch-corrupt, batch-invalid, batch-too-large, timestamp-invalid, sequence-*,
    * producer-*, storage-*, overloaded, topic-not-found (deleted meanwhile), closed.
+   * `traits` spare the queues over this partition a look into the records; without them they look themselves.
    */
-  append(bytes: Uint8Array): Promise<AppendResult>;
+  append(bytes: Uint8Array, traits?: AppendTraits): Promise<AppendResult>;
 
   /**
    * Whole batches from the one that contains `offset`, up to about `maxBytes`, below the high watermark. Slices are
@@ -56,6 +57,14 @@ export interface Partition {
 export interface PartitionWaiter {
   /** Runs synchronously in the commit path: do little. */
   wake(partition: Partition, appendedBytes: number): void;
+}
+
+/** What a publisher knows of the batches that it appends. */
+export interface AppendTraits {
+  /** Bytes of the records' values. */
+  readonly bodyBytes: number;
+  /** Some record carries a scheduling header: a priority, a due or expiry time, a group, a deduplication id. */
+  readonly isScheduled: boolean;
 }
 
 export interface AppendResult {
