@@ -1,0 +1,1 @@
+export { OffsetSet } from './offset-set.ts';
