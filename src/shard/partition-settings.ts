@@ -6,8 +6,6 @@ export interface PartitionSettings {
   readonly retentionBytes: number;
   /** `compact` alone: neither age nor size makes a record superfluous, only a newer one of its key. */
   readonly cleanup: 'delete' | 'compact' | 'compact,delete';
-  /** True: the topic was made for a queue. What every queue over it has settled goes; age and size drop nothing. */
-  readonly isKeptUntilSettled?: boolean;
   /**
    * Kept until every queue over it has settled it: it was made for them. `retentionMs` and `retentionBytes` delete more
    * than that where they are set.
