@@ -83,6 +83,15 @@ export const brokerErrors = {
     retryable: false,
     text: 'The transaction took too long and was undone',
   },
+  'transaction-concurrent': {
+    retryable: true,
+    text: 'The transaction before is not wholly ended yet; try again',
+  },
+  'transaction-timeout-invalid': {
+    retryable: false,
+    text: 'The timeout of the transaction is outside the allowed range',
+  },
+  'transaction-not-found': { retryable: false, text: 'The transactional id is not known' },
   'access-denied': { retryable: false, text: 'The user may not do this' },
 } as const satisfies Record<string, { retryable: boolean; text: string }>;
 

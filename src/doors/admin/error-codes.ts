@@ -54,5 +54,8 @@ export const statusOf = {
   'lease-stale': 409,
   'transaction-invalid': 409,
   'transaction-timed-out': 409,
+  'transaction-concurrent': 409,
+  'transaction-timeout-invalid': 400,
+  'transaction-not-found': 404,
   'access-denied': 403,
 } as const satisfies Record<BrokerErrorCode, number>;

@@ -198,6 +198,9 @@ const errorNames = {
   'lease-stale': 'INVALID_RECORD_STATE',
   'transaction-invalid': 'INVALID_TXN_STATE',
   'transaction-timed-out': 'INVALID_TXN_STATE',
+  'transaction-concurrent': 'CONCURRENT_TRANSACTIONS',
+  'transaction-timeout-invalid': 'INVALID_TRANSACTION_TIMEOUT',
+  'transaction-not-found': 'TRANSACTIONAL_ID_NOT_FOUND',
   'access-denied': 'TOPIC_AUTHORIZATION_FAILED',
 } as const satisfies Record<BrokerErrorCode, KafkaErrorName>;
 

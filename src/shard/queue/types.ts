@@ -196,6 +196,20 @@ export interface PartitionQueue {
   /** A new deadline from now; 0 releases it as a failure. */
   extend(lease: Lease, leaseMs: number): boolean;
 
+  /** Whether the lease is not stale. */
+  isLeased(lease: Lease): boolean;
+  /**
+   * Takes a leased message out of its consumer's hands for a transaction: the lease stays good, has no deadline from now
+   * on, and does not end with its consumer; `accept`, `release` and `reject` end it. Not journaled, for the transaction
+   * is: after a recovery it asks by offset. False when the lease is stale.
+   */
+  hold(lease: Lease): boolean;
+  /**
+   * The same after a recovery, wherever the message is now (given back, or leased): nobody else gets it. Called in the
+   * turn in which the recovered state was taken over, before any message is given out. Undefined when it is settled.
+   */
+  holdOffset(offset: number): Lease | undefined;
+
   /** The lease of a delivery that is known by its offset and count (a receipt that outlives a restart). */
   findLease(offset: number, deliveries: number): Lease | undefined;
 
