@@ -1,0 +1,3 @@
+module pabal.bench/amqp-load
+
+go 1.22
