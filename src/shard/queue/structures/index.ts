@@ -1,1 +1,2 @@
+export { LeaseTable } from './lease-table.ts';
 export { OffsetSet } from './offset-set.ts';

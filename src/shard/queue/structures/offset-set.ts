@@ -307,7 +307,7 @@ export class OffsetSet {
     setRange(block, from, to);
     block[blockWords]! += added;
     this.#countAbove += added;
-    if (block[blockWords]! === blockBits) this.#blocks[number - this.#base] = full;
+    if (blockBits === block[blockWords]) this.#blocks[number - this.#base] = full;
   }
 
   /** The floor is in the set, and counted: it goes to what is missing next. */
