@@ -34,4 +34,11 @@ export type { BatchOptions, NewRecord, RecordHeader } from './record-batch.ts';
 export { RecordBatchBuilder } from './record-batch.ts';
 export type { LogRecord } from './record-cursor.ts';
 export { decodeBatch, forEachRecord, RecordCursor, splitBatches } from './record-cursor.ts';
-export { ByteWriter, varintBytes, varlongBytes, writeInt32, writeInt64 } from './writer.ts';
+export {
+  ByteWriter,
+  decimalBytes,
+  varintBytes,
+  varlongBytes,
+  writeInt32,
+  writeInt64,
+} from './writer.ts';

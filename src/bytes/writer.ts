@@ -1,3 +1,8 @@
+import { asBuffer } from './reader.ts';
+
+/** Up to here a loop is faster than a call into native code. */
+const shortBytes = 24;
+
 /**
  * Writes big-endian values one after the other into memory that grows.
  * Integers are cut to their width; the caller checks ranges. `finish()` returns a view that the next `reset()` and the
@@ -110,6 +115,39 @@ export class ByteWriter {
     this.position += value.length;
   }
 
+  /** Writes `source[from, to)` without a view of it. */
+  range(source: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    this.ensure(length);
+    const target = this.#buffer;
+    if (length > shortBytes) {
+      asBuffer(source).copy(target, this.position, from, to);
+      this.position += length;
+      return;
+    }
+    let at = this.position;
+    for (let index = from; index < to; index++) target[at++] = source[index]!;
+    this.position = at;
+  }
+
+  /** Writes a safe integer as decimal ASCII digits; see `decimalBytes`. */
+  decimal(value: number): void {
+    this.ensure(17);
+    let rest = value;
+    if (value < 0) {
+      this.#buffer[this.position++] = 0x2d;
+      rest = -value;
+    }
+    const end = this.position + decimalBytes(rest);
+    let at = end;
+    do {
+      const quotient = Math.floor(rest / 10);
+      this.#buffer[--at] = 0x30 + (rest - quotient * 10);
+      rest = quotient;
+    } while (rest > 0);
+    this.position = end;
+  }
+
   /** Writes `value` as UTF-8, without its length, and returns how many bytes it took. */
   utf8(value: string): number {
     this.ensure(value.length * 3);
@@ -170,6 +208,13 @@ export function writeInt64(bytes: Uint8Array, at: number, value: number): void {
   const high = Math.floor(value / 0x100000000);
   writeInt32(bytes, at, high);
   writeInt32(bytes, at + 4, value - high * 0x100000000);
+}
+
+/** How many bytes `decimal()` takes for `value`. */
+export function decimalBytes(value: number): number {
+  let count = value < 0 ? 2 : 1;
+  for (let rest = Math.abs(value); rest >= 10; rest = Math.floor(rest / 10)) count++;
+  return count;
 }
 
 /** How many bytes `varint()` takes for `value`. */
