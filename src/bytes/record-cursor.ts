@@ -33,25 +33,33 @@ export interface LogRecord {
  * Everything that is not well formed throws a ProtocolError; the CRC is not looked at, see `checkBatch`.
  */
 export class RecordCursor implements LogRecord {
-  offset: number;
+  offset = -1;
   timestampMs = -1;
   /** Headers of this record. */
   headerCount = 0;
-  readonly #reader: ByteReader;
-  readonly #baseOffset: number;
-  readonly #lastOffset: number;
-  readonly #baseTimestampMs: number;
+  #reader!: ByteReader;
+  #baseOffset = 0;
+  #lastOffset = 0;
+  #baseTimestampMs = 0;
   /** The time of all records where the broker gave it; else undefined. */
-  readonly #appendTimeMs: number | undefined;
-  #left: number;
-  #keyAt = 0;
-  #keyBytes = -1;
-  #valueAt = 0;
-  #valueBytes = -1;
-  #headersAt = 0;
+  #appendTimeMs: number | undefined;
+  #left = 0;
+  /** Where key and value stand in `bytes`; a length of −1 is null. */
+  keyAt = 0;
+  keyBytes = -1;
+  valueAt = 0;
+  valueBytes = -1;
+  /** The encoded headers, without their count. */
+  headersAt = 0;
+  headersBytes = 0;
 
   /** The batch begins at `at`; its records may have `bytesMax` bytes when decompressed. */
   constructor(bytes: Uint8Array, at: number, bytesMax: number) {
+    this.open(bytes, at, bytesMax);
+  }
+
+  /** Moves before the first record of another batch: one cursor may read many. */
+  open(bytes: Uint8Array, at: number, bytesMax: number): void {
     const end = at + getBatchBytes(bytes, at, bytes.length);
     if (batchMagic(bytes, at) !== batchMagicSupported)
       throw new ProtocolError('The batch has an unknown format');
@@ -99,38 +107,44 @@ export class RecordCursor implements LogRecord {
     }
     this.offset = offset;
     this.timestampMs = timestampMs;
-    this.#keyBytes = skipField(reader);
-    this.#keyAt = reader.position - Math.max(this.#keyBytes, 0);
-    this.#valueBytes = skipField(reader);
-    this.#valueAt = reader.position - Math.max(this.#valueBytes, 0);
+    this.keyBytes = skipField(reader);
+    this.keyAt = reader.position - Math.max(this.keyBytes, 0);
+    this.valueBytes = skipField(reader);
+    this.valueAt = reader.position - Math.max(this.valueBytes, 0);
     this.headerCount = reader.varint();
     if (this.headerCount < 0) throw new ProtocolError('A record has a negative number of headers');
-    this.#headersAt = reader.position;
+    this.headersAt = reader.position;
     for (let index = 0; index < this.headerCount; index++) {
       reader.skip(reader.varint());
       skipField(reader);
     }
+    this.headersBytes = reader.position - this.headersAt;
     if (reader.position !== end) throw new ProtocolError('A record is not as long as it says');
     return true;
   }
 
+  /** Memory of the records: the batch's own, or what it was decompressed to. */
+  get bytes(): Buffer {
+    return this.#reader.buffer;
+  }
+
   /** A borrowed slice. */
   get key(): Buffer | null {
-    if (this.#keyBytes < 0) return null;
-    return this.#reader.buffer.subarray(this.#keyAt, this.#keyAt + this.#keyBytes);
+    if (this.keyBytes < 0) return null;
+    return this.#reader.buffer.subarray(this.keyAt, this.keyAt + this.keyBytes);
   }
 
   /** A borrowed slice. */
   get value(): Buffer | null {
-    if (this.#valueBytes < 0) return null;
-    return this.#reader.buffer.subarray(this.#valueAt, this.#valueAt + this.#valueBytes);
+    if (this.valueBytes < 0) return null;
+    return this.#reader.buffer.subarray(this.valueAt, this.valueAt + this.valueBytes);
   }
 
   /** The headers, with borrowed slices; made anew at each call. */
   get headers(): RecordHeader[] {
     const headers: RecordHeader[] = [];
     if (this.headerCount === 0) return headers;
-    const reader = new ByteReader(this.#reader.buffer, this.#headersAt, this.#reader.limit);
+    const reader = new ByteReader(this.#reader.buffer, this.headersAt, this.#reader.limit);
     for (let index = 0; index < this.headerCount; index++) {
       const name = reader.utf8(reader.varint());
       const length = reader.varint();

@@ -1,10 +1,14 @@
 import { assert } from '../base/index.ts';
+import { batchHeaderBytes } from '../bytes/index.ts';
 import { chunkAlignment, chunkHeaderBytes } from '../journal/index.ts';
 
 /**
  * A chunk's payload is a sequence of entries, each one fact:
  *
- *   0 u8  kind     1 u24 reserved, 0     4 u32 partition number (0 where none)     8 u32 payload bytes     12 payload
+ *   0 u8  kind     1 u24 note     4 u32 partition number (0 where none)     8 u32 payload bytes     12 payload
+ *
+ * The note is 0 but for record batches in a journal, where it saves replay from reading the records: bit 23, some carry
+ * scheduling headers; bits 0-22, bytes that are not message bodies, plus 1 (0: not known).
  *
  * Kind 0 ends the chunk: what follows is padding up to the next multiple of 512, where the next chunk's header stands.
  * So a reader that stands on any entry can walk on through the journal without an index.
@@ -40,13 +44,37 @@ export function writeEntryHeader(
   kind: number,
   partition: number,
   payloadBytes: number,
+  note = 0,
 ): void {
   bytes[at] = kind;
-  bytes[at + 1] = 0;
-  bytes[at + 2] = 0;
-  bytes[at + 3] = 0;
+  bytes[at + 1] = note >>> 16;
+  bytes[at + 2] = note >>> 8;
+  bytes[at + 3] = note;
   writeUint32(bytes, at + 4, partition);
   writeUint32(bytes, at + 8, payloadBytes);
+}
+
+const scheduledBit = 0x800000;
+const overheadMask = 0x7fffff;
+
+/** The note of a batch of `length` bytes whose records have `bodyBytes` of body (-1: not known). */
+export function batchNote(length: number, bodyBytes: number, isScheduled: boolean): number {
+  const overhead = bodyBytes < 0 ? 0 : length - bodyBytes + 1;
+  return (
+    (overhead > 0 && overhead <= overheadMask ? overhead : 0) | (isScheduled ? scheduledBit : 0)
+  );
+}
+
+/** Whether the batch of the entry at `at` has records with scheduling headers. */
+export function isScheduledEntry(bytes: Uint8Array, at: number): boolean {
+  return ((bytes[at + 1] as number) & 0x80) !== 0;
+}
+
+/** Bytes of the bodies in the batch of the entry at `at`; where they were not counted, of all its records. */
+export function entryBodyBytes(bytes: Uint8Array, at: number): number {
+  const note = readUint32(bytes, at) & overheadMask;
+  const length = entryPayloadBytes(bytes, at);
+  return note === 0 ? Math.max(length - batchHeaderBytes, 0) : Math.max(length - note + 1, 0);
 }
 
 export function entryPartition(bytes: Uint8Array, at: number): number {

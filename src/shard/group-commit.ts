@@ -1,7 +1,8 @@
-import { type BrokerError, type Clock, assert, limits } from '../base/index.ts';
+import { type BrokerError, type Clock, assert, limits, present } from '../base/index.ts';
 import { patchBatchAppendTime, patchBatchOffset } from '../bytes/index.ts';
 import { type Journal, chunkAlignment, chunkBytesFor, chunkHeaderBytes } from '../journal/index.ts';
-import { entryHeaderBytes, writeEntryHeader } from './entry.ts';
+import { batchNote, entryHeaderBytes, writeEntryHeader } from './entry.ts';
+import type { EntrySource } from './extension.ts';
 import type { PartitionLog, PendingBatch } from './partition-log.ts';
 import type { TailCache } from './tail-cache.ts';
 
@@ -65,6 +66,8 @@ export interface CommitOptions {
   cache: TailCache;
   clock: Clock;
   host: CommitHost;
+  /** Asked for their entries whenever a chunk is built. */
+  sources: readonly EntrySource[];
   fileBytes: number;
   chunkBytesMax: number;
 }
@@ -105,6 +108,11 @@ export class GroupCommit {
     this.pendingBytes += entry.payload.length;
     this.#controls.push(entry);
     this.#schedule();
+  }
+
+  /** A source has entries that should not wait for others. */
+  request(): void {
+    if (this.#error === undefined) this.#schedule();
   }
 
   /** Resolves when every control entry that was enqueued before is durable; at once when none waits. */
@@ -163,6 +171,7 @@ export class GroupCommit {
       for (const batch of log.waiting.splice(0)) batch.reject(error);
     }
     for (const control of controls) control.reject(error);
+    for (const source of this.#options.sources) source.entriesLost(error);
     this.#notifyIdle();
   }
 
@@ -175,7 +184,9 @@ export class GroupCommit {
   }
 
   get #hasEntries(): boolean {
-    return this.#controls.length > 0 || this.#dirty.length > 0;
+    if (this.#controls.length > 0 || this.#dirty.length > 0) return true;
+    for (const source of this.#options.sources) if (source.isUrgent) return true;
+    return false;
   }
 
   #schedule(): void {
@@ -196,7 +207,8 @@ export class GroupCommit {
       !this.#hasWork
     )
       return;
-    if (this.#controls.length === 0 && this.#dirty.length === 0) {
+    // What has gathered without haste goes before the snapshot, which shows its effects.
+    if (!this.#hasEntries && !this.#options.sources.some((source) => source.hasEntries)) {
       this.#options.host.captureSequenced();
       this.#seal();
       return;
@@ -274,6 +286,7 @@ export class GroupCommit {
 
   #build(): Flight {
     const { journal, cache, clock, fileBytes, chunkBytesMax, host } = this.#options;
+    for (const source of this.#options.sources) this.#takeEntries(source);
     // The chunk that fills a file takes everything, so that the state captured with it is the state at its end.
     const mayFill =
       this.#wantsSeal || journal.activeBytes + chunkBytesFor(this.#queuedBytes()) >= fileBytes;
@@ -302,6 +315,24 @@ export class GroupCommit {
     return flight;
   }
 
+  #takeEntries(source: EntrySource): void {
+    const before = this.#controls.length;
+    source.takeEntries((kind, payload) => {
+      this.pendingBytes += payload.length;
+      this.#controls.push({
+        kind,
+        partition: 0,
+        payload,
+        onDurable: undefined,
+        resolve: nothing,
+        // `stop` tells the source.
+        reject: nothing,
+      });
+    });
+    if (this.#controls.length > before)
+      present(this.#controls.at(-1), 'just added').resolve = () => source.entriesDurable();
+  }
+
   /** Moves waiting batches into the flight, log by log, while there is room; at least one entry always fits. */
   #takeBatches(flight: Flight, controlBytes: number, payloadMax: number): number {
     let payloadBytes = controlBytes;
@@ -321,7 +352,7 @@ export class GroupCommit {
         continue;
       }
       const batches = log.waiting.splice(0, count);
-      log.inFlight = batches;
+      log.noteBuilt(batches);
       flight.parts.push({ log, batches, runs: [], bytes });
       flight.pendingBytes += bytes;
       if (log.waiting.length > 0) left.push(log);
@@ -352,7 +383,8 @@ export class GroupCommit {
     let at = start;
     let run: StoredRun | undefined;
     for (const batch of part.batches) {
-      writeEntryHeader(chunk, at, 1, log.number, batch.length);
+      const note = batchNote(batch.length, batch.bodyBytes, batch.isScheduled);
+      writeEntryHeader(chunk, at, 1, log.number, batch.length, note);
       const target = at + entryHeaderBytes;
       copyBytes(batch.bytes, batch.at, batch.length, chunk, target);
       patchBatchOffset(chunk, target, batch.baseOffset, this.#options.journal.epoch);
@@ -386,6 +418,8 @@ export class GroupCommit {
     return Math.min(total, limits.pendingBytesMax);
   }
 }
+
+function nothing(): void {}
 
 function copyBytes(
   from: Uint8Array,

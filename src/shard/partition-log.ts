@@ -2,6 +2,7 @@ import { BrokerError, limits, present } from '../base/index.ts';
 import {
   batchAttributes,
   batchBaseSequence,
+  batchHeaderBytes,
   batchLastOffsetDelta,
   batchMaxTimestamp,
   batchProducerEpoch,
@@ -15,6 +16,7 @@ import {
 import type { Extent } from './extent.ts';
 import type {
   AppendResult,
+  AppendTraits,
   Partition,
   PartitionWaiter,
   ProducerDescription,
@@ -23,6 +25,7 @@ import type {
   TimedOffset,
 } from './partition.ts';
 import { type PartitionSettings, unboundedSettings } from './partition-settings.ts';
+import { findTraits } from './batch-traits.ts';
 import { ProducerTable } from './producer-state.ts';
 import { RunList } from './run-list.ts';
 
@@ -37,6 +40,10 @@ export interface PendingBatch {
   maxTimestampMs: number;
   /** Set where the broker stamps the records; else -1. */
   appendTimeMs: number;
+  /** Bytes of all values; -1: nobody has looked. */
+  bodyBytes: number;
+  /** Some record carries a scheduling header. */
+  isScheduled: boolean;
   settled: Promise<AppendResult>;
   resolve: (result: AppendResult) => void;
   reject: (error: Error) => void;
@@ -56,6 +63,26 @@ export interface LogHost {
   findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined>;
 }
 
+/** A queue over the log, whose state goes by what the log holds. Everything is called synchronously. */
+export interface LogFollower {
+  /** Records have got their offsets. */
+  sequenced(recordCount: number, bodyBytes: number): void;
+  /**
+   * The batch at `at` is being copied into a chunk: in the journal it stands behind all entries that were made before,
+   * and before all that follow. `bytes` is borrowed.
+   */
+  built(bytes: Uint8Array, at: number, baseOffset: number, isScheduled: boolean): void;
+  /** The high watermark has moved. */
+  stored(): void;
+  /** The log start has moved, durably. */
+  trimmed(): void;
+  dropped(): void;
+  /** Everything below is settled. */
+  readonly settledOffset: number;
+  /** For how long it may want settled records again. */
+  readonly keepSettledMs: number;
+}
+
 /** Everything of a log that a snapshot keeps. */
 export interface LogState {
   nextOffset: number;
@@ -63,6 +90,8 @@ export interface LogState {
   leaderEpochs: Array<{ epoch: number; startOffset: number }>;
   producers: ProducerTable;
   extents: Extent[];
+  /** Of the batches behind the snapshot; no snapshot keeps it. */
+  bodyBytes?: number;
 }
 
 /**
@@ -92,6 +121,11 @@ export class PartitionLog implements Partition {
   /** Batches whose chunk is being written. */
   inFlight: PendingBatch[] = [];
 
+  /** Queues over the log. */
+  readonly followers: LogFollower[] = [];
+  /** Of all batches that were sequenced or replayed since the newest snapshot was loaded, about. */
+  bodyBytes = 0;
+
   readonly #host: LogHost;
   #waiters: PartitionWaiter[] = [];
 
@@ -116,9 +150,9 @@ export class PartitionLog implements Partition {
     return total;
   }
 
-  append(bytes: Uint8Array): Promise<AppendResult> {
+  append(bytes: Uint8Array, traits?: AppendTraits): Promise<AppendResult> {
     try {
-      return this.#append(bytes);
+      return this.#append(bytes, traits);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -270,9 +304,34 @@ export class PartitionLog implements Partition {
     ) {
       this.leaderEpochs.shift();
     }
+    for (const follower of this.followers) follower.trimmed();
+  }
+
+  /** Batches of `waiting` go into the chunk that is being built. */
+  noteBuilt(batches: PendingBatch[]): void {
+    this.inFlight = batches;
+    for (const follower of this.followers) {
+      for (const batch of batches)
+        follower.built(batch.bytes, batch.at, batch.baseOffset, batch.isScheduled);
+    }
+  }
+
+  /** First offset that is in no chunk yet. */
+  get builtOffset(): number {
+    return this.waiting[0]?.baseOffset ?? this.nextOffset;
+  }
+
+  follow(follower: LogFollower): void {
+    this.followers.push(follower);
+  }
+
+  unfollow(follower: LogFollower): void {
+    const at = this.followers.indexOf(follower);
+    if (at >= 0) this.followers.splice(at, 1);
   }
 
   wakeWaiters(appendedBytes: number): void {
+    for (const follower of this.followers) follower.stored();
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -281,6 +340,7 @@ export class PartitionLog implements Partition {
 
   markDropped(): void {
     this.isDropped = true;
+    for (const follower of this.followers.slice()) follower.dropped();
   }
 
   state(): LogState {
@@ -290,6 +350,7 @@ export class PartitionLog implements Partition {
       leaderEpochs: this.leaderEpochs,
       producers: this.producers,
       extents: this.extents,
+      bodyBytes: this.bodyBytes,
     };
   }
 
@@ -302,13 +363,14 @@ export class PartitionLog implements Partition {
     this.leaderEpochs = state.leaderEpochs;
     this.producers = state.producers;
     this.extents = state.extents;
+    this.bodyBytes = state.bodyBytes ?? 0;
   }
 
   #checkAlive(): void {
     if (this.isDropped) throw new BrokerError('topic-not-found');
   }
 
-  #append(bytes: Uint8Array): Promise<AppendResult> {
+  #append(bytes: Uint8Array, traits: AppendTraits | undefined): Promise<AppendResult> {
     this.#checkAlive();
     // A chunk that is longer than recovery believes in would be taken for an unfinished write.
     if (bytes.length > limits.entryBytesMax) {
@@ -326,7 +388,7 @@ export class PartitionLog implements Partition {
     for (let at = 0; at < bytes.length; ) {
       // Only the last batch answers the caller; it is never durable before the others.
       last?.settled.catch(() => undefined);
-      last = this.#sequence(bytes, at, nowMs);
+      last = this.#sequence(bytes, at, nowMs, traits);
       at += last.length;
     }
     this.#host.enqueue(this, bytes.length);
@@ -432,9 +494,25 @@ export class PartitionLog implements Partition {
     });
   }
 
-  #sequence(bytes: Uint8Array, at: number, nowMs: number): PendingBatch {
+  #sequence(
+    bytes: Uint8Array,
+    at: number,
+    nowMs: number,
+    traits: AppendTraits | undefined,
+  ): PendingBatch {
     const isStamped = this.settings.timestampType === 'append';
     const batch = new WaitingBatch(bytes, at, this.nextOffset, isStamped ? nowMs : -1);
+    if (traits !== undefined && batch.length === bytes.length) {
+      batch.bodyBytes = traits.bodyBytes;
+      batch.isScheduled = traits.isScheduled;
+    } else if (this.followers.length > 0) {
+      const found = findTraits(bytes, at);
+      batch.bodyBytes = found.bodyBytes;
+      batch.isScheduled = found.isScheduled;
+    }
+    const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
+    this.bodyBytes += bodyBytes;
+    for (const follower of this.followers) follower.sequenced(batch.recordCount, bodyBytes);
     this.noteSequenced(bytes, at, this.nextOffset, this.#host.epoch, nowMs);
     this.waiting.push(batch);
     return batch;
@@ -449,6 +527,8 @@ class WaitingBatch implements PendingBatch {
   readonly recordCount: number;
   readonly maxTimestampMs: number;
   readonly appendTimeMs: number;
+  bodyBytes = -1;
+  isScheduled = false;
   readonly settled: Promise<AppendResult>;
   resolve!: (result: AppendResult) => void;
   reject!: (error: Error) => void;

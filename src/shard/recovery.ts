@@ -6,16 +6,28 @@ import {
 } from '../bytes/index.ts';
 import { chunkHeaderBytes, type ReplayedChunk } from '../journal/index.ts';
 import type { SegmentStore } from '../segment/index.ts';
-import { entryHeaderBytes, entryKind, entryPartition, entryPayloadBytes } from './entry.ts';
+import {
+  entryBodyBytes,
+  entryHeaderBytes,
+  entryKind,
+  entryPartition,
+  entryPayloadBytes,
+  isScheduledEntry,
+} from './entry.ts';
 import { applyMoved, decodeMoved } from './moved-entry.ts';
 import { type LogHost, PartitionLog } from './partition-log.ts';
 import { decodeSnapshot, findSnapshotLsn, type Snapshot, snapshotName } from './snapshot.ts';
 
-/** An entry that belongs to an extension, in journal order. */
+/** What extensions must be told of, in journal order. */
 export interface ExtensionEntry {
+  /** An extension's own kind; `opened`, or `records` with scheduling headers. */
   kind: number;
+  /** Number of the partition of `records`. */
+  partition: number;
   payload: Uint8Array;
 }
+
+const noPayload = new Uint8Array(0);
 
 /** A shard's state as the storage has it. */
 export class RecoveredState {
@@ -61,6 +73,12 @@ export class RecoveredState {
     const log = this.logs.get(partition);
     // The partition was dropped in this chunk or before: its last records went into the same chunk.
     if (log === undefined) return;
+    const entryAt = at - entryHeaderBytes;
+    log.bodyBytes += entryBodyBytes(replayed.chunk, entryAt);
+    if (isScheduledEntry(replayed.chunk, entryAt)) {
+      const payload = Uint8Array.from(replayed.chunk.subarray(at, at + length));
+      this.extensionEntries.push({ kind: entryKind.records, partition, payload });
+    }
     const baseOffset = batchBaseOffset(replayed.chunk, at);
     log.noteSequenced(replayed.chunk, at, baseOffset, replayed.epoch, replayed.timestampMs);
     log.noteStored(
@@ -78,7 +96,7 @@ export class RecoveredState {
 
   #applyControl(kind: number, payload: Uint8Array): void {
     if (kind >= entryKind.extensionMin) {
-      this.extensionEntries.push({ kind, payload: Uint8Array.from(payload) });
+      this.extensionEntries.push({ kind, partition: 0, payload: Uint8Array.from(payload) });
       return;
     }
     const reader = new ByteReader(payload);
@@ -108,8 +126,11 @@ export class RecoveredState {
       case entryKind.producerIds:
         this.nextProducerId = Math.max(this.nextProducerId, reader.safeInt64());
         return;
+      case entryKind.opened:
+        // Its epoch is in every chunk; extensions end what belonged to the owner before.
+        this.extensionEntries.push({ kind, partition: 0, payload: noPayload });
+        return;
       default:
-        // `opened` tells people who read a journal; its epoch is in every chunk.
         return;
     }
   }

@@ -14,7 +14,7 @@ import { Maintenance } from './maintenance.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
 import { type LogHost, PartitionLog } from './partition-log.ts';
 import type { PartitionSettings } from './partition-settings.ts';
-import { loadSnapshot, RecoveredState } from './recovery.ts';
+import { type ExtensionEntry, loadSnapshot, RecoveredState } from './recovery.ts';
 import { rebuildRuns } from './run-rebuild.ts';
 import type { ShardBacking } from './shard-storage.ts';
 import { encodeSequenced, encodeSnapshot, snapshotName } from './snapshot.ts';
@@ -202,6 +202,16 @@ export class Shard implements LogHost, CommitHost {
     return this.#failure === undefined ? this.#commit.barrier() : Promise.reject(this.#failure);
   }
 
+  /** Extensions have entries that should not wait for others: a chunk begins soon. */
+  requestCommit(): void {
+    this.#commit.request();
+  }
+
+  /** Room can be freed: retention need not wait for its time. */
+  requestMaintenance(): void {
+    this.#maintenance.request();
+  }
+
   /** A producer id that no other producer has or had. */
   async allocateProducerId(): Promise<number> {
     while (this.#nextProducerId >= this.#producerIdsEnd) {
@@ -384,6 +394,7 @@ export class Shard implements LogHost, CommitHost {
       cache: this.#cache,
       clock,
       host: this,
+      sources: this.#options.extensions.flatMap((extension) => extension.entries ?? []),
       fileBytes: this.#fileBytes,
       chunkBytesMax: this.#options.chunkBytesMax ?? limits.chunkBytesMax,
     });
@@ -423,12 +434,22 @@ export class Shard implements LogHost, CommitHost {
     this.#producerIdsStored = state.nextProducerId;
     this.#nextSegment = state.nextSegment;
     for (const extension of this.#options.extensions) {
-      extension.restore(state.extensionStates.get(extension.name));
+      extension.restore(state.extensionStates.get(extension.name), this.#logs);
     }
-    for (const entry of state.extensionEntries) {
-      for (const extension of this.#options.extensions) {
+    for (const entry of state.extensionEntries) this.#replay(entry);
+    for (const extension of this.#options.extensions) {
+      extension.reopened?.();
+      extension.adopted?.();
+    }
+  }
+
+  #replay(entry: ExtensionEntry): void {
+    const log = this.#logs.get(entry.partition);
+    for (const extension of this.#options.extensions) {
+      if (entry.kind === entryKind.opened) extension.reopened?.();
+      else if (entry.kind !== entryKind.records) {
         if (extension.owns(entry.kind)) extension.apply(entry.kind, entry.payload);
-      }
+      } else if (log !== undefined) extension.replayBatch?.(log, entry.payload);
     }
   }
 

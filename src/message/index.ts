@@ -1,0 +1,1 @@
+export { Schedule, scheduleHeader } from './schedule.ts';
