@@ -24,8 +24,10 @@ export const limits = {
   freeBytesMin: 64 * MIB,
   /** Topic: partitions of one topic, and of one broker. */
   partitionsPerTopicMax: 10_000,
-  partitionsMax: 100_000,
-  /** Topic: characters of a name. */
+  partitionsMax: 250_000,
+  /** Name of a topic, queue or namespace: bytes of its UTF-8. */
+  nameBytesMax: 255,
+  /** Topic: characters of a name where a door's protocol limits them. */
   topicNameCharsMax: 249,
   /** Group: members of one group, groups of one broker, bytes of one commit's metadata. */
   groupMembersMax: 10_000,
@@ -38,6 +40,22 @@ export const limits = {
   producersPerPartitionMax: 10_000,
   /** Batch: bytes that the records of one batch may have when decompressed. */
   decompressedBytesMax: 128 * MIB,
+  /** Reader: blocks of journal files that several partitions are read from together. */
+  blockCacheBytes: 24 * MIB,
+  /** Routing: exchanges, and bindings, of one broker; one more is refused with `policy-refused`. */
+  exchangesMax: 100_000,
+  bindingsMax: 1_000_000,
+  /** Routing: characters of an exchange's name and of a binding's key, bytes of a binding's arguments (`config-invalid`). */
+  exchangeNameCharsMax: 255,
+  bindingKeyCharsMax: 4096,
+  bindingArgumentsBytesMax: 64 * KIB,
+  /** Routing: lists and tables inside each other in arguments (`config-invalid`). */
+  argumentsDepthMax: 16,
+  /** Routing: memory of remembered routes; when it is full all are forgotten and found again as they are needed. */
+  routeCacheBytesMax: 16 * MIB,
+  /** Routing: weight of one binding of a consistent-hash exchange, and of all of them (`config-invalid`). */
+  hashWeightMax: 1000,
+  hashWeightSumMax: 16_384,
   /** Reader: bytes of one read from disk. */
   readBytesMax: 64 * MIB,
   /** Reader: bytes of one fetch response, whatever the client asks for. */
@@ -70,4 +88,8 @@ export const limits = {
   /** Metrics: topics and groups that have series of their own; the others are summed as `_other`. */
   metricTopicsMax: 1000,
   metricGroupsMax: 1000,
+  /** Message: tables and arrays inside each other in one header; one deeper is refused, or shown as text when stored. */
+  fieldDepthMax: 64,
+  /** Message: entries of a message's history of deaths; the oldest is forgotten. */
+  deathsMax: 64,
 } as const;

@@ -16,6 +16,7 @@ import {
   entryPayloadBytes,
   nextChunkEntriesLsn,
 } from './entry.ts';
+import { BlockCache } from './block-cache.ts';
 import type { Extent } from './extent.ts';
 import type { IndexStore } from './index-store.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
@@ -29,6 +30,8 @@ import type { TailCache } from './tail-cache.ts';
 const readGapBytesMax = 32 * 1024;
 /** Many slices of this size or less are copied together: a socket takes one buffer faster than many small ones. */
 const smallSliceBytes = 2048;
+/** A stretch this long is worth a trip to the disk of its own. */
+const sharedBytesMax = 256 * 1024;
 /** Bytes that a scan of an extent reads with one call, about. */
 const scanBytes = 1024 * 1024;
 /** Tries after a file was removed between looking a run up and reading it. */
@@ -97,9 +100,11 @@ export class LogReader {
   readonly #segments: SegmentStore;
   readonly #indexes: IndexStore;
   readonly #cache: TailCache;
+  readonly #blocks: BlockCache;
 
   constructor(options: LogReaderOptions) {
     this.#journal = options.journal;
+    this.#blocks = new BlockCache(options.journal);
     this.#segments = options.segments;
     this.#indexes = options.indexes;
     this.#cache = options.cache;
@@ -257,13 +262,11 @@ export class LogReader {
         next += 1;
       }
       const batches = new Verifying(gathering, log, extent, runs, run, next);
-      const buffer = Buffer.allocUnsafeSlow(end - start);
-      if (extent.kind === 'journal') {
-        await this.#journal.read(start, buffer);
-      } else {
-        await this.#readSegment(extent.fileId, start, buffer);
-      }
-      walkEntries(buffer, 0, start, end, log.number, batches);
+      const bytes =
+        extent.kind === 'journal' && end - start < sharedBytesMax
+          ? await this.#blocks.read(log.number, extent.fileId, start, end)
+          : await this.#readStretch(extent, start, end);
+      walkEntries(bytes, 0, start, end, log.number, batches);
       batches.checkEnd();
       run = next;
     }
@@ -281,13 +284,17 @@ export class LogReader {
         end = runs.position(run) + runs.bytes(run);
       }
       const batches = new Verifying(sink, log, extent, runs, first, run);
-      const buffer = Buffer.allocUnsafeSlow(end - start);
-      if (extent.kind === 'journal') await this.#journal.read(start, buffer);
-      else await this.#readSegment(extent.fileId, start, buffer);
-      walkEntries(buffer, 0, start, end, log.number, batches);
+      walkEntries(await this.#readStretch(extent, start, end), 0, start, end, log.number, batches);
       batches.checkEnd();
       yield;
     }
+  }
+
+  async #readStretch(extent: Extent, start: number, end: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(end - start);
+    if (extent.kind === 'journal') await this.#journal.read(start, buffer);
+    else await this.#readSegment(extent.fileId, start, buffer);
+    return buffer;
   }
 
   async #readSegment(number: number, position: number, into: Uint8Array): Promise<void> {
