@@ -1,2 +1,3 @@
 export { LeaseTable } from './lease-table.ts';
 export { OffsetSet } from './offset-set.ts';
+export { ReturnedSet } from './returned-set.ts';
