@@ -1,0 +1,130 @@
+import { asBuffer } from '../bytes/index.ts';
+import { parseDigits, throwCut, varintLength, varintSize } from './header-walk.ts';
+import { matchesAt } from './name-table.ts';
+import { headerNameBytesOf, property } from './property.ts';
+
+const priorityName = headerNameBytesOf(property.priority);
+const deliverAtName = headerNameBytesOf(property.deliverAt);
+const expiresAtName = headerNameBytesOf(property.expiresAt);
+const groupName = headerNameBytesOf(property.group);
+const dedupIdName = headerNameBytesOf(property.dedupId);
+
+/** What a queue must know of a message, read from its encoded headers. Made once and filled again for each message. */
+export class Scheduling {
+  /** −1: none. */
+  priority = -1;
+  /** Milliseconds since the epoch; −1: none. */
+  deliverAtMs = -1;
+  /** Milliseconds since the epoch; −1: none. */
+  expiresAtMs = -1;
+  /** Where the group's id stands; a length of −1: none. */
+  groupAt = 0;
+  groupBytes = -1;
+  /** Where the deduplication id stands; a length of −1: none. */
+  dedupAt = 0;
+  dedupBytes = -1;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** Group and deduplication id are texts of their own, made at each call. */
+  get group(): string | undefined {
+    return this.groupBytes < 0 ? undefined : this.#text(this.groupAt, this.groupBytes);
+  }
+
+  get dedupId(): string | undefined {
+    return this.dedupBytes < 0 ? undefined : this.#text(this.dedupAt, this.dedupBytes);
+  }
+
+  /**
+   * Reads the encoded headers `bytes[at, end)` and keeps a reference to `bytes`; false when they schedule nothing. Of
+   * headers that are there twice the first counts; a value of the wrong form, or an empty one, counts as none. Headers that are cut throw
+   * a ProtocolError.
+   */
+  read(bytes: Uint8Array, at: number, end: number): boolean {
+    this.priority = -1;
+    this.deliverAtMs = -1;
+    this.expiresAtMs = -1;
+    this.groupBytes = -1;
+    this.dedupBytes = -1;
+    this.#bytes = bytes;
+    let isScheduled = false;
+    let position = at;
+    while (position < end) {
+      let size = bytes[position]! < 0x80 ? 1 : varintSize(bytes, position, end);
+      const nameBytes = varintLength(bytes, position, size);
+      const nameAt = position + size;
+      const nameEnd = nameAt + nameBytes;
+      if (nameBytes < 0 || nameEnd >= end) throwCut();
+      size = bytes[nameEnd]! < 0x80 ? 1 : varintSize(bytes, nameEnd, end);
+      const valueBytes = varintLength(bytes, nameEnd, size);
+      const valueAt = nameEnd + size;
+      position = valueAt + (valueBytes < 0 ? 0 : valueBytes);
+      if (position > end) throwCut();
+      // No name of the five is shorter than 11 bytes or longer than 16.
+      if (nameBytes < 11 || nameBytes > 16 || bytes[nameAt] !== 0x70) continue;
+      if (this.#note(nameAt, nameBytes, valueAt, valueBytes)) isScheduled = true;
+    }
+    return isScheduled;
+  }
+
+  #note(nameAt: number, nameBytes: number, valueAt: number, valueBytes: number): boolean {
+    const bytes = this.#bytes;
+    if (nameBytes === 14) {
+      if (matchesAt(bytes, nameAt, priorityName)) {
+        if (this.priority < 0) this.priority = parseDigits(bytes, valueAt, valueBytes);
+        return this.priority >= 0;
+      }
+      if (!matchesAt(bytes, nameAt, dedupIdName)) return false;
+      if (this.dedupBytes < 0 && valueBytes > 0) {
+        this.dedupAt = valueAt;
+        this.dedupBytes = valueBytes;
+      }
+      return this.dedupBytes >= 0;
+    }
+    if (nameBytes === 16) {
+      if (matchesAt(bytes, nameAt, deliverAtName)) {
+        if (this.deliverAtMs < 0) this.deliverAtMs = parseDigits(bytes, valueAt, valueBytes);
+        return this.deliverAtMs >= 0;
+      }
+      if (!matchesAt(bytes, nameAt, expiresAtName)) return false;
+      if (this.expiresAtMs < 0) this.expiresAtMs = parseDigits(bytes, valueAt, valueBytes);
+      return this.expiresAtMs >= 0;
+    }
+    if (nameBytes !== 11 || !matchesAt(bytes, nameAt, groupName)) return false;
+    if (this.groupBytes < 0 && valueBytes > 0) {
+      this.groupAt = valueAt;
+      this.groupBytes = valueBytes;
+    }
+    return this.groupBytes >= 0;
+  }
+
+  #text(at: number, length: number): string {
+    return asBuffer(this.#bytes).toString('utf8', at, at + length);
+  }
+}
+
+/** As `into.read(bytes, at, end)`. */
+export function readScheduling(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  into: Scheduling,
+): boolean {
+  return into.read(bytes, at, end);
+}
+
+const prefix = Buffer.from('pabal.', 'latin1');
+const schedulingNames = [priorityName, deliverAtName, expiresAtName, groupName, dedupIdName];
+
+/**
+ * Whether records whose uncompressed bytes are `bytes[at, end)` may carry scheduling headers. It looks for the names
+ * behind their lengths, without decoding: true may be wrong (a body can contain the same bytes), false never is.
+ */
+export function hasScheduling(bytes: Uint8Array, at: number, end: number): boolean {
+  const area = asBuffer(bytes).subarray(at, end);
+  for (let found = area.indexOf(prefix, 0); found >= 0; found = area.indexOf(prefix, found + 6)) {
+    for (const name of schedulingNames) {
+      if (found + name.length <= area.length && matchesAt(area, found, name)) return true;
+    }
+  }
+  return false;
+}
