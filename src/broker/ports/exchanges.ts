@@ -1,18 +1,7 @@
+import type { Fields, FieldValue } from '../../message/index.ts';
 import type { Topic } from '../types.ts';
 
-/** A value of a message header or an argument. Integers beyond 2^53 are bigints. */
-export type FieldValue =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | Uint8Array
-  | Date
-  | readonly FieldValue[]
-  | { readonly [name: string]: FieldValue };
-
-export type Fields = { readonly [name: string]: FieldValue };
+export type { Fields, FieldValue };
 
 export type ExchangeKind = 'direct' | 'fanout' | 'topic' | 'headers' | 'consistent-hash' | 'random';
 
