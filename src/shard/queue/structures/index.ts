@@ -1,3 +1,4 @@
+export { DelayedSet } from './delayed-set.ts';
 export { LeaseTable } from './lease-table.ts';
 export { OffsetSet } from './offset-set.ts';
 export { ReturnedSet } from './returned-set.ts';
