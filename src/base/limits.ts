@@ -25,6 +25,9 @@ export const limits = {
   /** Topic: partitions of one topic, and of one broker. */
   partitionsPerTopicMax: 10_000,
   partitionsMax: 250_000,
+  /** Queue: subscriptions of one topic; queues of one broker, counted once for each of their partitions. */
+  subscriptionsPerTopicMax: 10_000,
+  queuePartsMax: 250_000,
   /** Name of a topic, queue or namespace: bytes of its UTF-8. */
   nameBytesMax: 255,
   /** Topic: characters of a name where a door's protocol limits them. */
@@ -38,6 +41,23 @@ export const limits = {
   groupMembersBytesMax: 32 * MIB,
   /** Producer: ids remembered for one partition; the oldest is forgotten first. */
   producersPerPartitionMax: 10_000,
+  /** Transaction: producers that may write transactional batches to one partition at once; more get `overloaded`. */
+  partitionTransactionsMax: 10_000,
+  /** Transaction: aborted ones that one partition remembers; above it new ones are refused until records expire. */
+  abortedPerPartitionMax: 1_000_000,
+  /** Transaction: transactional ids of one shard; a further one gets `overloaded` until others expire. */
+  transactionalIdsMax: 100_000,
+  transactionalIdCharsMax: 32_767,
+  /** Transaction: partitions and groups of one; adding more is refused with `policy-refused`. */
+  transactionParticipantsMax: 10_000,
+  /** Transaction: the longest timeout that a producer may ask for. */
+  transactionTimeoutMaxMs: 900_000,
+  /** Transaction: bytes and operations of one that is gathered and then committed; more is `policy-refused`. */
+  transactionBytesMax: 32 * MIB,
+  transactionOperationsMax: 100_000,
+  /** Transaction: bytes prepared on one shard, and decisions that not everybody knows; above it `overloaded`. */
+  preparedBytesMax: 64 * MIB,
+  transactionsDecidedMax: 10_000,
   /** Batch: bytes that the records of one batch may have when decompressed. */
   decompressedBytesMax: 128 * MIB,
   /** Reader: blocks of journal files that several partitions are read from together. */

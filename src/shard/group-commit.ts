@@ -87,6 +87,7 @@ export class GroupCommit {
   #isSealing = false;
   #error: BrokerError | undefined;
   #wantsSeal = false;
+  #hasUnit = false;
   #idle: Array<() => void> = [];
 
   constructor(options: CommitOptions) {
@@ -101,6 +102,11 @@ export class GroupCommit {
       this.#dirty.push(log);
     }
     this.#schedule();
+  }
+
+  /** Batches of a unit wait: the next chunk takes them all, for it takes all entries that wait. */
+  requestUnit(): void {
+    this.#hasUnit = true;
   }
 
   enqueueControl(entry: ControlEntry): void {
@@ -337,12 +343,16 @@ export class GroupCommit {
   #takeBatches(flight: Flight, controlBytes: number, payloadMax: number): number {
     let payloadBytes = controlBytes;
     const left: PartitionLog[] = [];
+    const hasUnit = this.#hasUnit;
+    this.#hasUnit = false;
     for (const log of this.#dirty) {
+      const unitEnd = hasUnit ? log.waiting.findLastIndex((batch) => batch.isInUnit) + 1 : 0;
       let count = 0;
       let bytes = 0;
       for (const batch of log.waiting) {
         const size = entryHeaderBytes + batch.length;
-        if (payloadBytes + size > payloadMax && payloadBytes > 0) break;
+        // A unit is not split, for its entries are in this chunk: it may be longer than others.
+        if (count >= unitEnd && payloadBytes + size > payloadMax && payloadBytes > 0) break;
         payloadBytes += size;
         bytes += batch.length;
         count += 1;

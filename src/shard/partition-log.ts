@@ -28,6 +28,14 @@ import { type PartitionSettings, unboundedSettings } from './partition-settings.
 import { findTraits } from './batch-traits.ts';
 import { ProducerTable } from './producer-state.ts';
 import { RunList } from './run-list.ts';
+import {
+  type AbortedTransaction,
+  encodeMarker,
+  findOutcome,
+  type OpenTransaction,
+  PartitionTransactions,
+  type TransactionOutcome,
+} from './transaction/index.ts';
 
 /** A batch that has its offsets but is not durable yet. */
 export interface PendingBatch {
@@ -44,6 +52,8 @@ export interface PendingBatch {
   bodyBytes: number;
   /** Some record carries a scheduling header. */
   isScheduled: boolean;
+  /** It must be in the same chunk as everything else of its unit: see `Shard.atomically`. */
+  isInUnit: boolean;
   settled: Promise<AppendResult>;
   resolve: (result: AppendResult) => void;
   reject: (error: Error) => void;
@@ -55,6 +65,10 @@ export interface LogHost {
   nowMs(): number;
   /** Throws the reason when nothing may be published now. */
   checkPublish(bytes: number): void;
+  /** Throws the reason when nothing at all can be written now. */
+  checkWritable(): void;
+  /** What is sequenced now belongs to a unit. */
+  readonly isInUnit: boolean;
   /** The log has got its first waiting batch: its next chunk must ask it. */
   enqueue(log: PartitionLog, bytes: number): void;
   advanceStart(log: PartitionLog, offset: number): Promise<void>;
@@ -66,12 +80,12 @@ export interface LogHost {
 /** A queue over the log, whose state goes by what the log holds. Everything is called synchronously. */
 export interface LogFollower {
   /** Records have got their offsets. */
-  sequenced(recordCount: number, bodyBytes: number): void;
+  sequenced(batch: PendingBatch): void;
   /**
-   * The batch at `at` is being copied into a chunk: in the journal it stands behind all entries that were made before,
-   * and before all that follow. `bytes` is borrowed.
+   * The batch is being copied into a chunk: in the journal it stands behind all entries that were made before, and before
+   * all that follow. Borrowed.
    */
-  built(bytes: Uint8Array, at: number, baseOffset: number, isScheduled: boolean): void;
+  built(batch: PendingBatch): void;
   /** The high watermark has moved. */
   stored(): void;
   /** The log start has moved, durably. */
@@ -90,6 +104,7 @@ export interface LogState {
   leaderEpochs: Array<{ epoch: number; startOffset: number }>;
   producers: ProducerTable;
   extents: Extent[];
+  transactions: PartitionTransactions | undefined;
   /** Of the batches behind the snapshot; no snapshot keeps it. */
   bodyBytes?: number;
 }
@@ -110,6 +125,8 @@ export class PartitionLog implements Partition {
   nextOffset = 0;
   leaderEpochs: Array<{ epoch: number; startOffset: number }> = [];
   producers = new ProducerTable();
+  /** Made with the first transaction. */
+  transactions: PartitionTransactions | undefined;
 
   highWatermark = 0;
   logStartOffset = 0;
@@ -137,7 +154,9 @@ export class PartitionLog implements Partition {
   }
 
   get lastStableOffset(): number {
-    return this.highWatermark;
+    if (this.transactions === undefined) return this.highWatermark;
+    const stable = this.transactions.lastStableOffset(this.highWatermark);
+    return Math.max(stable, this.logStartOffset);
   }
 
   get leaderEpoch(): number {
@@ -223,7 +242,81 @@ export class PartitionLog implements Partition {
   }
 
   listProducers(): ProducerDescription[] {
-    return this.producers.describe();
+    return this.producers.describe((id) => this.transactions?.findOpen(id)?.firstOffset ?? -1);
+  }
+
+  findAborted(from: number, to: number): AbortedTransaction[] {
+    return this.transactions?.findAborted(from, to) ?? [];
+  }
+
+  isAborted(producerId: number, offset: number): boolean {
+    return this.transactions?.isAborted(producerId, offset) ?? false;
+  }
+
+  listOpenTransactions(): OpenTransaction[] {
+    return [...(this.transactions?.listOpen() ?? [])];
+  }
+
+  // For the coordinator of transactions.
+
+  /**
+   * The coordinator has noted, durably, that the producer's transaction takes in this partition: its transactional batches
+   * are taken from now on. Throws producer-fenced, overloaded, policy-refused.
+   */
+  beginTransaction(producerId: number, epoch: number): void {
+    const known = this.producers.findEpoch(producerId);
+    if (known !== undefined && epoch < known)
+      throw new BrokerError('producer-fenced', `epoch ${epoch} is older than ${known}`);
+    this.transactions ??= new PartitionTransactions();
+    this.transactions.permit(producerId, epoch);
+  }
+
+  /** The transaction is decided: its batches are refused from now on, although its marker is not here yet. */
+  closeTransaction(producerId: number): void {
+    this.transactions?.forbid(producerId);
+  }
+
+  /**
+   * Ends the producer's transaction here; resolves when the marker is durable, at once when there is nothing to end (it
+   * may be called again when it is not known whether it was done). Rejects with storage-*, closed.
+   */
+  async endTransaction(
+    producerId: number,
+    epoch: number,
+    outcome: TransactionOutcome,
+    coordinatorEpoch: number,
+  ): Promise<void> {
+    const { transactions } = this;
+    if (this.isDropped || transactions === undefined) return;
+    transactions.forbid(producerId);
+    if (transactions.findOpen(producerId) === undefined) {
+      const offset = transactions.findEnding(producerId, this.highWatermark);
+      if (offset !== undefined) await this.#repeat(offset);
+      return;
+    }
+    this.#host.checkWritable();
+    const nowMs = this.#host.nowMs();
+    const marker = encodeMarker({ producerId, epoch, outcome, coordinatorEpoch }, nowMs);
+    const batch = this.#sequence(marker, 0, nowMs, noBodies);
+    this.#host.enqueue(this, marker.length);
+    await batch.settled;
+  }
+
+  /** Throws what `append` would reject with; changes nothing. `bytes` may hold several batches. */
+  checkAppend(bytes: Uint8Array): void {
+    this.#checkAlive();
+    this.#host.checkPublish(bytes.length);
+    this.#checkBatches(bytes, this.#host.nowMs());
+  }
+
+  /**
+   * Appends batches of a transaction that is decided: they were checked when it was prepared, and nothing that came in
+   * between may keep them out. Those of a partition that is gone go with it.
+   */
+  async appendDecided(bytes: Uint8Array): Promise<void> {
+    if (this.isDropped) return;
+    this.#host.checkWritable();
+    await this.#sequenceAll(bytes, this.#host.nowMs(), undefined).settled;
   }
 
   /** A batch of this log is part of the journal now: called when its chunk is durable, and in replay. */
@@ -271,14 +364,20 @@ export class PartitionLog implements Partition {
     const recordCount = batchLastOffsetDelta(batch, at) + 1;
     const producerId = batchProducerId(batch, at);
     if (producerId >= 0) {
-      this.producers.note(
-        producerId,
-        batchProducerEpoch(batch, at),
-        batchBaseSequence(batch, at),
-        recordCount,
-        baseOffset,
-        timestampMs,
-      );
+      const attributes = batchAttributes(batch, at);
+      if (isTransactionalBatch(attributes))
+        this.#noteTransaction(batch, at, producerId, baseOffset, timestampMs);
+      if (isControlBatch(attributes))
+        this.producers.noteEpoch(producerId, batchProducerEpoch(batch, at), timestampMs);
+      else
+        this.producers.note(
+          producerId,
+          batchProducerEpoch(batch, at),
+          batchBaseSequence(batch, at),
+          recordCount,
+          baseOffset,
+          timestampMs,
+        );
     }
     const lastEpoch = this.leaderEpochs.at(-1);
     if (lastEpoch === undefined || lastEpoch.epoch < epoch) {
@@ -304,6 +403,7 @@ export class PartitionLog implements Partition {
     ) {
       this.leaderEpochs.shift();
     }
+    this.transactions?.trim(offset);
     for (const follower of this.followers) follower.trimmed();
   }
 
@@ -311,8 +411,7 @@ export class PartitionLog implements Partition {
   noteBuilt(batches: PendingBatch[]): void {
     this.inFlight = batches;
     for (const follower of this.followers) {
-      for (const batch of batches)
-        follower.built(batch.bytes, batch.at, batch.baseOffset, batch.isScheduled);
+      for (const batch of batches) follower.built(batch);
     }
   }
 
@@ -350,6 +449,7 @@ export class PartitionLog implements Partition {
       leaderEpochs: this.leaderEpochs,
       producers: this.producers,
       extents: this.extents,
+      transactions: this.transactions,
       bodyBytes: this.bodyBytes,
     };
   }
@@ -364,6 +464,8 @@ export class PartitionLog implements Partition {
     this.producers = state.producers;
     this.extents = state.extents;
     this.bodyBytes = state.bodyBytes ?? 0;
+    if (this.transactions !== undefined) this.transactions.adopt(state.transactions);
+    else this.transactions = state.transactions;
   }
 
   #checkAlive(): void {
@@ -383,8 +485,15 @@ export class PartitionLog implements Partition {
     const nowMs = this.#host.nowMs();
     const duplicate = this.#checkBatches(bytes, nowMs);
     if (duplicate !== undefined) return duplicate;
-    let last: PendingBatch | undefined;
     const firstOffset = this.nextOffset;
+    const pending = this.#sequenceAll(bytes, nowMs, traits);
+    if (pending.baseOffset === firstOffset) return pending.settled;
+    return pending.settled.then((result) => ({ ...result, baseOffset: firstOffset }));
+  }
+
+  /** Gives all batches their offsets; returns the last. */
+  #sequenceAll(bytes: Uint8Array, nowMs: number, traits: AppendTraits | undefined): PendingBatch {
+    let last: PendingBatch | undefined;
     for (let at = 0; at < bytes.length; ) {
       // Only the last batch answers the caller; it is never durable before the others.
       last?.settled.catch(() => undefined);
@@ -392,9 +501,24 @@ export class PartitionLog implements Partition {
       at += last.length;
     }
     this.#host.enqueue(this, bytes.length);
-    const pending = present(last, 'at least one batch was checked');
-    if (pending.baseOffset === firstOffset) return pending.settled;
-    return pending.settled.then((result) => ({ ...result, baseOffset: firstOffset }));
+    return present(last, 'at least one batch was checked');
+  }
+
+  #noteTransaction(
+    batch: Uint8Array,
+    at: number,
+    producerId: number,
+    baseOffset: number,
+    timestampMs: number,
+  ): void {
+    this.transactions ??= new PartitionTransactions();
+    if (!isControlBatch(batchAttributes(batch, at))) {
+      const epoch = batchProducerEpoch(batch, at);
+      this.transactions.noteBatch(producerId, epoch, baseOffset, timestampMs);
+      return;
+    }
+    const outcome = findOutcome(batch, at);
+    if (outcome !== undefined) this.transactions.noteMarker(producerId, outcome, baseOffset);
   }
 
   /** Throws for a batch that cannot be stored; answers for one that was stored before. Changes nothing. */
@@ -419,9 +543,6 @@ export class PartitionLog implements Partition {
       const attributes = batchAttributes(bytes, at);
       if (isControlBatch(attributes))
         throw new BrokerError('batch-invalid', 'clients may not write control records');
-      if (isTransactionalBatch(attributes)) {
-        throw new BrokerError('batch-invalid', 'its transaction was not begun here');
-      }
       if (this.settings.timestampType === 'create')
         this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
       const producerId = batchProducerId(bytes, at);
@@ -434,6 +555,8 @@ export class PartitionLog implements Partition {
         }
         return this.#checkProducer(bytes, at, producerId);
       }
+      if (isTransactionalBatch(attributes))
+        throw new BrokerError('batch-invalid', 'a transaction has a producer id');
       at += length;
     }
     return undefined;
@@ -476,7 +599,16 @@ export class PartitionLog implements Partition {
         `${firstSequence} instead of ${check.expected}`,
       );
     }
-    return check.outcome === 'duplicate' ? this.#repeat(check.baseOffset) : undefined;
+    // A repeat of what was stored is answered although its transaction has ended meanwhile.
+    if (check.outcome === 'duplicate') return this.#repeat(check.baseOffset);
+    const isOpen = this.transactions?.findOpen(producerId) !== undefined;
+    if (isTransactionalBatch(batchAttributes(bytes, at))) {
+      if (this.transactions?.isPermitted(producerId, epoch) !== true)
+        throw new BrokerError('transaction-invalid', 'its transaction was not begun here');
+    } else if (isOpen) {
+      throw new BrokerError('transaction-invalid', 'its producer is in a transaction');
+    }
+    return undefined;
   }
 
   /** The answer to a batch that was stored before: the first answer again, and not before it. */
@@ -502,6 +634,7 @@ export class PartitionLog implements Partition {
   ): PendingBatch {
     const isStamped = this.settings.timestampType === 'append';
     const batch = new WaitingBatch(bytes, at, this.nextOffset, isStamped ? nowMs : -1);
+    batch.isInUnit = this.#host.isInUnit;
     if (traits !== undefined && batch.length === bytes.length) {
       batch.bodyBytes = traits.bodyBytes;
       batch.isScheduled = traits.isScheduled;
@@ -510,14 +643,15 @@ export class PartitionLog implements Partition {
       batch.bodyBytes = found.bodyBytes;
       batch.isScheduled = found.isScheduled;
     }
-    const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
-    this.bodyBytes += bodyBytes;
-    for (const follower of this.followers) follower.sequenced(batch.recordCount, bodyBytes);
+    this.bodyBytes += batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
+    for (const follower of this.followers) follower.sequenced(batch);
     this.noteSequenced(bytes, at, this.nextOffset, this.#host.epoch, nowMs);
     this.waiting.push(batch);
     return batch;
   }
 }
+
+const noBodies: AppendTraits = { bodyBytes: 0, isScheduled: false };
 
 class WaitingBatch implements PendingBatch {
   readonly bytes: Uint8Array;
@@ -529,6 +663,7 @@ class WaitingBatch implements PendingBatch {
   readonly appendTimeMs: number;
   bodyBytes = -1;
   isScheduled = false;
+  isInUnit = false;
   readonly settled: Promise<AppendResult>;
   resolve!: (result: AppendResult) => void;
   reject!: (error: Error) => void;

@@ -1,3 +1,5 @@
+import type { AbortedTransaction, OpenTransaction } from './transaction/index.ts';
+
 /** One partition's log, as everything above the shard sees it. */
 export interface Partition {
   readonly topicId: string;
@@ -52,6 +54,13 @@ export interface Partition {
 
   /** Producers with idempotence state in this partition. */
   listProducers(): ProducerDescription[];
+
+  /** Aborted transactions with records in `[from, to)`, in order of their first offsets, for stable readers. */
+  findAborted(from: number, to: number): AbortedTransaction[];
+  /** Whether a transactional batch of the producer at `offset`, below the last stable offset, was aborted. */
+  isAborted(producerId: number, offset: number): boolean;
+  /** Transactions without a marker, in order of their first offsets. */
+  listOpenTransactions(): OpenTransaction[];
 }
 
 export interface PartitionWaiter {
@@ -105,4 +114,6 @@ export interface ProducerDescription {
   producerEpoch: number;
   lastSequence: number;
   lastTimestampMs: number;
+  /** First offset of its open transaction; -1 without one. */
+  transactionOffset: number;
 }

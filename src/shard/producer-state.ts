@@ -55,6 +55,19 @@ export class ProducerTable {
     return firstSequence === expected ? isNext : { outcome: 'out-of-order', expected };
   }
 
+  findEpoch(producerId: number): number | undefined {
+    return this.#producers.get(producerId)?.epoch;
+  }
+
+  /** A marker may raise the epoch: what an older one still sends is refused. */
+  noteEpoch(producerId: number, epoch: number, timestampMs: number): void {
+    const producer = this.#getOrAdd(producerId, epoch, timestampMs);
+    producer.lastTimestampMs = timestampMs;
+    if (epoch <= producer.epoch) return;
+    producer.epoch = epoch;
+    producer.batches.length = 0;
+  }
+
   /** Remembers a batch that was checked. */
   note(
     producerId: number,
@@ -64,12 +77,7 @@ export class ProducerTable {
     baseOffset: number,
     timestampMs: number,
   ): void {
-    let producer = this.#producers.get(producerId);
-    if (producer === undefined) {
-      if (this.#producers.size >= limits.producersPerPartitionMax) this.#forgetOldest();
-      producer = { epoch, lastTimestampMs: timestampMs, batches: [] };
-      this.#producers.set(producerId, producer);
-    }
+    const producer = this.#getOrAdd(producerId, epoch, timestampMs);
     if (epoch !== producer.epoch) {
       producer.epoch = epoch;
       producer.batches.length = 0;
@@ -87,12 +95,14 @@ export class ProducerTable {
     }
   }
 
-  describe(): ProducerDescription[] {
+  /** `findTransaction` tells where a producer's open transaction begins, -1 without one. */
+  describe(findTransaction: (producerId: number) => number = () => -1): ProducerDescription[] {
     return [...this.#producers].map(([producerId, producer]) => ({
       producerId,
       producerEpoch: producer.epoch,
       lastSequence: producer.batches.at(-1)?.lastSequence ?? -1,
       lastTimestampMs: producer.lastTimestampMs,
+      transactionOffset: findTransaction(producerId),
     }));
   }
 
@@ -132,6 +142,16 @@ export class ProducerTable {
       table.#producers.set(id, producer);
     }
     return table;
+  }
+
+  #getOrAdd(producerId: number, epoch: number, timestampMs: number): Producer {
+    let producer = this.#producers.get(producerId);
+    if (producer === undefined) {
+      if (this.#producers.size >= limits.producersPerPartitionMax) this.#forgetOldest();
+      producer = { epoch, lastTimestampMs: timestampMs, batches: [] };
+      this.#producers.set(producerId, producer);
+    }
+    return producer;
   }
 
   #forgetOldest(): void {

@@ -96,6 +96,7 @@ export class Shard implements LogHost, CommitHost {
   #recoveryTimer: Timer | undefined;
   #recovering: Promise<void> | undefined;
   #isClosed = false;
+  #isInUnit = false;
   #writableCallbacks: Array<() => void> = [];
 
   /** Recovers what is stored. Rejects with storage-damaged (nothing was changed), storage-full or storage-failed. */
@@ -195,6 +196,19 @@ export class Shard implements LogHost, CommitHost {
       if (extension.owns(kind)) extension.apply(kind, payload);
     }
     return this.#control(kind, payload);
+  }
+
+  /**
+   * Everything that `work` appends, submits and settles goes into one chunk: all of it survives, or nothing. `work` has
+   * checked before that all of it can be done: what it did before it throws is not undone.
+   */
+  atomically<T>(work: () => T): T {
+    this.#isInUnit = true;
+    try {
+      return work();
+    } finally {
+      this.#isInUnit = false;
+    }
   }
 
   /** Resolves when every entry that is not a record batch and was made before is durable. */
@@ -298,8 +312,18 @@ export class Shard implements LogHost, CommitHost {
     this.#freeSpace.spend(bytes);
   }
 
+  checkWritable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosed) throw new BrokerError('closed');
+  }
+
+  get isInUnit(): boolean {
+    return this.#isInUnit;
+  }
+
   enqueue(log: PartitionLog, bytes: number): void {
     this.#commit.enqueueLog(log, bytes);
+    if (this.#isInUnit) this.#commit.requestUnit();
   }
 
   advanceStart(log: PartitionLog, offset: number): Promise<void> {

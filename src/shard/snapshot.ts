@@ -3,9 +3,12 @@ import type { ChunkChain } from '../journal/index.ts';
 import type { Extent } from './extent.ts';
 import type { LogState } from './partition-log.ts';
 import { ProducerTable } from './producer-state.ts';
+import { PartitionTransactions } from './transaction/index.ts';
 
 const magic = 0x50424c54;
-const layoutVersion = 1;
+/** Version 1 knows no transactions: there were none. */
+const layoutVersion = 2;
+const oldestLayoutVersion = 1;
 const suffix = '.snapshot';
 const fixedBytes = 16;
 
@@ -62,6 +65,10 @@ export function encodeSequenced(
       writer.safeInt64(entry.startOffset);
     }
     log.producers.encodeTo(writer);
+    const { transactions } = log;
+    const hasTransactions = transactions !== undefined && !transactions.isEmpty;
+    writer.uint8(hasTransactions ? 1 : 0);
+    if (hasTransactions) transactions.encodeTo(writer);
   }
   writer.uint32(extensions.length);
   for (const extension of extensions) {
@@ -117,7 +124,9 @@ export function encodeSnapshot(
 export function decodeSnapshot(bytes: Uint8Array): Snapshot | undefined {
   if (bytes.length < fixedBytes) return undefined;
   const reader = new ByteReader(bytes);
-  if (reader.uint32() !== magic || reader.uint32() !== layoutVersion) return undefined;
+  if (reader.uint32() !== magic) return undefined;
+  const version = reader.uint32();
+  if (version < oldestLayoutVersion || version > layoutVersion) return undefined;
   if (reader.uint32() !== bytes.length || reader.uint32() !== crc32c(bytes.subarray(fixedBytes)))
     return undefined;
   const lsn = reader.safeInt64();
@@ -127,7 +136,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | undefined {
   const nextProducerId = reader.safeInt64();
   const nextSegment = reader.safeInt64();
   const sequenced = new ByteReader(reader.bytes(reader.uint32()));
-  const logs = readSequencedLogs(sequenced);
+  const logs = readSequencedLogs(sequenced, version);
   const extensions = new Map<string, Uint8Array>();
   for (let count = sequenced.uint32(); count > 0; count--) {
     const name = readText(sequenced);
@@ -140,7 +149,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | undefined {
   return { lsn, chain, epoch, nextPartition, nextProducerId, nextSegment, logs, extensions };
 }
 
-function readSequencedLogs(reader: ByteReader): SnapshotLog[] {
+function readSequencedLogs(reader: ByteReader, version: number): SnapshotLog[] {
   const logs: SnapshotLog[] = [];
   for (let count = reader.uint32(); count > 0; count--) {
     const number = reader.uint32();
@@ -152,6 +161,8 @@ function readSequencedLogs(reader: ByteReader): SnapshotLog[] {
       leaderEpochs.push({ epoch: reader.uint32(), startOffset: reader.safeInt64() });
     }
     const producers = ProducerTable.decode(reader);
+    const hasTransactions = version > 1 && reader.uint8() === 1;
+    const transactions = hasTransactions ? PartitionTransactions.decode(reader) : undefined;
     logs.push({
       number,
       topicId,
@@ -159,6 +170,7 @@ function readSequencedLogs(reader: ByteReader): SnapshotLog[] {
       nextOffset,
       leaderEpochs,
       producers,
+      transactions,
       logStartOffset: 0,
       extents: [],
     });

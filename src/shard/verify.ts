@@ -48,7 +48,9 @@ const restore = 'restore the file from a backup';
 const noHost: LogHost = {
   epoch: 0,
   nowMs: () => 0,
+  isInUnit: false,
   checkPublish: () => undefined,
+  checkWritable: () => undefined,
   enqueue: () => undefined,
   advanceStart: () => Promise.resolve(),
   read: () => Promise.reject(new Error('not opened for reading')),

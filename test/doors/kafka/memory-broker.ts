@@ -147,7 +147,27 @@ export class MemoryPartition implements Partition {
   }
 
   listProducers(): ProducerDescription[] {
-    return [{ producerId: 7, producerEpoch: 1, lastSequence: 4, lastTimestampMs: 1000 }];
+    return [
+      {
+        producerId: 7,
+        producerEpoch: 1,
+        lastSequence: 4,
+        lastTimestampMs: 1000,
+        transactionOffset: -1,
+      },
+    ];
+  }
+
+  findAborted(): [] {
+    return [];
+  }
+
+  isAborted(): boolean {
+    return false;
+  }
+
+  listOpenTransactions(): [] {
+    return [];
   }
 
   #timedOffset({ baseOffset, bytes }: StoredBatch): TimedOffset {
@@ -185,6 +205,8 @@ export class Commits {
 
 class MemoryTopic implements Topic {
   readonly id = randomUUID();
+  readonly namespace = '';
+  readonly retention = 'by-limits';
   readonly name: string;
   readonly partitions: MemoryPartition[] = [];
   readonly ownOptions: Partial<TopicOptions>;

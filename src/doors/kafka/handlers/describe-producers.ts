@@ -29,8 +29,9 @@ export function describeProducers(
               producerEpoch: producer.producerEpoch,
               lastSequence: producer.lastSequence,
               lastTimestamp: producer.lastTimestampMs,
-              // No transaction has touched it.
+              // Not kept: only an older broker's replicas would ask for it.
               coordinatorEpoch: -1,
+              currentTxnStartOffset: producer.transactionOffset,
             })),
           };
         }),
