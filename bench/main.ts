@@ -35,6 +35,10 @@ const benches: Readonly<
     summary: "Pabal and Apache Kafka, both driven by Kafka's own performance tools",
     load: async () => (await import('./kafka/bench.ts')).benchKafka,
   },
+  rabbitmq: {
+    summary: 'Pabal and RabbitMQ, both driven by one load generator in Go',
+    load: async () => (await import('./rabbitmq/bench.ts')).benchRabbitmq,
+  },
 };
 
 function printList(): void {

@@ -3,7 +3,6 @@ import { createInterface } from 'node:readline';
 import { randomInt } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { writeBack } from '../page-cache.ts';
 import { installGenerators } from './distribution.ts';
 import type { Server } from './server.ts';
 
@@ -223,12 +222,4 @@ export function produceOneInFlight(
     ...[by, server.host, String(server.port), topic, String(load.recordBytes)],
     ...[String(load.warmUpCount), String(load.count)],
   ]);
-}
-
-/** Leaves the disk quiet for whoever is measured next. */
-export async function settle(): Promise<void> {
-  writeBack();
-  await new Promise((resolve) => {
-    setTimeout(resolve, 1000);
-  });
 }

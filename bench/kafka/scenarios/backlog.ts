@@ -1,35 +1,12 @@
 import type { BenchOptions } from '../../main.ts';
+import { sampleMemory } from '../../memory-samples.ts';
 import { consume, createTopic, produce } from '../generator.ts';
-import { requireSpace, type Scenario, withServer } from '../scenario.ts';
-import { kafka, pabal, type Server, type Subject } from '../server.ts';
+import { requireSpace, type Scenario, withServer } from '../../scenario.ts';
+import { kafka, pabal, type Subject } from '../server.ts';
 
 const topic = 'backlog';
 const partitions = 12;
 const recordBytes = 10_240;
-const sampleMs = 500;
-
-/** Resident memory over the time that `work` takes: at a quarter, half, three quarters, the end, and at most. */
-async function sampleMemory(
-  server: Server,
-  work: () => Promise<unknown>,
-): Promise<Record<string, number>> {
-  const samples: number[] = [];
-  const timer = setInterval(() => samples.push(server.usage().residentMib), sampleMs);
-  try {
-    await work();
-  } finally {
-    clearInterval(timer);
-  }
-  samples.push(server.usage().residentMib);
-  const at = (fraction: number) => samples[Math.floor((samples.length - 1) * fraction)]!;
-  return {
-    'RSS MiB at 25 %': at(0.25),
-    '50 %': at(0.5),
-    '75 %': at(0.75),
-    '100 %': at(1),
-    most: Math.max(...samples),
-  };
-}
 
 async function run(
   subject: Subject,

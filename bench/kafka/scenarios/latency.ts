@@ -6,7 +6,7 @@ import type { BenchOptions } from '../../main.ts';
 import { readUsage } from '../../process-usage.ts';
 import { measureRawDisk } from '../../raw-disk.ts';
 import { createTopic, produceOneInFlight } from '../generator.ts';
-import { type Scenario, withServer } from '../scenario.ts';
+import { type Scenario, withServer } from '../../scenario.ts';
 import { kafka, kafkaFlushing, pabal, type Subject } from '../server.ts';
 
 const topic = 'latency';

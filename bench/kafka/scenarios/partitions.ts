@@ -1,6 +1,7 @@
 import type { BenchOptions } from '../../main.ts';
 import { createTopic } from '../generator.ts';
-import { type Scenario, sleep, withServer } from '../scenario.ts';
+import { type Scenario, withServer } from '../../scenario.ts';
+import { sleep } from '../../server-process.ts';
 import { kafka, pabal, type Subject } from '../server.ts';
 
 const topicCount = 10;

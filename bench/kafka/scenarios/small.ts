@@ -1,6 +1,6 @@
 import type { BenchOptions } from '../../main.ts';
 import { createTopic, produceFromMany } from '../generator.ts';
-import { type Scenario, withServer } from '../scenario.ts';
+import { type Scenario, withServer } from '../../scenario.ts';
 import { kafka, pabal, type Subject } from '../server.ts';
 
 const topic = 'small';

@@ -1,7 +1,8 @@
 import type { BenchOptions } from '../../main.ts';
 import { tryDropPageCache } from '../../page-cache.ts';
 import { createTopic, produce, startProducing } from '../generator.ts';
-import { requireSpace, type Scenario, sleep, withServer } from '../scenario.ts';
+import { requireSpace, type Scenario, withServer } from '../../scenario.ts';
+import { sleep } from '../../server-process.ts';
 import { kafka, pabal, type Subject } from '../server.ts';
 
 const idleMs = 5000;

@@ -3,7 +3,7 @@ import { tryDropPageCache } from '../../page-cache.ts';
 import { measureRawDisk } from '../../raw-disk.ts';
 import type { BenchOptions } from '../../main.ts';
 import { consume, createTopic, produce, type ProduceResult } from '../generator.ts';
-import { type Scenario, withServer } from '../scenario.ts';
+import { type Scenario, withServer } from '../../scenario.ts';
 import { kafka, kafkaFlushing, pabal, type Server, type Subject } from '../server.ts';
 
 const topic = 'stream';
