@@ -1,0 +1,12 @@
+export { DirectTable } from './direct-table.ts';
+export { FanoutTable } from './fanout-table.ts';
+export type { Fields, FieldValue } from './field-value.ts';
+export { isFields } from './field-value.ts';
+export type { HashBy } from './hash-table.ts';
+export { HashTable } from './hash-table.ts';
+export type { HeaderMatch, HeaderMatchMode } from './header-match.ts';
+export { isSameValue, matchesHeaders, parseHeaderMatch } from './header-match.ts';
+export { HeadersTable } from './headers-table.ts';
+export { RandomTable } from './random-table.ts';
+export type { Route, RouteFacts, RouteTable, RouteTarget } from './route-table.ts';
+export { TopicTable } from './topic-table.ts';
