@@ -1,4 +1,5 @@
 export { DelayedSet } from './delayed-set.ts';
+export { LaneSet } from './lane-set.ts';
 export { LeaseTable } from './lease-table.ts';
 export { OffsetSet } from './offset-set.ts';
 export { ReturnedSet } from './returned-set.ts';
