@@ -28,6 +28,9 @@ export const limits = {
   /** Queue: subscriptions of one topic; queues of one broker, counted once for each of their partitions. */
   subscriptionsPerTopicMax: 10_000,
   queuePartsMax: 250_000,
+  /** Dead letters that are on their way, and their bytes; the others stay in their queues for a while. */
+  deadLettersMax: 20_000,
+  deadLettersBytesMax: 32 * MIB,
   /** Name of a topic, queue or namespace: bytes of its UTF-8. */
   nameBytesMax: 255,
   /** Topic: characters of a name where a door's protocol limits them. */
@@ -92,6 +95,8 @@ export const limits = {
   inFlightBytesMax: 256 * MIB,
   /** Network: requests of one connection that are being handled; above it the socket is not read. */
   inFlightRequestsMax: 64,
+  /** Network: requests of one connection in a second; above it the socket is not read. */
+  requestsPerSecondMax: 50_000,
   /** Network: bytes waiting to be written to one socket; above it its requests wait. */
   sendBufferBytesMax: 8 * MIB,
   /** Network: a peer that takes no bytes for this long while some wait is disconnected. */

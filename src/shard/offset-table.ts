@@ -11,6 +11,10 @@ export const groupEntryKind = {
   offsetsDeleted: entryKind.extensionMin + 1,
   /** text group id, u8 1 and the coordinator's bytes, or u8 0: removed. */
   groupSaved: entryKind.extensionMin + 2,
+  /** i64 producer id, then as `offsetsCommitted`: nobody sees them before the producer's transaction is decided. */
+  offsetsPending: entryKind.extensionMin + 3,
+  /** i64 producer id, u8 1: its pending offsets of the group count now, 0: they are forgotten; text group id. */
+  pendingSettled: entryKind.extensionMin + 4,
 } as const;
 
 interface StoredGroup {
@@ -18,6 +22,9 @@ interface StoredGroup {
   /** By topic id, then partition. */
   offsets: Map<string, Map<number, StoredOffset>>;
 }
+
+/** By topic id, then partition. */
+type OffsetsByPartition = Map<string, Map<number, StoredOffset>>;
 
 export interface EntrySubmitter {
   submit(kind: number, payload: Uint8Array): Promise<void>;
@@ -29,6 +36,8 @@ export interface EntrySubmitter {
 export class OffsetTable implements StateExtension, GroupStore {
   readonly name = 'groups';
   readonly #groups = new Map<string, StoredGroup>();
+  /** By group id, then producer id. */
+  readonly #pending = new Map<string, Map<number, OffsetsByPartition>>();
   #shard: EntrySubmitter | undefined;
 
   /** Gives the table the shard that journals its entries. */
@@ -39,7 +48,7 @@ export class OffsetTable implements StateExtension, GroupStore {
   // StateExtension
 
   owns(kind: number): boolean {
-    return kind >= groupEntryKind.offsetsCommitted && kind <= groupEntryKind.groupSaved;
+    return kind >= groupEntryKind.offsetsCommitted && kind <= groupEntryKind.pendingSettled;
   }
 
   apply(kind: number, payload: Uint8Array): void {
@@ -47,19 +56,16 @@ export class OffsetTable implements StateExtension, GroupStore {
     if (kind === groupEntryKind.offsetsCommitted) {
       const commitTimeMs = reader.safeInt64();
       const group = this.#getOrAdd(readText(reader));
-      for (let count = reader.uint32(); count > 0; count--) {
-        const topicId = readText(reader);
-        const partition = reader.uint32();
-        const stored = {
-          offset: reader.safeInt64(),
-          leaderEpoch: reader.int32(),
-          metadata: readText(reader),
-          commitTimeMs,
-        };
-        const topic = group.offsets.get(topicId);
-        if (topic === undefined) group.offsets.set(topicId, new Map([[partition, stored]]));
-        else topic.set(partition, stored);
-      }
+      readOffsets(reader, commitTimeMs, group.offsets);
+    } else if (kind === groupEntryKind.offsetsPending) {
+      const producerId = reader.safeInt64();
+      const commitTimeMs = reader.safeInt64();
+      const groupId = readText(reader);
+      readOffsets(reader, commitTimeMs, this.#getOrAddPending(groupId, producerId));
+    } else if (kind === groupEntryKind.pendingSettled) {
+      const producerId = reader.safeInt64();
+      const isCommitted = reader.uint8() === 1;
+      this.#applySettled(readText(reader), producerId, isCommitted);
     } else if (kind === groupEntryKind.offsetsDeleted) {
       const groupId = readText(reader);
       const group = this.#getOrAdd(groupId);
@@ -94,19 +100,17 @@ export class OffsetTable implements StateExtension, GroupStore {
         writeText(writer, topicId);
         writer.uint32(partitions.size);
         for (const [partition, stored] of partitions) {
-          writer.uint32(partition);
-          writer.safeInt64(stored.offset);
-          writer.int32(stored.leaderEpoch);
-          writeText(writer, stored.metadata);
-          writer.safeInt64(stored.commitTimeMs);
+          writeStored(writer, partition, stored);
         }
       }
     }
+    this.#encodePending(writer);
     return writer.take();
   }
 
   restore(state: Uint8Array | undefined): void {
     this.#groups.clear();
+    this.#pending.clear();
     if (state === undefined) return;
     const reader = new ByteReader(state);
     for (let groups = reader.uint32(); groups > 0; groups--) {
@@ -115,16 +119,11 @@ export class OffsetTable implements StateExtension, GroupStore {
       for (let topics = reader.uint32(); topics > 0; topics--) {
         const partitions = new Map<number, StoredOffset>();
         group.offsets.set(readText(reader), partitions);
-        for (let count = reader.uint32(); count > 0; count--) {
-          partitions.set(reader.uint32(), {
-            offset: reader.safeInt64(),
-            leaderEpoch: reader.int32(),
-            metadata: readText(reader),
-            commitTimeMs: reader.safeInt64(),
-          });
-        }
+        for (let count = reader.uint32(); count > 0; count--) readStored(reader, partitions);
       }
     }
+    // Snapshots from before there were transactions end here.
+    if (reader.remaining > 0) this.#restorePending(reader);
   }
 
   // GroupStore
@@ -139,17 +138,28 @@ export class OffsetTable implements StateExtension, GroupStore {
 
   saveOffsets(groupId: string, commits: readonly OffsetCommit[]): Promise<void> {
     const writer = new ByteWriter(64 + commits.length * 64);
-    writer.safeInt64(this.#shard?.nowMs() ?? 0);
-    writeText(writer, groupId);
-    writer.uint32(commits.length);
-    for (const commit of commits) {
-      writeText(writer, commit.topicId);
-      writer.uint32(commit.partition);
-      writer.safeInt64(commit.offset);
-      writer.int32(commit.leaderEpoch);
-      writeText(writer, commit.metadata);
-    }
+    this.#writeCommits(writer, groupId, commits);
     return this.#submit(groupEntryKind.offsetsCommitted, writer.take());
+  }
+
+  savePending(
+    groupId: string,
+    producerId: number,
+    commits: readonly OffsetCommit[],
+  ): Promise<void> {
+    const writer = new ByteWriter(64 + commits.length * 64);
+    writer.safeInt64(producerId);
+    this.#writeCommits(writer, groupId, commits);
+    return this.#submit(groupEntryKind.offsetsPending, writer.take());
+  }
+
+  /** The producer's transaction is decided; may be called again. Resolves when that is durable. */
+  settlePending(groupId: string, producerId: number, isCommitted: boolean): Promise<void> {
+    const writer = new ByteWriter(64);
+    writer.safeInt64(producerId);
+    writer.uint8(isCommitted ? 1 : 0);
+    writeText(writer, groupId);
+    return this.#submit(groupEntryKind.pendingSettled, writer.take());
   }
 
   deleteOffsets(groupId: string, keys: readonly PartitionKey[]): Promise<void> {
@@ -183,8 +193,83 @@ export class OffsetTable implements StateExtension, GroupStore {
     return this.#groups.get(groupId)?.state;
   }
 
+  hasPending(groupId: string, key?: PartitionKey): boolean {
+    const producers = this.#pending.get(groupId);
+    if (producers === undefined || key === undefined) return producers !== undefined;
+    for (const topics of producers.values())
+      if (topics.get(key.topicId)?.has(key.partition) === true) return true;
+    return false;
+  }
+
   listGroupIds(): string[] {
-    return [...this.#groups.keys()];
+    return [...new Set([...this.#groups.keys(), ...this.#pending.keys()])];
+  }
+
+  #applySettled(groupId: string, producerId: number, isCommitted: boolean): void {
+    const producers = this.#pending.get(groupId);
+    const pending = producers?.get(producerId);
+    if (producers === undefined || pending === undefined) return;
+    producers.delete(producerId);
+    if (producers.size === 0) this.#pending.delete(groupId);
+    if (!isCommitted) return;
+    const { offsets } = this.#getOrAdd(groupId);
+    for (const [topicId, partitions] of pending) {
+      const topic = offsets.get(topicId);
+      if (topic === undefined) offsets.set(topicId, partitions);
+      else for (const [partition, stored] of partitions) topic.set(partition, stored);
+    }
+  }
+
+  #getOrAddPending(groupId: string, producerId: number): OffsetsByPartition {
+    let producers = this.#pending.get(groupId);
+    if (producers === undefined) this.#pending.set(groupId, (producers = new Map()));
+    let topics = producers.get(producerId);
+    if (topics === undefined) producers.set(producerId, (topics = new Map()));
+    return topics;
+  }
+
+  #encodePending(writer: ByteWriter): void {
+    writer.uint32(this.#pending.size);
+    for (const [groupId, producers] of this.#pending) {
+      writeText(writer, groupId);
+      writer.uint32(producers.size);
+      for (const [producerId, topics] of producers) {
+        writer.safeInt64(producerId);
+        writer.uint32(topics.size);
+        for (const [topicId, partitions] of topics) {
+          writeText(writer, topicId);
+          writer.uint32(partitions.size);
+          for (const [partition, stored] of partitions) writeStored(writer, partition, stored);
+        }
+      }
+    }
+  }
+
+  #restorePending(reader: ByteReader): void {
+    for (let groups = reader.uint32(); groups > 0; groups--) {
+      const groupId = readText(reader);
+      for (let producers = reader.uint32(); producers > 0; producers--) {
+        const pending = this.#getOrAddPending(groupId, reader.safeInt64());
+        for (let topics = reader.uint32(); topics > 0; topics--) {
+          const partitions = new Map<number, StoredOffset>();
+          pending.set(readText(reader), partitions);
+          for (let count = reader.uint32(); count > 0; count--) readStored(reader, partitions);
+        }
+      }
+    }
+  }
+
+  #writeCommits(writer: ByteWriter, groupId: string, commits: readonly OffsetCommit[]): void {
+    writer.safeInt64(this.#shard?.nowMs() ?? 0);
+    writeText(writer, groupId);
+    writer.uint32(commits.length);
+    for (const commit of commits) {
+      writeText(writer, commit.topicId);
+      writer.uint32(commit.partition);
+      writer.safeInt64(commit.offset);
+      writer.int32(commit.leaderEpoch);
+      writeText(writer, commit.metadata);
+    }
   }
 
   #submit(kind: number, payload: Uint8Array): Promise<void> {
@@ -205,6 +290,40 @@ export class OffsetTable implements StateExtension, GroupStore {
   #dropEmpty(groupId: string, group: StoredGroup): void {
     if (group.state === undefined && group.offsets.size === 0) this.#groups.delete(groupId);
   }
+}
+
+/** The offsets of an entry: they replace those of their partitions. */
+function readOffsets(reader: ByteReader, commitTimeMs: number, into: OffsetsByPartition): void {
+  for (let count = reader.uint32(); count > 0; count--) {
+    const topicId = readText(reader);
+    const partition = reader.uint32();
+    const stored = {
+      offset: reader.safeInt64(),
+      leaderEpoch: reader.int32(),
+      metadata: readText(reader),
+      commitTimeMs,
+    };
+    const topic = into.get(topicId);
+    if (topic === undefined) into.set(topicId, new Map([[partition, stored]]));
+    else topic.set(partition, stored);
+  }
+}
+
+function writeStored(writer: ByteWriter, partition: number, stored: StoredOffset): void {
+  writer.uint32(partition);
+  writer.safeInt64(stored.offset);
+  writer.int32(stored.leaderEpoch);
+  writeText(writer, stored.metadata);
+  writer.safeInt64(stored.commitTimeMs);
+}
+
+function readStored(reader: ByteReader, into: Map<number, StoredOffset>): void {
+  into.set(reader.uint32(), {
+    offset: reader.safeInt64(),
+    leaderEpoch: reader.int32(),
+    metadata: readText(reader),
+    commitTimeMs: reader.safeInt64(),
+  });
 }
 
 function writeText(writer: ByteWriter, text: string): void {

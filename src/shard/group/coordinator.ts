@@ -123,6 +123,20 @@ export class GroupCoordinator implements Groups {
     await this.#offsets.commit(groupId, member, commits);
   }
 
+  async commitPending(
+    groupId: string,
+    producerId: number,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+  ): Promise<void> {
+    this.#checkOpen();
+    await this.#offsets.commitPending(groupId, producerId, member, commits);
+  }
+
+  hasPendingOffset(groupId: string, key: PartitionKey): boolean {
+    return this.#store.hasPending(groupId, key);
+  }
+
   async fetchOffsets(
     groupId: string,
     keys?: readonly PartitionKey[],

@@ -48,7 +48,8 @@ export class GroupTable {
       group.state === 'empty' &&
       group.pending.size === 0 &&
       !group.isStored &&
-      this.#store.listOffsets(group.groupId).length === 0
+      this.#store.listOffsets(group.groupId).length === 0 &&
+      !this.#store.hasPending(group.groupId)
     ) {
       group.state = 'dead';
       this.remove(group);

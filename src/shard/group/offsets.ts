@@ -49,14 +49,22 @@ export class Offsets {
     member: MemberIdentity | undefined,
     commits: readonly OffsetCommit[],
   ): Promise<void> {
-    checkGroupId(groupId, true);
-    for (const { metadata } of commits) {
-      if (Buffer.byteLength(metadata) > limits.commitMetadataBytesMax) {
-        throw new BrokerError('metadata-too-large');
-      }
-    }
+    checkCommits(groupId, commits);
     this.#checkCommitter(groupId, member);
     if (commits.length > 0) await this.#store.saveOffsets(groupId, commits);
+  }
+
+  async commitPending(
+    groupId: string,
+    producerId: number,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+  ): Promise<void> {
+    checkCommits(groupId, commits);
+    const isNamed = member !== undefined && (member.memberId !== '' || member.generation >= 0);
+    if (isNamed) this.#checkCommitter(groupId, member);
+    else this.#table.getOrAdd(groupId);
+    if (commits.length > 0) await this.#store.savePending(groupId, producerId, commits);
   }
 
   async fetch(
@@ -125,7 +133,7 @@ export class Offsets {
     if (doomed.length > 0) {
       void this.#store.deleteOffsets(groupId, doomed).catch(ignoreBrokerError);
     }
-    if (doomed.length === offsets.length) {
+    if (doomed.length === offsets.length && !this.#store.hasPending(groupId)) {
       if (group.isStored) void this.#store.saveGroup(groupId, undefined).catch(ignoreBrokerError);
       group.state = 'dead';
       this.#table.remove(group);
@@ -156,6 +164,15 @@ export class Offsets {
     // It knows the new generation but not yet its part of the work: it must not speak for partitions of before.
     if (group.state === 'completing-rebalance') throw new BrokerError('group-rebalancing');
     this.#rebalancer.touch(group, current);
+  }
+}
+
+function checkCommits(groupId: string, commits: readonly OffsetCommit[]): void {
+  checkGroupId(groupId, true);
+  for (const { metadata } of commits) {
+    if (Buffer.byteLength(metadata) > limits.commitMetadataBytesMax) {
+      throw new BrokerError('metadata-too-large');
+    }
   }
 }
 

@@ -4,6 +4,10 @@ export interface GroupStore {
   saveGroup(groupId: string, state: Uint8Array | undefined): Promise<void>;
   saveOffsets(groupId: string, commits: readonly OffsetCommit[]): Promise<void>;
   deleteOffsets(groupId: string, keys: readonly PartitionKey[]): Promise<void>;
+  /** Offsets that count only once the producer's transaction is committed. */
+  savePending(groupId: string, producerId: number, commits: readonly OffsetCommit[]): Promise<void>;
+  /** Whether an undecided transaction has an offset of the partition, or any of the group. */
+  hasPending(groupId: string, key?: PartitionKey): boolean;
   /** Resolves when all that was stored before the call is durable; readers of offsets wait for it. */
   barrier(): Promise<void>;
   /** What is stored now, including what is not yet durable. */
@@ -148,6 +152,18 @@ export interface Groups {
     member: MemberIdentity | undefined,
     commits: readonly OffsetCommit[],
   ): Promise<void>;
+  /**
+   * As `commit`, but the offsets count only once the producer's transaction is committed. The coordinator of transactions
+   * calls it. `member` undefined or generation -1 with an empty member id is allowed in any state of the group.
+   */
+  commitPending(
+    groupId: string,
+    producerId: number,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+  ): Promise<void>;
+  /** Whether an undecided transaction has an offset of the partition: what `fetchOffsets` tells may change by itself. */
+  hasPendingOffset(groupId: string, key: PartitionKey): boolean;
   /** Durable offsets only; keys without one are left out. `keys` undefined: all. */
   fetchOffsets(
     groupId: string,

@@ -308,6 +308,18 @@ export class MemoryBroker implements BrokerPort {
     if (!isOverloaded) for (const callback of this.#onWritable.splice(0)) callback();
   }
 
+  get queues(): never {
+    throw new Error('the log door uses no queues');
+  }
+
+  get publisher(): never {
+    throw new Error('the log door appends batches');
+  }
+
+  get peers(): never {
+    throw new Error('the log door lists nobody');
+  }
+
   groupsFor(): Groups {
     throw new BrokerError('closed');
   }

@@ -67,6 +67,14 @@ export class DelayedStore implements GroupStore {
     });
   }
 
+  savePending(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  hasPending(): boolean {
+    return false;
+  }
+
   barrier(): Promise<void> {
     return this.#pending.length === 0 ? Promise.resolve() : this.#write(() => undefined);
   }
