@@ -234,7 +234,7 @@ export function writeTable(writer: ByteWriter, table: FieldTable): void {
   writer.patchInt32(lengthAt, writer.position - lengthAt - 4);
 }
 
-function writeField(writer: ByteWriter, field: Field): void {
+export function writeField(writer: ByteWriter, field: Field): void {
   writer.uint8(field.type === 'L' ? letter.l : letter[field.type]);
   switch (field.type) {
     case 't':
