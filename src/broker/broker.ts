@@ -15,15 +15,20 @@ import {
   type GroupOptions,
   type Groups,
   OffsetTable,
+  QueueTable,
   Shard,
   type ShardLog,
   type ShardObserver,
   type ShardOptions,
 } from '../shard/index.ts';
-import { Catalog } from './catalog.ts';
+import { Catalog, checkTopicName } from './catalog.ts';
 import { Consumer, type ConsumerHost, type ConsumerOptions } from './consumer.ts';
 import { DataLock } from './data-lock.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { decodeRecords, type IncomingRecord } from './incoming-record.ts';
+import { Peers } from './peers.ts';
+import { Publisher } from './publisher.ts';
+import { Queues } from './queues/index.ts';
 import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
 import { openStoreFile, type StoreIdentity } from './store-file.ts';
 import { shardIndex, Topics } from './topics.ts';
@@ -84,6 +89,9 @@ export class Broker implements BrokerPort, ConsumerHost {
   readonly brokerId: number;
   readonly options: { readonly defaultPartitions: number; readonly createTopicsOnUse: boolean };
   readonly topics: Topics;
+  readonly queues: Queues;
+  readonly publisher: Publisher;
+  readonly peers = new Peers();
   readonly clock: Clock;
   readonly #shards: readonly Shard[];
   readonly #coordinators: readonly GroupCoordinator[];
@@ -123,6 +131,8 @@ export class Broker implements BrokerPort, ConsumerHost {
     };
     this.clock = parts.clock;
     this.topics = parts.topics;
+    this.queues = parts.queues;
+    this.publisher = parts.publisher;
     this.#shards = parts.shards;
     this.#coordinators = parts.coordinators;
     this.#lock = parts.lock;
@@ -132,7 +142,8 @@ export class Broker implements BrokerPort, ConsumerHost {
 
   // For applications
 
-  createTopic(name: string, request: Omit<CreateTopicRequest, 'name'> = {}): Promise<Topic> {
+  async createTopic(name: string, request: Omit<CreateTopicRequest, 'name'> = {}): Promise<Topic> {
+    checkTopicName(name);
     return this.topics.create({ ...request, name });
   }
 
@@ -254,6 +265,7 @@ export class Broker implements BrokerPort, ConsumerHost {
     // Several sends to the same new topic create it once.
     let creating = this.#creating.get(name);
     if (creating === undefined) {
+      checkTopicName(name);
       creating = this.topics.create({ name }).finally(() => this.#creating.delete(name));
       this.#creating.set(name, creating);
     }
@@ -265,6 +277,7 @@ export class Broker implements BrokerPort, ConsumerHost {
     try {
       await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
       for (const coordinator of this.#coordinators) coordinator.close();
+      this.queues.close();
       await Promise.all(this.#shards.map((shard) => shard.close()));
       await this.#lock?.release();
     } finally {
@@ -282,6 +295,8 @@ export interface BrokerParts {
   shards: readonly Shard[];
   coordinators: readonly GroupCoordinator[];
   topics: Topics;
+  queues: Queues;
+  publisher: Publisher;
   lock: DataLock | undefined;
 }
 
@@ -297,18 +312,38 @@ async function openLocked(
   const catalog = new Catalog();
   const shards: Shard[] = [];
   const coordinators: GroupCoordinator[] = [];
-  const topics = new Topics({
+  const tables: QueueTable[] = [];
+  const topics: Topics = new Topics({
     catalog,
     shards,
     groups: () => coordinators,
+    queues: () => queues,
     clock,
     random,
     defaultPartitions: options.defaultPartitions ?? 1,
   });
+  const queues = new Queues({
+    catalog,
+    topics,
+    clock,
+    submit: (kind, payload) => present(shards[0], 'there is a first shard').submit(kind, payload),
+    tables: () => tables,
+    tableOf: (topicId, partition) =>
+      present(tables[shardIndex(`${topicId}/${partition}`, identity.shards)], 'in range'),
+  });
+  const deadLetters = new DeadLetters({
+    clock,
+    topics: () => topics,
+    publisher: () => publisher,
+    exchanges: () => undefined,
+  });
+  const publisher = new Publisher(deadLetters);
   let isOpen = false;
   try {
     for (let index = 0; index < identity.shards; index++) {
       const offsets = new OffsetTable();
+      const table = new QueueTable({ clock, random, events: deadLetters });
+      tables.push(table);
       const shard = await Shard.open({
         backing: new FileBacking({
           disk,
@@ -317,7 +352,7 @@ async function openLocked(
           isDurable: options.sync !== 'os',
         }),
         clock,
-        extensions: index === 0 ? [catalog, offsets] : [offsets],
+        extensions: [...(index === 0 ? [catalog] : []), offsets, table],
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),
         onAdopted: () => {
@@ -325,10 +360,12 @@ async function openLocked(
           catalog.endReplay();
           // What cannot be stored now is tried again by the next recovery.
           topics.link().catch(() => undefined);
+          queues.adopt(false).catch(() => undefined);
         },
         ...options.tuning,
       });
       offsets.attach(shard);
+      table.attach(shard);
       shards.push(shard);
       coordinators.push(
         new GroupCoordinator({
@@ -341,6 +378,7 @@ async function openLocked(
     }
     await topics.link();
     catalog.endReplay();
+    await queues.adopt(true);
     isOpen = true;
     for (const coordinator of coordinators) coordinator.load();
   } catch (error) {
@@ -356,6 +394,8 @@ async function openLocked(
     shards,
     coordinators,
     topics,
+    queues,
+    publisher,
     lock,
   });
 }

@@ -1,6 +1,14 @@
 import { BrokerError, limits } from '../base/index.ts';
-import { entryKind, type PartitionLog, type StateExtension } from '../shard/index.ts';
-import type { Topic, TopicOptions } from './types.ts';
+import {
+  entryKind,
+  type PartitionLog,
+  type PartitionSettings,
+  type QueueForm,
+  type QueueSettings,
+  type StateExtension,
+} from '../shard/index.ts';
+import type { TopicQueue } from './queues/index.ts';
+import type { Topic, TopicOptions, TopicRetention } from './types.ts';
 
 /** Entry kinds of the catalog; payloads are JSON, for topics change rarely and gain members over time. */
 export const catalogEntryKind = {
@@ -12,9 +20,13 @@ export const catalogEntryKind = {
   topicConfigured: entryKind.extensionMin + 18,
   /** `{ id, partitions }`: the new number. */
   partitionsAdded: entryKind.extensionMin + 19,
+  /** `{ id, subscription }`: a StoredSubscription, new or in place of the one of its name. */
+  subscriptionPut: entryKind.extensionMin + 20,
+  /** `{ id, subscription }`: the name. */
+  subscriptionDeleted: entryKind.extensionMin + 21,
 } as const;
 
-export const defaultTopicOptions: Readonly<TopicOptions> = {
+export const defaultTopicOptions: Readonly<TopicOptions> = Object.freeze({
   retentionMs: 7 * 24 * 3600 * 1000,
   retentionBytes: -1,
   cleanup: 'delete',
@@ -22,7 +34,29 @@ export const defaultTopicOptions: Readonly<TopicOptions> = {
   timestampType: 'create',
   timestampBehindMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAheadMaxMs: 3_600_000,
-};
+});
+
+/** What a topic that was made for a queue has unless it was set: only settling drops a message, and any fits. */
+export const queueTopicOptions: Readonly<TopicOptions> = Object.freeze({
+  ...defaultTopicOptions,
+  retentionMs: -1,
+  batchBytesMax: limits.entryBytesMax,
+});
+
+/** A queue over a topic, as the journal has it; what is absent is as by default. */
+export interface StoredSubscription {
+  /** '' is the default one. */
+  name: string;
+  settings?: Partial<QueueSettings>;
+  form?: Partial<QueueForm>;
+  isTemporary?: boolean;
+  isAutoDelete?: boolean;
+  /** It belonged to a connection, which does not outlive the process. */
+  isExclusive?: boolean;
+  idleExpiryMs?: number;
+  attributes?: Record<string, string>;
+  createdMs: number;
+}
 
 export interface StoredTopic {
   id: string;
@@ -31,35 +65,76 @@ export interface StoredTopic {
   options: Partial<TopicOptions>;
   attributes: Record<string, string>;
   createdMs: number;
+  /** Absent: the default one. */
+  namespace?: string;
+  /** Absent: `by-limits`. */
+  retention?: TopicRetention;
+  /** Absent: none. */
+  subscriptions?: StoredSubscription[];
 }
+
+const none: Readonly<Record<string, never>> = Object.freeze({});
+const noSubscriptions: readonly StoredSubscription[] = Object.freeze([]);
+const noQueues: readonly TopicQueue[] = Object.freeze([]);
 
 /** A topic as the catalog keeps it; its partitions are linked by the broker. */
 export class CatalogTopic implements Topic {
   readonly id: string;
+  readonly namespace: string;
   readonly name: string;
+  readonly retention: TopicRetention;
   readonly createdMs: number;
   partitions: PartitionLog[] = [];
   partitionCount: number;
-  options: TopicOptions = defaultTopicOptions;
-  ownOptions: Partial<TopicOptions> = {};
-  attributes: Record<string, string>;
+  options: Readonly<TopicOptions> = defaultTopicOptions;
+  ownOptions: Partial<TopicOptions> = none;
+  attributes: Readonly<Record<string, string>>;
+  /** In order of creation; mostly none (a log) or one (a queue). */
+  subscriptions: readonly StoredSubscription[];
+  /** One for each subscription; `Queues` links them. */
+  queues: readonly TopicQueue[] = noQueues;
   /** Shown to clients: it would be there after a crash. */
   isDurable: boolean;
 
   constructor(stored: StoredTopic, isDurable: boolean) {
     this.id = stored.id;
+    this.namespace = stored.namespace ?? '';
     this.name = stored.name;
+    this.retention = stored.retention ?? 'by-limits';
     this.createdMs = stored.createdMs;
     this.partitionCount = stored.partitions;
-    this.attributes = stored.attributes;
+    this.attributes = shared(stored.attributes);
+    this.subscriptions = stored.subscriptions ?? noSubscriptions;
     this.isDurable = isDurable;
     this.setOptions(stored.options);
   }
 
   setOptions(own: Partial<TopicOptions>): void {
-    this.ownOptions = own;
-    this.options = { ...defaultTopicOptions, ...own };
-    for (const partition of this.partitions) partition.settings = this.options;
+    const initial = this.retention === 'until-settled' ? queueTopicOptions : defaultTopicOptions;
+    this.ownOptions = shared(own);
+    // Many queues have no options of their own: they share one object.
+    this.options = this.ownOptions === none ? initial : { ...initial, ...own };
+    const settings = this.partitionSettings();
+    for (const partition of this.partitions) partition.settings = settings;
+  }
+
+  /** Whether some queue over it must be asked before a message is stored: kept by `Queues`. */
+  hasAdmission = false;
+
+  partitionSettings(): PartitionSettings {
+    if (this.retention === 'by-limits') return this.options;
+    if (this.options === queueTopicOptions) return queuePartitionSettings;
+    return { ...this.options, isKeptUntilSettled: true };
+  }
+
+  putSubscription(subscription: StoredSubscription): void {
+    const rest = this.subscriptions.filter(({ name }) => name !== subscription.name);
+    this.subscriptions = [...rest, subscription];
+  }
+
+  deleteSubscription(name: string): void {
+    const rest = this.subscriptions.filter((subscription) => subscription.name !== name);
+    this.subscriptions = rest.length === 0 ? noSubscriptions : rest;
   }
 
   store(): StoredTopic {
@@ -70,15 +145,28 @@ export class CatalogTopic implements Topic {
       options: this.ownOptions,
       attributes: this.attributes,
       createdMs: this.createdMs,
+      ...(this.namespace === '' ? {} : { namespace: this.namespace }),
+      ...(this.retention === 'by-limits' ? {} : { retention: this.retention }),
+      ...(this.subscriptions.length === 0 ? {} : { subscriptions: [...this.subscriptions] }),
     };
   }
 }
 
+const queuePartitionSettings: PartitionSettings = Object.freeze({
+  ...queueTopicOptions,
+  isKeptUntilSettled: true,
+});
+
 /** All topics: state of the first shard. */
 export class Catalog implements StateExtension {
   readonly name = 'catalog';
-  readonly #byName = new Map<string, CatalogTopic>();
+  /** By namespace, then name. */
+  readonly #byName = new Map<string, Map<string, CatalogTopic>>();
   readonly #byId = new Map<string, CatalogTopic>();
+  /** Of each namespace in order of name, made when it is asked for. */
+  readonly #sorted = new Map<string, readonly CatalogTopic[]>();
+  #partitionCount = 0;
+  #version = 0;
   /** Entries applied now come from the journal: what they make is durable. */
   #isReplaying = true;
 
@@ -87,29 +175,57 @@ export class Catalog implements StateExtension {
     this.#isReplaying = false;
   }
 
-  find(name: string): CatalogTopic | undefined {
-    return this.#byName.get(name);
+  find(namespace: string, name: string): CatalogTopic | undefined {
+    return this.#byName.get(namespace)?.get(name);
   }
 
   findById(id: string): CatalogTopic | undefined {
     return this.#byId.get(id);
   }
 
-  list(): CatalogTopic[] {
-    return [...this.#byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  /** Of one namespace, in order of name. The array is shared. */
+  list(namespace: string): readonly CatalogTopic[] {
+    let sorted = this.#sorted.get(namespace);
+    if (sorted === undefined) {
+      const topics = this.#byName.get(namespace);
+      if (topics === undefined) return [];
+      sorted = [...topics.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      this.#sorted.set(namespace, sorted);
+    }
+    return sorted;
+  }
+
+  /** Of every namespace, in no order. */
+  all(): IterableIterator<CatalogTopic> {
+    return this.#byId.values();
+  }
+
+  /** Those that have topics, in order. */
+  namespaces(): string[] {
+    return [...this.#byName.keys()].toSorted();
   }
 
   get partitionCount(): number {
-    let total = 0;
-    for (const topic of this.#byName.values()) total += topic.partitionCount;
-    return total;
+    return this.#partitionCount;
+  }
+
+  /** Grows whenever a name may stand for something else than before. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** From now on the topic is shown to everybody. */
+  show(topic: CatalogTopic): void {
+    topic.isDurable = true;
+    this.#version++;
   }
 
   owns(kind: number): boolean {
-    return kind >= catalogEntryKind.topicCreated && kind <= catalogEntryKind.partitionsAdded;
+    return kind >= catalogEntryKind.topicCreated && kind <= catalogEntryKind.subscriptionDeleted;
   }
 
   apply(kind: number, payload: Uint8Array): void {
+    this.#version++;
     const entry = decode(payload);
     if (kind === catalogEntryKind.topicCreated) {
       this.#add(new CatalogTopic(entry as unknown as StoredTopic, this.#isReplaying));
@@ -118,40 +234,86 @@ export class Catalog implements StateExtension {
     const topic = this.#byId.get(String(entry['id']));
     if (topic === undefined) return;
     if (kind === catalogEntryKind.topicDeleted) {
-      this.#byId.delete(topic.id);
-      this.#byName.delete(topic.name);
+      this.#remove(topic);
     } else if (kind === catalogEntryKind.topicConfigured) {
-      topic.attributes = entry['attributes'] as Record<string, string>;
+      topic.attributes = shared(entry['attributes'] as Record<string, string>);
       topic.setOptions(entry['options'] as Partial<TopicOptions>);
+    } else if (kind === catalogEntryKind.subscriptionPut) {
+      topic.putSubscription(entry['subscription'] as StoredSubscription);
+    } else if (kind === catalogEntryKind.subscriptionDeleted) {
+      topic.deleteSubscription(String(entry['subscription']));
     } else {
-      topic.partitionCount = Number(entry['partitions']);
+      const partitions = Number(entry['partitions']);
+      this.#partitionCount += partitions - topic.partitionCount;
+      topic.partitionCount = partitions;
     }
   }
 
   encode(): Uint8Array {
-    return encodeEntry([...this.#byName.values()].map((topic) => topic.store()));
+    return encodeEntry([...this.#byId.values()].map((topic) => topic.store()));
   }
 
   restore(state: Uint8Array | undefined): void {
+    this.#version++;
     this.#isReplaying = true;
     this.#byName.clear();
     this.#byId.clear();
+    this.#sorted.clear();
+    this.#partitionCount = 0;
     if (state === undefined) return;
     const stored = JSON.parse(Buffer.from(state).toString('utf8')) as StoredTopic[];
     for (const topic of stored) this.#add(new CatalogTopic(topic, true));
   }
 
   #add(topic: CatalogTopic): void {
-    this.#byName.set(topic.name, topic);
+    const { namespace } = topic;
+    let topics = this.#byName.get(namespace);
+    if (topics === undefined) {
+      topics = new Map();
+      this.#byName.set(namespace, topics);
+    }
+    topics.set(topic.name, topic);
     this.#byId.set(topic.id, topic);
+    this.#sorted.delete(namespace);
+    this.#partitionCount += topic.partitionCount;
   }
+
+  #remove(topic: CatalogTopic): void {
+    const topics = this.#byName.get(topic.namespace);
+    topics?.delete(topic.name);
+    if (topics?.size === 0) this.#byName.delete(topic.namespace);
+    this.#byId.delete(topic.id);
+    this.#sorted.delete(topic.namespace);
+    this.#partitionCount -= topic.partitionCount;
+  }
+}
+
+/** Many objects of a store are empty: they are one. */
+function shared<T extends object>(value: T): T {
+  // An empty object is a value of every type whose members are all optional, which is what comes here.
+  return Object.keys(value).length === 0 ? (none as unknown as T) : value;
 }
 
 export function encodeEntry(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value), 'utf8');
 }
 
-/** Throws topic-name-invalid. */
+/** Throws topic-name-invalid for what the catalog cannot keep: names are 1 to 255 bytes of UTF-8. */
+export function checkName(name: string): void {
+  const bytes = Buffer.byteLength(name);
+  if (bytes === 0) throw new BrokerError('topic-name-invalid', 'it is empty');
+  if (bytes > limits.nameBytesMax) {
+    throw new BrokerError(
+      'topic-name-invalid',
+      `it has ${bytes} bytes, more than ${limits.nameBytesMax}`,
+    );
+  }
+  // A lone surrogate has no UTF-8.
+  if (/\p{Surrogate}/u.test(name))
+    throw new BrokerError('topic-name-invalid', 'it is not Unicode text');
+}
+
+/** The stricter rule of logs, for doors whose protocol has it and for people. Throws topic-name-invalid. */
 export function checkTopicName(name: string): void {
   const problem = findNameProblem(name);
   if (problem !== undefined) throw new BrokerError('topic-name-invalid', problem);

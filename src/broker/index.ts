@@ -2,7 +2,7 @@ export type { BrokerErrorCode } from '../base/index.ts';
 export { BrokerError } from '../base/index.ts';
 export type { BrokerOptions } from './broker.ts';
 export { Broker } from './broker.ts';
-export { checkTopicName, checkTopicOptions, defaultTopicOptions } from './catalog.ts';
+export { checkName, checkTopicName, checkTopicOptions, defaultTopicOptions } from './catalog.ts';
 export type { ConsumerOptions } from './consumer.ts';
 export { Consumer } from './consumer.ts';
 export type { IncomingRecord } from './incoming-record.ts';
@@ -13,6 +13,7 @@ export type {
   StorageStatus,
   Topic,
   TopicOptions,
+  TopicRetention,
   TopicsPort,
 } from './types.ts';
 export type * from './ports/index.ts';

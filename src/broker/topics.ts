@@ -4,18 +4,30 @@ import {
   type Catalog,
   catalogEntryKind,
   type CatalogTopic,
-  checkTopicName,
+  checkName,
   checkTopicOptions,
   defaultTopicOptions,
   encodeEntry,
+  type StoredSubscription,
   type StoredTopic,
 } from './catalog.ts';
 import type { CreateTopicRequest, Topic, TopicOptions, TopicsPort } from './types.ts';
+
+/** Who has queues over topics: told, synchronously, what happens to their partitions. */
+export interface TopicQueues {
+  /** Makes the queues of partitions that are new; the promises resolve when they are durable. */
+  link(topic: CatalogTopic): Array<Promise<void>>;
+  /** The topic is gone from the catalog, though not durably yet. */
+  forget(topic: CatalogTopic): void;
+  /** It is gone for good. */
+  drop(topic: CatalogTopic): Array<Promise<void>>;
+}
 
 export interface TopicsParts {
   catalog: Catalog;
   shards: readonly Shard[];
   groups: () => readonly Groups[];
+  queues: () => TopicQueues;
   clock: Clock;
   random: Random;
   defaultPartitions: number;
@@ -29,58 +41,78 @@ export class Topics implements TopicsPort {
     this.#parts = parts;
   }
 
-  find(name: string): Topic | undefined {
-    const topic = this.#parts.catalog.find(name);
+  find(name: string, namespace = ''): CatalogTopic | undefined {
+    const topic = this.#parts.catalog.find(namespace, name);
     return topic?.isDurable === true ? topic : undefined;
   }
 
-  findById(id: string): Topic | undefined {
+  findById(id: string): CatalogTopic | undefined {
     const topic = this.#parts.catalog.findById(id);
     return topic?.isDurable === true ? topic : undefined;
   }
 
-  list(): Topic[] {
-    return this.#parts.catalog.list().filter((topic) => topic.isDurable);
+  list(namespace = ''): CatalogTopic[] {
+    return this.#parts.catalog.list(namespace).filter((topic) => topic.isDurable);
   }
 
   async create(request: CreateTopicRequest): Promise<Topic> {
-    const { catalog, random, clock, defaultPartitions } = this.#parts;
-    const { name, options = {}, attributes = {} } = request;
-    checkTopicName(name);
-    if (catalog.find(name) !== undefined) throw new BrokerError('topic-exists', name);
-    const partitions = request.partitions ?? defaultPartitions;
-    this.#checkPartitionCount(partitions, 0);
-    checkTopicOptions(options);
+    const { random, clock, defaultPartitions } = this.#parts;
+    const { name, namespace = '', options = {}, attributes = {} } = request;
     const stored: StoredTopic = {
       id: random.nextUuid(),
       name,
-      partitions,
+      partitions: request.partitions ?? defaultPartitions,
       options: withoutUndefined(options),
       attributes,
       createdMs: clock.nowMs(),
+      ...(namespace === '' ? {} : { namespace }),
     };
+    this.#checkNew(stored);
     if (request.isDryRun) return new DryTopic(stored);
-    const created = this.#home.submit(catalogEntryKind.topicCreated, encodeEntry(stored));
-    const topic = catalog.findById(stored.id);
-    // Nothing was applied: the shard takes no entries now, and says why.
-    if (topic === undefined)
-      return created.then(() => present(catalog.findById(stored.id), 'made'));
-    const durable = [created, ...this.#addPartitions(topic)];
-    await Promise.all(durable);
-    topic.isDurable = true;
-    return topic;
+    const { topic, durable } = this.#add(stored);
+    await durable;
+    return topic();
   }
 
-  async delete(name: string): Promise<void> {
-    const topic = this.#getTopic(name);
+  /** As `create`, for a queue: with its first subscription. The topic may be used at once by whoever need not outlive a crash. */
+  createForQueue(
+    namespace: string,
+    name: string,
+    partitions: number,
+    subscription: StoredSubscription,
+  ): { topic: () => CatalogTopic; durable: Promise<void> } {
+    const stored: StoredTopic = {
+      id: this.#parts.random.nextUuid(),
+      name,
+      partitions,
+      options: {},
+      attributes: {},
+      createdMs: subscription.createdMs,
+      retention: 'until-settled',
+      subscriptions: [subscription],
+      ...(namespace === '' ? {} : { namespace }),
+    };
+    this.#checkNew(stored);
+    return this.#add(stored);
+  }
+
+  async delete(name: string, namespace = ''): Promise<void> {
+    await this.deleteTopic(this.#getTopic(name, namespace));
+  }
+
+  async deleteTopic(topic: CatalogTopic): Promise<void> {
     // The partitions go once the topic certainly has: a deletion that fails takes none of its data. Those that a crash
     // leaves in between are dropped by `link`.
-    await this.#home.submit(catalogEntryKind.topicDeleted, encodeEntry({ id: topic.id }));
-    await Promise.all(
-      topic.partitions
-        .filter((partition) => !partition.isDropped)
-        .map((partition) => this.#shardOf(topic.id, partition.index).dropPartition(partition)),
-    );
+    const deleted = this.#home.submit(catalogEntryKind.topicDeleted, encodeEntry({ id: topic.id }));
+    // Nothing was applied where the shard takes no entries now.
+    if (this.#parts.catalog.findById(topic.id) === undefined) this.#parts.queues().forget(topic);
+    await deleted;
+    const dropped = this.#parts.queues().drop(topic);
+    for (const partition of topic.partitions) {
+      if (partition.isDropped) continue;
+      dropped.push(this.#shardOf(topic.id, partition.index).dropPartition(partition));
+    }
+    await Promise.all(dropped);
     await Promise.all(this.#parts.groups().map((groups) => groups.forgetTopic(topic.id)));
   }
 
@@ -99,7 +131,7 @@ export class Topics implements TopicsPort {
     await this.#home.submit(catalogEntryKind.partitionsAdded, entry);
     const current = this.#parts.catalog.findById(topic.id);
     if (current === undefined) throw new BrokerError('topic-not-found', name);
-    await Promise.all(this.#addPartitions(current));
+    await Promise.all([...this.#addPartitions(current), ...this.#parts.queues().link(current)]);
   }
 
   async configure(
@@ -124,7 +156,7 @@ export class Topics implements TopicsPort {
   async link(): Promise<void> {
     const { catalog, shards } = this.#parts;
     const durable: Array<Promise<void>> = [];
-    for (const topic of catalog.list()) topic.partitions = [];
+    for (const topic of catalog.all()) topic.partitions = [];
     for (const shard of shards) {
       for (const log of shard.logs()) {
         const topic = catalog.findById(log.topicId);
@@ -132,11 +164,11 @@ export class Topics implements TopicsPort {
           durable.push(shard.dropPartition(log));
         else {
           topic.partitions[log.index] = log;
-          log.settings = topic.options;
+          log.settings = topic.partitionSettings();
         }
       }
     }
-    for (const topic of catalog.list()) durable.push(...this.#addPartitions(topic));
+    for (const topic of catalog.all()) durable.push(...this.#addPartitions(topic));
     await Promise.all(durable);
   }
 
@@ -144,12 +176,44 @@ export class Topics implements TopicsPort {
     return present(this.#parts.shards[0], 'there is a first shard');
   }
 
+  #checkNew(stored: StoredTopic): void {
+    checkName(stored.name);
+    if (this.#parts.catalog.find(stored.namespace ?? '', stored.name) !== undefined) {
+      throw new BrokerError('topic-exists', stored.name);
+    }
+    this.#checkPartitionCount(stored.partitions, 0);
+    checkTopicOptions(stored.options);
+  }
+
+  /** Applied at once, where the shard takes entries now; `topic` may be called then, and when it is durable. */
+  #add(stored: StoredTopic): { topic: () => CatalogTopic; durable: Promise<void> } {
+    const { catalog } = this.#parts;
+    const find = (): CatalogTopic => {
+      const found = catalog.findById(stored.id);
+      if (found === undefined) throw new BrokerError('topic-not-found', stored.name);
+      return found;
+    };
+    const created = this.#home.submit(catalogEntryKind.topicCreated, encodeEntry(stored));
+    const topic = catalog.findById(stored.id);
+    // Nothing was applied: the shard takes no entries now, and says why.
+    if (topic === undefined) return { topic: find, durable: created };
+    const parts = [...this.#addPartitions(topic), ...this.#parts.queues().link(topic)];
+    const durable = Promise.all([created, ...parts]).then(() => {
+      catalog.show(topic);
+    });
+    return { topic: find, durable };
+  }
+
   #addPartitions(topic: CatalogTopic): Array<Promise<void>> {
     const durable: Array<Promise<void>> = [];
     const partitions: PartitionLog[] = [...topic.partitions];
     for (let index = 0; index < topic.partitionCount; index++) {
       if (partitions[index] !== undefined) continue;
-      const opened = this.#shardOf(topic.id, index).openPartition(topic.id, index, topic.options);
+      const opened = this.#shardOf(topic.id, index).openPartition(
+        topic.id,
+        index,
+        topic.partitionSettings(),
+      );
       partitions[index] = opened.log;
       durable.push(opened.durable);
     }
@@ -162,9 +226,9 @@ export class Topics implements TopicsPort {
     return present(shards[shardIndex(`${topicId}/${index}`, shards.length)], 'in range');
   }
 
-  #getTopic(name: string): CatalogTopic {
-    const topic = this.#parts.catalog.find(name);
-    if (topic === undefined || !topic.isDurable) throw new BrokerError('topic-not-found', name);
+  #getTopic(name: string, namespace = ''): CatalogTopic {
+    const topic = this.find(name, namespace);
+    if (topic === undefined) throw new BrokerError('topic-not-found', name);
     return topic;
   }
 
@@ -187,7 +251,9 @@ export class Topics implements TopicsPort {
 /** What a dry run answers with: a topic without partitions. */
 class DryTopic implements Topic {
   readonly id: string;
+  readonly namespace: string;
   readonly name: string;
+  readonly retention = 'by-limits';
   readonly partitions: readonly [] = [];
   readonly options: TopicOptions;
   readonly ownOptions: Partial<TopicOptions>;
@@ -196,6 +262,7 @@ class DryTopic implements Topic {
 
   constructor(stored: StoredTopic) {
     this.id = stored.id;
+    this.namespace = stored.namespace ?? '';
     this.name = stored.name;
     this.options = { ...defaultTopicOptions, ...stored.options };
     this.ownOptions = stored.options;

@@ -1,4 +1,5 @@
 import type { Groups, Partition } from '../shard/index.ts';
+import type { PeersPort, PublisherPort, QueuesPort } from './ports/index.ts';
 
 /** Options of a topic that the broker itself understands; doors map their own names to these. */
 export interface TopicOptions {
@@ -20,7 +21,11 @@ export interface TopicOptions {
 export interface Topic {
   /** Version 4 UUID, canonical text. */
   readonly id: string;
+  /** Namespaces keep names apart; '' is the default one, which every door shows. */
+  readonly namespace: string;
   readonly name: string;
+  /** `until-settled`: it was made for a queue; what every queue over it has settled goes. */
+  readonly retention: TopicRetention;
   /** By index, without gaps. */
   readonly partitions: readonly Partition[];
   readonly options: Readonly<TopicOptions>;
@@ -31,8 +36,13 @@ export interface Topic {
   readonly createdMs: number;
 }
 
+export type TopicRetention = 'by-limits' | 'until-settled';
+
 export interface CreateTopicRequest {
+  /** Any UTF-8 of 1 to 255 bytes; doors whose protocol allows less check that (`checkTopicName`). */
   name: string;
+  /** Default ''. */
+  namespace?: string;
   /** Default: the broker's `defaultPartitions`. */
   partitions?: number;
   options?: Partial<TopicOptions>;
@@ -49,6 +59,9 @@ export interface BrokerPort {
   readonly brokerId: number;
   readonly options: { readonly defaultPartitions: number; readonly createTopicsOnUse: boolean };
   readonly topics: TopicsPort;
+  readonly queues: QueuesPort;
+  readonly publisher: PublisherPort;
+  readonly peers: PeersPort;
   /** The coordinator of the shard that owns a group. */
   groupsFor(groupId: string): Groups;
   /** All coordinators, one per shard. */
@@ -67,14 +80,15 @@ export interface BrokerPort {
 }
 
 export interface TopicsPort {
-  find(name: string): Topic | undefined;
+  /** In the default namespace when none is named. */
+  find(name: string, namespace?: string): Topic | undefined;
   findById(id: string): Topic | undefined;
-  /** In order of name. */
-  list(): Topic[];
+  /** Of one namespace, the default one when none is named; in order of name. */
+  list(namespace?: string): Topic[];
   /** Rejects: topic-exists, topic-name-invalid, partition-count-invalid, config-invalid, storage-*. */
   create(request: CreateTopicRequest): Promise<Topic>;
-  /** Rejects: topic-not-found. */
-  delete(name: string): Promise<void>;
+  /** Also deletes the queues over it. Rejects: topic-not-found. */
+  delete(name: string, namespace?: string): Promise<void>;
   /** `total` must be larger than now. Rejects: topic-not-found, partition-count-invalid. */
   setPartitionCount(name: string, total: number, isDryRun?: boolean): Promise<void>;
   /** Merges; an undefined value removes a setting. Rejects: topic-not-found, config-invalid. */

@@ -7,7 +7,7 @@ import {
   transactionalBit,
 } from './batch-header.ts';
 import { type Codec, codecId, compress } from './compression.ts';
-import { ByteWriter, varintBytes, varlongBytes } from './writer.ts';
+import { ByteWriter, varintBytes, varlongBytes, writeInt32, writeInt64 } from './writer.ts';
 
 /*
  * The records of a batch (Kafka RecordBatch v2 layout), each: varint length of what follows, int8 attributes (none are
@@ -96,6 +96,67 @@ export class RecordBatchBuilder {
     }
   }
 
+  /**
+   * Adds a record whose parts are there already: `body` in pieces (`bodyBytes` in all, −1 for null), `headers` as they
+   * stand in a record behind their count. Makes nothing per record; returns the record's bytes.
+   */
+  addEncoded(
+    key: Uint8Array | null,
+    body: readonly Uint8Array[],
+    bodyBytes: number,
+    headers: Uint8Array,
+    headerCount: number,
+    timestampMs: number,
+  ): number {
+    if (this.#count === 0) {
+      this.#baseTimestampMs = timestampMs;
+      this.#maxTimestampMs = timestampMs;
+    } else if (timestampMs > this.#maxTimestampMs) {
+      this.#maxTimestampMs = timestampMs;
+    }
+    const timestampDelta = timestampMs - this.#baseTimestampMs;
+    const offsetDelta = this.#count++;
+    const length =
+      1 +
+      varlongBytes(timestampDelta) +
+      varintBytes(offsetDelta) +
+      fieldBytes(key) +
+      varintBytes(bodyBytes) +
+      Math.max(0, bodyBytes) +
+      varintBytes(headerCount) +
+      headers.length;
+    const writer = this.#writer;
+    const start = writer.position;
+    writer.ensure(length + 5);
+    writer.varint(length);
+    writer.int8(0);
+    writer.varlong(timestampDelta);
+    writer.varint(offsetDelta);
+    writeField(writer, key);
+    writer.varint(bodyBytes);
+    for (let index = 0; index < body.length; index++) writer.bytes(body[index]!);
+    writer.varint(headerCount);
+    if (headers.length > 0) writer.bytes(headers);
+    return writer.position - start;
+  }
+
+  /** Bytes of memory that it holds. */
+  get capacity(): number {
+    return this.#writer.capacity;
+  }
+
+  /** The batch, uncompressed, in the builder's own memory: good until `clear()`, which must come before the next record. */
+  finish(): Buffer {
+    const batch = this.#writer.finish();
+    this.#writeHeader(batch, 'none', {});
+    return batch;
+  }
+
+  /** Starts again, empty, in the same memory. */
+  clear(): void {
+    this.#reset();
+  }
+
   /** The batch, in memory of its own. The builder starts again, empty. */
   build(options: BatchOptions = {}): Buffer {
     const { compression = 'none' } = options;
@@ -115,26 +176,25 @@ export class RecordBatchBuilder {
   }
 
   #writeHeader(batch: Buffer, compression: Codec, options: BatchOptions): void {
-    const writer = this.#writer;
-    writer.reset();
-    writer.safeInt64(options.baseOffset ?? 0);
-    writer.int32(batch.length - batchPrefixBytes);
-    writer.int32(options.leaderEpoch ?? -1);
-    writer.int8(batchMagicSupported);
-    writer.int32(0);
-    writer.int16(
+    writeInt64(batch, 0, options.baseOffset ?? 0);
+    writeInt32(batch, 8, batch.length - batchPrefixBytes);
+    writeInt32(batch, 12, options.leaderEpoch ?? -1);
+    batch[16] = batchMagicSupported;
+    const attributes =
       codecId(compression) |
-        (options.isTransactional ? transactionalBit : 0) |
-        (options.isControl ? controlBit : 0),
-    );
-    writer.int32(this.#count - 1);
-    writer.safeInt64(this.#baseTimestampMs);
-    writer.safeInt64(this.#maxTimestampMs);
-    writer.safeInt64(options.producerId ?? -1);
-    writer.int16(options.producerEpoch ?? -1);
-    writer.int32(options.baseSequence ?? -1);
-    writer.int32(this.#count);
-    writer.finish().copy(batch);
+      (options.isTransactional ? transactionalBit : 0) |
+      (options.isControl ? controlBit : 0);
+    batch[21] = attributes >>> 8;
+    batch[22] = attributes;
+    writeInt32(batch, 23, this.#count - 1);
+    writeInt64(batch, 27, this.#baseTimestampMs);
+    writeInt64(batch, 35, this.#maxTimestampMs);
+    writeInt64(batch, 43, options.producerId ?? -1);
+    const producerEpoch = options.producerEpoch ?? -1;
+    batch[51] = producerEpoch >>> 8;
+    batch[52] = producerEpoch;
+    writeInt32(batch, 53, options.baseSequence ?? -1);
+    writeInt32(batch, 57, this.#count);
     patchBatchCrc(batch, 0);
   }
 

@@ -8,6 +8,8 @@ export {
 } from './assignor.ts';
 export type { GroupCoordinatorParts } from './coordinator.ts';
 export { GroupCoordinator } from './coordinator.ts';
+export type { Deadline } from './deadline-queue.ts';
+export { DeadlineQueue } from './deadline-queue.ts';
 export { MemberIdRequired } from './member-id-required.ts';
 export type { GroupOptions } from './options.ts';
 export { defaultGroupOptions } from './options.ts';

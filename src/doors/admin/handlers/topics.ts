@@ -1,5 +1,10 @@
 import { BrokerError } from '../../../base/index.ts';
-import type { BrokerPort, Topic, TopicOptions } from '../../../broker/index.ts';
+import {
+  type BrokerPort,
+  checkTopicName,
+  type Topic,
+  type TopicOptions,
+} from '../../../broker/index.ts';
 import {
   asObject,
   asText,
@@ -22,8 +27,10 @@ export const createTopic: AdminHandler = async ({ broker }, request) => {
   const partitions = optional(body, 'partitions', asWholeNumber);
   const options = optional(body, 'options', readOptions);
   const isDryRun = optional(body, 'isDryRun', asTruth) ?? false;
+  const name = asText(body['name'], 'name');
+  checkTopicName(name);
   const topic = await broker.topics.create({
-    name: asText(body['name'], 'name'),
+    name,
     ...(partitions === undefined ? {} : { partitions }),
     ...(options === undefined ? {} : { options: withoutNulls(options) }),
     isDryRun,

@@ -1,0 +1,254 @@
+import { BrokerError } from '../base/index.ts';
+import { partitionOfKey, RecordBatchBuilder } from '../bytes/index.ts';
+import type { Partition } from '../shard/index.ts';
+import { CatalogTopic } from './catalog.ts';
+import type {
+  OutgoingMessage,
+  PublishGroup,
+  PublishOutcome,
+  PublisherPort,
+} from './ports/index.ts';
+import type { TopicQueue } from './queues/index.ts';
+import type { Topic } from './types.ts';
+
+/** A batch is closed at this size; a larger message makes one of its own. */
+const batchBytesTarget = 256 * 1024;
+/** What a record has beside key, body and headers, at most, and the header of its batch. */
+const overheadBytesMax = 128;
+/** Builders that are kept for the next batches: a few with room for whole ones, many small ones. */
+const largeBuildersKept = 32;
+const smallBuildersKept = 1024;
+const smallBuilderBytes = 2 * 1024;
+const largeBuilderBytes = 16 * 1024;
+/** With so many batches open at once their sizes differ too much for all to have large builders. */
+const openBatchesFew = 8;
+
+/** Messages that are refused although their queue wants them dead-lettered go there. */
+export interface RefusedMessages {
+  refused(queue: TopicQueue, message: OutgoingMessage): void;
+}
+
+/**
+ * The way of messages from doors into logs. What one turn of the event loop adds to a partition becomes one batch; each
+ * message is copied once, and nothing is made for it.
+ */
+export class Publisher implements PublisherPort {
+  readonly #refused: RefusedMessages;
+  readonly #open = new Map<Partition, OpenBatch>();
+  /** Of topics with several partitions: where messages without a key go now, and how many bytes went there. */
+  readonly #turns = new WeakMap<Topic, { partition: number; bytes: number }>();
+  readonly #largeBuilders: RecordBatchBuilder[] = [];
+  readonly #smallBuilders: RecordBatchBuilder[] = [];
+  #lastBatch: OpenBatch | undefined;
+  #isScheduled = false;
+  readonly #closeAll = (): void => {
+    this.#isScheduled = false;
+    this.#lastBatch = undefined;
+    for (const batch of this.#open.values()) this.#append(batch);
+    this.#open.clear();
+  };
+
+  constructor(refused: RefusedMessages) {
+    this.#refused = refused;
+  }
+
+  open(done: (group: PublishGroup, error: BrokerError | undefined) => void): PublishGroup {
+    return new Group(done);
+  }
+
+  add(group: PublishGroup, target: Topic, message: OutgoingMessage): PublishOutcome {
+    const { partitions } = target;
+    const index = partitions.length === 1 ? 0 : this.#choose(target, partitions.length, message);
+    const partition = partitions[index];
+    if (partition === undefined) throw new BrokerError('topic-not-found', target.name);
+    if (target instanceof CatalogTopic && target.hasAdmission) {
+      const outcome = this.#admit(target, index, message);
+      if (outcome !== 'taken') return outcome;
+    }
+    const bytes =
+      message.headers.length +
+      Math.max(0, message.bodyBytes) +
+      (message.key?.length ?? 0) +
+      overheadBytesMax;
+    let batch = this.#lastBatch;
+    if (batch?.partition !== partition) batch = this.#open.get(partition);
+    if (batch !== undefined && batch.builder.bytes + bytes > batch.bytesMax) {
+      this.#open.delete(partition);
+      this.#append(batch);
+      batch = undefined;
+    }
+    batch ??= this.#begin(target, partition);
+    this.#lastBatch = batch;
+    batch.builder.addEncoded(
+      message.key,
+      message.body,
+      message.bodyBytes,
+      message.headers,
+      message.headerCount,
+      message.timestampMs,
+    );
+    batch.note(asGroup(group), message);
+    return 'taken';
+  }
+
+  close(group: PublishGroup): void {
+    asGroup(group).close();
+  }
+
+  #begin(target: Topic, partition: Partition): OpenBatch {
+    const builder =
+      (this.#open.size < openBatchesFew ? this.#largeBuilders.pop() : undefined) ??
+      this.#smallBuilders.pop() ??
+      new RecordBatchBuilder(smallBuilderBytes);
+    const bytesMax = Math.min(batchBytesTarget, target.options.batchBytesMax);
+    const batch = new OpenBatch(partition, builder, bytesMax);
+    this.#open.set(partition, batch);
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(this.#closeAll);
+    }
+    return batch;
+  }
+
+  /** The builder's memory is borrowed until the append settles. */
+  #append(batch: OpenBatch): void {
+    if (batch === this.#lastBatch) this.#lastBatch = undefined;
+    const { builder, partition } = batch;
+    partition.append(builder.finish(), batch).then(
+      () => {
+        this.#keep(builder);
+        batch.settle(undefined);
+      },
+      (error: BrokerError) => {
+        this.#keep(builder);
+        batch.settle(error);
+      },
+    );
+  }
+
+  #keep(builder: RecordBatchBuilder): void {
+    const { capacity } = builder;
+    if (capacity > batchBytesTarget * 2) return;
+    const isLarge = capacity > largeBuilderBytes;
+    const kept = isLarge ? this.#largeBuilders : this.#smallBuilders;
+    if (kept.length >= (isLarge ? largeBuildersKept : smallBuildersKept)) return;
+    builder.clear();
+    kept.push(builder);
+  }
+
+  #choose(target: Topic, partitionCount: number, message: OutgoingMessage): number {
+    if (message.key !== null) return partitionOfKey(message.key, partitionCount);
+    let turn = this.#turns.get(target);
+    if (turn === undefined) {
+      turn = { partition: 0, bytes: 0 };
+      this.#turns.set(target, turn);
+    }
+    if (turn.bytes >= turnBytes || turn.partition >= partitionCount) {
+      turn.partition = (turn.partition + 1) % partitionCount;
+      turn.bytes = 0;
+    }
+    turn.bytes += Math.max(0, message.bodyBytes) + overheadBytesMax;
+    return turn.partition;
+  }
+
+  /** Queues without a deduplication window are asked first: one that notes an id must not be followed by a refusal. */
+  #admit(target: CatalogTopic, index: number, message: OutgoingMessage): PublishOutcome {
+    for (const notesIds of [false, true]) {
+      for (const queue of target.queues) {
+        if (!queue.hasAdmission || queue.settings.dedupWindowMs > 0 !== notesIds) continue;
+        const part = queue.parts[index];
+        if (part === undefined) continue;
+        const answer = part.admit({
+          bodyBytes: Math.max(0, message.bodyBytes),
+          dedupId: message.dedupId,
+          nowMs: message.timestampMs,
+        });
+        if (answer === 'take') continue;
+        if (answer === 'duplicate') return 'duplicate';
+        if (answer === 'reject-dead-letter') this.#refused.refused(queue, message);
+        return 'rejected';
+      }
+    }
+    return 'taken';
+  }
+}
+
+/** Messages without a key stay with one partition for so long, then go to the next. */
+const turnBytes = 64 * 1024;
+
+/** Also says what its records are: see AppendTraits. */
+class OpenBatch {
+  readonly partition: Partition;
+  readonly builder: RecordBatchBuilder;
+  readonly bytesMax: number;
+  bodyBytes = 0;
+  isScheduled = false;
+  /** Each turn of a group that has messages in it. */
+  readonly #groups: Group[] = [];
+  #lastGroup: Group | undefined;
+
+  constructor(partition: Partition, builder: RecordBatchBuilder, bytesMax: number) {
+    this.partition = partition;
+    this.builder = builder;
+    this.bytesMax = bytesMax;
+  }
+
+  note(group: Group, message: OutgoingMessage): void {
+    if (message.bodyBytes > 0) this.bodyBytes += message.bodyBytes;
+    if (
+      !this.isScheduled &&
+      (message.priority !== undefined ||
+        message.expiresAtMs !== undefined ||
+        message.deliverAtMs !== undefined ||
+        message.groupId !== undefined ||
+        message.dedupId !== undefined)
+    ) {
+      this.isScheduled = true;
+    }
+    if (group === this.#lastGroup) return;
+    this.#lastGroup = group;
+    this.#groups.push(group);
+    group.open++;
+  }
+
+  settle(error: BrokerError | undefined): void {
+    for (const group of this.#groups) group.settle(error);
+  }
+}
+
+class Group implements PublishGroup {
+  context: unknown;
+  /** Batches that are not durable yet and hold messages of it. */
+  open = 0;
+  #error: BrokerError | undefined;
+  #done: ((group: PublishGroup, error: BrokerError | undefined) => void) | undefined;
+  #isClosed = false;
+
+  constructor(done: (group: PublishGroup, error: BrokerError | undefined) => void) {
+    this.#done = done;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Never inside the caller's own turn: it may still be busy with the group.
+    if (this.open === 0) queueMicrotask(() => this.#finish());
+  }
+
+  settle(error: BrokerError | undefined): void {
+    this.#error ??= error;
+    this.open--;
+    if (this.open === 0 && this.#isClosed) this.#finish();
+  }
+
+  #finish(): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.(this, this.#error);
+  }
+}
+
+/** Only `open` makes groups. */
+function asGroup(group: PublishGroup): Group {
+  return group as Group;
+}
