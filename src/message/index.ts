@@ -54,3 +54,4 @@ export {
 export type { Route } from './route.ts';
 export { addRoute, isRoutingKeyStored, readRoute } from './route.ts';
 export { hasScheduling, readScheduling, Scheduling } from './scheduling.ts';
+export { Schedule, scheduleHeader } from './schedule.ts';
