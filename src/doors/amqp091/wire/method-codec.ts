@@ -133,9 +133,9 @@ export function readShortText(bytes: Buffer, at: number, length: number): string
   const end = at + length;
   let index = at;
   while (index < end && bytes[index]! < 0x80) index += 1;
-  if (index === end) return bytes.latin1Slice(at, end);
+  if (index === end) return bytes.toString('latin1', at, end);
   if (!isUtf8(bytes.subarray(at, end))) throw new MalformedText('Malformed UTF-8 in shortstr');
-  return bytes.utf8Slice(at, end);
+  return bytes.toString('utf8', at, end);
 }
 
 const primitives = {
