@@ -53,7 +53,8 @@ export function parseTyped(
     case 'float':
     case 'double': {
       const value = parseFloating(text);
-      return value === undefined ? undefined : { type, value };
+      if (value === undefined) return undefined;
+      return { type, value: type === 'float' ? Math.fround(value) : value };
     }
     default:
       return parseNested(type, text);

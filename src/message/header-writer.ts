@@ -334,7 +334,7 @@ export class HeaderWriter {
     endTypeEntry(this.#types, type, label);
   }
 
-  /** As `Scheduling.read` will see it: what is empty or of the wrong form is none. */
+  /** As `Schedule.read` will see it: what is empty or of the wrong form is none. */
   #note(id: PropertyId, value: string): void {
     if (value === '') return;
     if (id === property.group) this.groupId = value;

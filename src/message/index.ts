@@ -53,5 +53,4 @@ export {
 } from './property.ts';
 export type { Route } from './route.ts';
 export { addRoute, isRoutingKeyStored, readRoute } from './route.ts';
-export { hasScheduling, readScheduling, Scheduling } from './scheduling.ts';
-export { Schedule, scheduleHeader } from './schedule.ts';
+export { hasScheduling, Schedule } from './schedule.ts';

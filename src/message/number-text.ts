@@ -19,7 +19,7 @@ export function doubleText(value: number): string {
 /** The shortest text that gives the same 32-bit number. */
 export function floatText(value: number): string {
   const single = Math.fround(value);
-  if (Number.isFinite(single)) {
+  if (Number.isFinite(single) && single !== 0) {
     for (let digits = 6; digits <= 9; digits++) {
       const shorter = Number(single.toPrecision(digits));
       if (Math.fround(shorter) === single) return doubleText(shorter);

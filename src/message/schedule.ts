@@ -1,65 +1,67 @@
-/*
- * What the queue core knows of a message beside its body stands in record headers, so that it is stored, moved and
- * replayed with the record. Values are text: decimal numbers in ASCII, ids in UTF-8. Headers that do not parse are as if
- * they were not there.
- */
+import { asBuffer } from '../bytes/index.ts';
+import { parseDigits, throwCut, varintLength, varintSize } from './header-walk.ts';
+import { matchesAt } from './name-table.ts';
+import { headerNameBytesOf, property } from './property.ts';
 
-/** Names of the scheduling headers; no other header's name begins with their prefix. */
-export const scheduleHeader = {
-  prefix: 'pabal.',
-  /** Decimal; greater goes first. */
-  priority: 'pabal.priority',
-  /** Milliseconds since the epoch, decimal: not given out before. */
-  deliverAt: 'pabal.deliver-at',
-  /** Milliseconds since the epoch, decimal: not given out from then on. */
-  expiresAt: 'pabal.expires-at',
-  /** Messages of one group are given out one at a time; or, in fair queues, the tenant. */
-  group: 'pabal.group',
-  /** Says which messages are the same one. */
-  dedupId: 'pabal.dedup-id',
-} as const;
+const priorityName = headerNameBytesOf(property.priority);
+const deliverAtName = headerNameBytesOf(property.deliverAt);
+const expiresAtName = headerNameBytesOf(property.expiresAt);
+const groupName = headerNameBytesOf(property.group);
+const dedupIdName = headerNameBytesOf(property.dedupId);
 
-const prefixCodes = codesOf(scheduleHeader.prefix);
-const priorityCodes = codesOf('priority');
-const deliverAtCodes = codesOf('deliver-at');
-const expiresAtCodes = codesOf('expires-at');
-const groupCodes = codesOf('group');
-const dedupIdCodes = codesOf('dedup-id');
-
-/** The scheduling headers of one record after the other: one object, filled anew by each `read`. */
+/** What a queue must know of a message, read from its encoded headers. Made once and filled again for each message. */
 export class Schedule {
   /** −1: none. */
   priority = -1;
+  /** Milliseconds since the epoch; −1: none. */
   deliverAtMs = -1;
+  /** Milliseconds since the epoch; −1: none. */
   expiresAtMs = -1;
-  /** Where the group's id stands; −1 bytes: none. */
+  /** Where the group's id stands; a length of −1: none. */
   groupAt = 0;
   groupBytes = -1;
+  /** Where the deduplication id stands; a length of −1: none. */
   dedupIdAt = 0;
   dedupIdBytes = -1;
-  #position = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** Group and deduplication id are texts of their own, made at each call. */
+  get group(): string | undefined {
+    return this.groupBytes < 0 ? undefined : this.#text(this.groupAt, this.groupBytes);
+  }
+
+  get dedupId(): string | undefined {
+    return this.dedupIdBytes < 0 ? undefined : this.#text(this.dedupIdAt, this.dedupIdBytes);
+  }
 
   /**
-   * Reads `count` encoded headers at `at`, which were checked to be well formed (see `bytes/record-batch.ts`). False when
-   * there is no scheduling header.
+   * Reads `count` encoded headers at `at` and keeps a reference to `bytes`; false when they schedule nothing. Of headers
+   * that are there twice the first counts; a value of the wrong form, or an empty one, counts as none. Headers that are
+   * longer than `bytes` throw a ProtocolError.
    */
   read(bytes: Uint8Array, at: number, count: number): boolean {
     this.clear();
-    let isFound = false;
-    this.#position = at;
+    this.#bytes = bytes;
+    const end = bytes.length;
+    let isScheduled = false;
+    let position = at;
     for (let index = 0; index < count; index++) {
-      const nameBytes = this.#varint(bytes);
-      const nameAt = this.#position;
-      this.#position = nameAt + nameBytes;
-      const valueBytes = this.#varint(bytes);
-      const valueAt = this.#position;
-      if (valueBytes > 0) this.#position = valueAt + valueBytes;
-      // Most headers are told apart by their first byte.
-      if (bytes[nameAt] !== prefixCodes[0] || !isText(bytes, nameAt, prefixCodes)) continue;
-      if (this.#note(bytes, nameAt + prefixCodes.length, nameAt + nameBytes, valueAt, valueBytes))
-        isFound = true;
+      if (position >= end) throwCut();
+      let size = bytes[position]! < 0x80 ? 1 : varintSize(bytes, position, end);
+      const nameBytes = varintLength(bytes, position, size);
+      const nameAt = position + size;
+      const nameEnd = nameAt + nameBytes;
+      if (nameBytes < 0 || nameEnd >= end) throwCut();
+      size = bytes[nameEnd]! < 0x80 ? 1 : varintSize(bytes, nameEnd, end);
+      const valueBytes = varintLength(bytes, nameEnd, size);
+      const valueAt = nameEnd + size;
+      position = valueAt + (valueBytes < 0 ? 0 : valueBytes);
+      if (position > end) throwCut();
+      // No name of the five is shorter than 11 bytes or longer than 16.
+      if (nameBytes < 11 || nameBytes > 16 || bytes[nameAt] !== 0x70) continue;
+      if (this.#note(nameAt, nameBytes, valueAt, valueBytes)) isScheduled = true;
     }
-    return isFound;
+    return isScheduled;
   }
 
   clear(): void {
@@ -70,57 +72,55 @@ export class Schedule {
     this.dedupIdBytes = -1;
   }
 
-  #note(bytes: Uint8Array, at: number, end: number, valueAt: number, valueBytes: number): boolean {
-    if (valueBytes < 0) return false;
-    if (isName(bytes, at, end, priorityCodes)) {
-      this.priority = readDecimal(bytes, valueAt, valueBytes);
-    } else if (isName(bytes, at, end, deliverAtCodes)) {
-      this.deliverAtMs = readDecimal(bytes, valueAt, valueBytes);
-    } else if (isName(bytes, at, end, expiresAtCodes)) {
-      this.expiresAtMs = readDecimal(bytes, valueAt, valueBytes);
-    } else if (isName(bytes, at, end, groupCodes)) {
+  #note(nameAt: number, nameBytes: number, valueAt: number, valueBytes: number): boolean {
+    const bytes = this.#bytes;
+    if (nameBytes === 14) {
+      if (matchesAt(bytes, nameAt, priorityName)) {
+        if (this.priority < 0) this.priority = parseDigits(bytes, valueAt, valueBytes);
+        return this.priority >= 0;
+      }
+      if (!matchesAt(bytes, nameAt, dedupIdName)) return false;
+      if (this.dedupIdBytes < 0 && valueBytes > 0) {
+        this.dedupIdAt = valueAt;
+        this.dedupIdBytes = valueBytes;
+      }
+      return this.dedupIdBytes >= 0;
+    }
+    if (nameBytes === 16) {
+      if (matchesAt(bytes, nameAt, deliverAtName)) {
+        if (this.deliverAtMs < 0) this.deliverAtMs = parseDigits(bytes, valueAt, valueBytes);
+        return this.deliverAtMs >= 0;
+      }
+      if (!matchesAt(bytes, nameAt, expiresAtName)) return false;
+      if (this.expiresAtMs < 0) this.expiresAtMs = parseDigits(bytes, valueAt, valueBytes);
+      return this.expiresAtMs >= 0;
+    }
+    if (nameBytes !== 11 || !matchesAt(bytes, nameAt, groupName)) return false;
+    if (this.groupBytes < 0 && valueBytes > 0) {
       this.groupAt = valueAt;
       this.groupBytes = valueBytes;
-    } else if (isName(bytes, at, end, dedupIdCodes)) {
-      this.dedupIdAt = valueAt;
-      this.dedupIdBytes = valueBytes;
-    } else return false;
-    return true;
-  }
-
-  #varint(bytes: Uint8Array): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[this.#position++] ?? 0;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
     }
-    return (value >>> 1) ^ -(value & 1);
+    return this.groupBytes >= 0;
+  }
+
+  #text(at: number, length: number): string {
+    return asBuffer(this.#bytes).toString('utf8', at, at + length);
   }
 }
 
-function codesOf(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'latin1'));
-}
+const prefix = Buffer.from('pabal.', 'latin1');
+const schedulingNames = [priorityName, deliverAtName, expiresAtName, groupName, dedupIdName];
 
-function isName(bytes: Uint8Array, at: number, end: number, codes: Uint8Array): boolean {
-  return end - at === codes.length && isText(bytes, at, codes);
-}
-
-function isText(bytes: Uint8Array, at: number, codes: Uint8Array): boolean {
-  for (let index = 0; index < codes.length; index++)
-    if (bytes[at + index] !== codes[index]) return false;
-  return true;
-}
-
-/** A whole number of at most 16 digits that is a safe integer; else −1. */
-function readDecimal(bytes: Uint8Array, at: number, length: number): number {
-  if (length < 1 || length > 16) return -1;
-  let value = 0;
-  for (let index = at; index < at + length; index++) {
-    const digit = (bytes[index] ?? 0) - 48;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
+/**
+ * Whether records whose uncompressed bytes are `bytes[at, end)` may carry scheduling headers. It looks for the names
+ * behind their lengths, without decoding: true may be wrong (a body can contain the same bytes), false never is.
+ */
+export function hasScheduling(bytes: Uint8Array, at: number, end: number): boolean {
+  const area = asBuffer(bytes).subarray(at, end);
+  for (let found = area.indexOf(prefix, 0); found >= 0; found = area.indexOf(prefix, found + 6)) {
+    for (const name of schedulingNames) {
+      if (found + name.length <= area.length && matchesAt(area, found, name)) return true;
+    }
   }
-  return Number.isSafeInteger(value) ? value : -1;
+  return false;
 }
