@@ -12,3 +12,4 @@ export { LogLimiter } from './log-limiter.ts';
 export { isLoopbackHost } from './loopback-host.ts';
 export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
+export { RequestPace } from './request-pace.ts';

@@ -103,7 +103,7 @@ class RunningServer implements Server {
 
   async #openKafka(): Promise<Door> {
     const { KafkaDoor } = await doorModules.kafka();
-    const { listen, advertise, connectionsMax, peerStallMs } = this.#settings;
+    const { listen, advertise, connectionsMax, peerStallMs, requestsPerSecondMax } = this.#settings;
     return KafkaDoor.open({
       broker: this.#broker,
       clock: this.#clock,
@@ -111,7 +111,12 @@ class RunningServer implements Server {
       log: this.#log,
       ...listen.kafka,
       advertised: advertise.kafka,
-      limits: { connectionsMax, frameStallMs: peerStallMs, sendStallMs: peerStallMs },
+      limits: {
+        connectionsMax,
+        requestsPerSecondMax,
+        frameStallMs: peerStallMs,
+        sendStallMs: peerStallMs,
+      },
     });
   }
 

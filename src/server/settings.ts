@@ -109,6 +109,11 @@ export const settingTable = {
     limits.connectionsMax,
     'connections of one door; the next is closed at once',
   ),
+  requestsPerSecondMax: setting(
+    integer(1, 100_000_000),
+    limits.requestsPerSecondMax,
+    'requests of one connection of the kafka door in a second; above it the connection waits',
+  ),
 } as const satisfies Record<string, Setting<unknown>>;
 
 /** Settings with one value for each door. */

@@ -8,6 +8,7 @@ import {
   type MemoryBudget,
   readHold,
   type RequestMetrics,
+  RequestPace,
 } from '../../net/index.ts';
 import type {
   ConnectionInfo,
@@ -31,6 +32,7 @@ export interface KafkaConnectionOptions {
   readonly clock: Clock;
   readonly frameBytesMax: number;
   readonly inFlightRequestsMax: number;
+  readonly requestsPerSecondMax: number;
   readonly budget: MemoryBudget;
   readonly pool: BufferPool;
   readonly gate: OverloadGate;
@@ -72,6 +74,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   readonly #options: KafkaConnectionOptions;
   readonly #context: HandlerContext;
   readonly #frames: LengthPrefixedFrames;
+  readonly #pace: RequestPace;
   /** In order of arrival; the first `#startedCount` have begun. */
   readonly #pending: PendingRequest[] = [];
   #startedCount = 0;
@@ -95,6 +98,9 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       port: connection.localPort,
     };
     this.#frames = new LengthPrefixedFrames(options.frameBytesMax, options.pool);
+    this.#pace = new RequestPace(options.clock, options.requestsPerSecondMax, () =>
+      this.#resumeReading(),
+    );
     this.#context = options.createContext(this);
   }
 
@@ -136,12 +142,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   /** The budget has room again, or the gate is open again. */
   resume(): void {
     this.#isGated = false;
-    try {
-      this.#advance();
-      this.#read();
-    } catch (error) {
-      this.#connection.fail(error);
-    }
+    this.#resumeReading();
   }
 
   drain(): void {
@@ -160,7 +161,17 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#startedCount = 0;
     this.#options.budget.leave(this);
     this.#options.gate.leave(this);
+    this.#pace.close();
     this.#interrupt();
+  }
+
+  #resumeReading(): void {
+    try {
+      this.#advance();
+      this.#read();
+    } catch (error) {
+      this.#connection.fail(error);
+    }
   }
 
   #interrupt(): void {
@@ -202,7 +213,8 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       !this.#isGated &&
       this.#pending.length < this.#options.inFlightRequestsMax &&
       !this.#connection.isSendBlocked &&
-      this.#options.budget.mayRead(this)
+      this.#options.budget.mayRead(this) &&
+      this.#pace.mayBegin()
     );
   }
 
@@ -236,6 +248,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
         result: undefined,
       };
     }
+    this.#pace.note();
     this.#options.budget.beginHandling(frame.length);
     this.#pending.push(request);
     this.#advance();

@@ -28,6 +28,7 @@ export interface KafkaDoorLimits {
   readonly frameBytesMax: number;
   readonly inFlightBytesMax: number;
   readonly inFlightRequestsMax: number;
+  readonly requestsPerSecondMax: number;
   readonly sendBufferBytesMax: number;
   readonly sendStallMs: number;
   readonly frameStallMs: number;
@@ -56,6 +57,7 @@ export class KafkaDoor {
       clock,
       frameBytesMax: limits.frameBytesMax,
       inFlightRequestsMax: limits.inFlightRequestsMax,
+      requestsPerSecondMax: limits.requestsPerSecondMax,
       budget: new MemoryBudget(limits.inFlightBytesMax),
       pool: new BufferPool(),
       gate: new OverloadGate(broker),

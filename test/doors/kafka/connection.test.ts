@@ -215,6 +215,35 @@ test('more requests than may be handled at once are answered in order', async (t
   assert.deepEqual(offsets, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
+test('more requests than a second allows wait for the next, and all are answered in order', async (t) => {
+  const {
+    broker,
+    connect: connectClient,
+    createTopic,
+  } = await openDoor(t, {
+    limits: { requestsPerSecondMax: 40 },
+  });
+  await createTopic('orders');
+  const client = await connectClient();
+  broker.commits.areHeld = true;
+  const answers = Array.from({ length: 60 }, () =>
+    client.ask('Produce', 9, produceTo('orders', batchOf({ values: ['a'] }))),
+  );
+  await until(() => broker.commits.waitingCount === 40);
+  // Another connection has an allowance of its own.
+  await (await connectClient()).ask('ApiVersions', 0, {});
+  assert.ok(broker.commits.waitingCount < 60);
+  broker.commits.areHeld = false;
+  broker.commits.run();
+  const offsets = (await Promise.all(answers)).map(
+    (response) => response.responses[0]?.partitionResponses[0]?.baseOffset,
+  );
+  assert.deepEqual(
+    offsets,
+    offsets.map((_, index) => index),
+  );
+});
+
 test('closing the door answers what has begun, and nothing else', async (t) => {
   const { broker, connect: connectClient, createTopic, door } = await openDoor(t);
   const [partition] = await createTopic('orders');
