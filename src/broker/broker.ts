@@ -32,6 +32,7 @@ import { Queues } from './queues/index.ts';
 import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
 import { openStoreFile, type StoreIdentity } from './store-file.ts';
 import { shardIndex, Topics } from './topics.ts';
+import { Topology } from './topology/index.ts';
 import type { BrokerPort, CreateTopicRequest, StorageStatus, Topic } from './types.ts';
 
 export interface BrokerOptions {
@@ -91,6 +92,7 @@ export class Broker implements BrokerPort, ConsumerHost {
   readonly topics: Topics;
   readonly queues: Queues;
   readonly publisher: Publisher;
+  readonly exchanges: Topology;
   readonly peers = new Peers();
   readonly clock: Clock;
   readonly #shards: readonly Shard[];
@@ -133,6 +135,7 @@ export class Broker implements BrokerPort, ConsumerHost {
     this.topics = parts.topics;
     this.queues = parts.queues;
     this.publisher = parts.publisher;
+    this.exchanges = parts.exchanges;
     this.#shards = parts.shards;
     this.#coordinators = parts.coordinators;
     this.#lock = parts.lock;
@@ -297,6 +300,7 @@ export interface BrokerParts {
   topics: Topics;
   queues: Queues;
   publisher: Publisher;
+  exchanges: Topology;
   lock: DataLock | undefined;
 }
 
@@ -318,6 +322,7 @@ async function openLocked(
     shards,
     groups: () => coordinators,
     queues: () => queues,
+    unbind: ({ namespace, name }) => exchanges.forgetDestination(namespace, name),
     clock,
     random,
     defaultPartitions: options.defaultPartitions ?? 1,
@@ -335,7 +340,19 @@ async function openLocked(
     clock,
     topics: () => topics,
     publisher: () => publisher,
-    exchanges: () => undefined,
+    exchanges: () => exchanges,
+  });
+  const exchanges: Topology = new Topology({
+    random,
+    destinations: {
+      get version() {
+        return catalog.version;
+      },
+      findTopic: (namespace, name) => topics.find(name, namespace),
+      findLifetime: (namespace, name) =>
+        queues.find(namespace, name)?.lifetime ??
+        (topics.find(name, namespace) === undefined ? undefined : 'durable'),
+    },
   });
   const publisher = new Publisher(deadLetters);
   let isOpen = false;
@@ -352,7 +369,7 @@ async function openLocked(
           isDurable: options.sync !== 'os',
         }),
         clock,
-        extensions: [...(index === 0 ? [catalog] : []), offsets, table],
+        extensions: [...(index === 0 ? [catalog, exchanges] : []), offsets, table],
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),
         onAdopted: () => {
@@ -361,11 +378,13 @@ async function openLocked(
           // What cannot be stored now is tried again by the next recovery.
           topics.link().catch(() => undefined);
           queues.adopt(false).catch(() => undefined);
+          exchanges.link().catch(() => undefined);
         },
         ...options.tuning,
       });
       offsets.attach(shard);
       table.attach(shard);
+      if (index === 0) exchanges.attach(shard);
       shards.push(shard);
       coordinators.push(
         new GroupCoordinator({
@@ -379,6 +398,7 @@ async function openLocked(
     await topics.link();
     catalog.endReplay();
     await queues.adopt(true);
+    await exchanges.link();
     isOpen = true;
     for (const coordinator of coordinators) coordinator.load();
   } catch (error) {
@@ -396,6 +416,7 @@ async function openLocked(
     topics,
     queues,
     publisher,
+    exchanges,
     lock,
   });
 }

@@ -43,7 +43,7 @@ export interface DeadLettersParts {
   clock: Clock;
   topics: () => TopicsPort;
   publisher: () => PublisherPort;
-  exchanges: () => ExchangesPort | undefined;
+  exchanges: () => ExchangesPort;
 }
 
 /** One that is on its way. */
@@ -242,8 +242,8 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
   #route(namespace: string, exchangeName: string, facts: RoutingFacts): readonly Topic[] {
     if (exchangeName !== '') {
       const exchanges = this.#parts.exchanges();
-      const exchange = exchanges?.find(namespace, exchangeName);
-      return exchange === undefined ? [] : (exchanges?.route(exchange, facts) ?? []);
+      const exchange = exchanges.find(namespace, exchangeName);
+      return exchange === undefined ? [] : exchanges.route(exchange, facts);
     }
     const topics: Topic[] = [];
     for (const key of facts.keys) {

@@ -28,6 +28,8 @@ export interface TopicsParts {
   shards: readonly Shard[];
   groups: () => readonly Groups[];
   queues: () => TopicQueues;
+  /** The topic is gone from the catalog: what refers to its name goes, too. */
+  unbind: (topic: CatalogTopic) => Promise<void>;
   clock: Clock;
   random: Random;
   defaultPartitions: number;
@@ -105,8 +107,9 @@ export class Topics implements TopicsPort {
     // leaves in between are dropped by `link`.
     const deleted = this.#home.submit(catalogEntryKind.topicDeleted, encodeEntry({ id: topic.id }));
     // Nothing was applied where the shard takes no entries now.
-    if (this.#parts.catalog.findById(topic.id) === undefined) this.#parts.queues().forget(topic);
-    await deleted;
+    const isApplied = this.#parts.catalog.findById(topic.id) === undefined;
+    if (isApplied) this.#parts.queues().forget(topic);
+    await Promise.all([deleted, isApplied ? this.#parts.unbind(topic) : undefined]);
     const dropped = this.#parts.queues().drop(topic);
     for (const partition of topic.partitions) {
       if (partition.isDropped) continue;

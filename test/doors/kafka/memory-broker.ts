@@ -316,6 +316,10 @@ export class MemoryBroker implements BrokerPort {
     throw new Error('the log door appends batches');
   }
 
+  get exchanges(): never {
+    throw new Error('the log door knows no exchanges');
+  }
+
   get peers(): never {
     throw new Error('the log door lists nobody');
   }
