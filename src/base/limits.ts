@@ -28,6 +28,11 @@ export const limits = {
   /** Queue: subscriptions of one topic; queues of one broker, counted once for each of their partitions. */
   subscriptionsPerTopicMax: 10_000,
   queuePartsMax: 250_000,
+  /** Queue: deduplication ids that are remembered, and their bytes; the oldest is forgotten first. */
+  dedupIdsPerQueueMax: 1_000_000,
+  dedupBytesPerQueueMax: 64 * MIB,
+  /** Queue: messages of groups that are looked at ahead of their turn; the queue looks no further before one of them goes. */
+  groupedAsideMax: 1_000_000,
   /** Dead letters that are on their way, and their bytes; the others stay in their queues for a while. */
   deadLettersMax: 20_000,
   deadLettersBytesMax: 32 * MIB,
@@ -79,6 +84,13 @@ export const limits = {
   /** Routing: weight of one binding of a consistent-hash exchange, and of all of them (`config-invalid`). */
   hashWeightMax: 1000,
   hashWeightSumMax: 16_384,
+  /** Filter: characters of its text, conditions inside each other, wildcards of a pattern, conditions (`filter-invalid`). */
+  filterCharsMax: 64 * KIB,
+  filterDepthMax: 64,
+  filterWildcardsMax: 32,
+  filterConditionsMax: 1000,
+  /** Filter: a body that is larger is not looked at and matches nothing. */
+  filterBodyBytesMax: 16 * MIB,
   /** Reader: bytes of one read from disk. */
   readBytesMax: 64 * MIB,
   /** Reader: bytes of one fetch response, whatever the client asks for. */
