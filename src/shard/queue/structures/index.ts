@@ -1,3 +1,4 @@
+export { type DedupBounds, DedupWindow } from './dedup-window.ts';
 export { DelayedSet } from './delayed-set.ts';
 export { LaneSet } from './lane-set.ts';
 export { LeaseTable } from './lease-table.ts';
