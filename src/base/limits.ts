@@ -117,6 +117,27 @@ export const limits = {
   frameStallMs: 60_000,
   /** Network: a connection without a request for this long is closed. */
   idleMs: 600_000,
+  /** Framed doors: bytes of a frame as they are negotiated; of a frame before that. */
+  smallFrameBytesMax: 128 * KIB,
+  handshakeFrameBytesMax: 8 * KIB,
+  /** Framed doors: channels of one connection as they are negotiated; one more closes the connection. */
+  channelsPerConnectionMax: 2047,
+  /** Framed doors: seconds between signs of life that are proposed; a peer that gives none in two of them is dropped. */
+  heartbeatS: 60,
+  /** Framed doors: a connection that is not opened after this long, or not closed, is dropped. */
+  handshakeMs: 10_000,
+  closeMs: 30_000,
+  /** Framed doors: a login that failed is told, or dropped, after this long: nobody tries many passwords. */
+  loginPenaltyMs: 1000,
+  /** Framed doors: bytes of a message's body unless it is set otherwise (it is refused), and what may be set. */
+  messageBytesMax: 16 * MIB,
+  messageBytesMost: 128 * MIB,
+  /** Framed doors: bytes of frames that wait behind a method that is being carried out; above it the socket is not read. */
+  waitingFrameBytesMax: 2 * MIB,
+  /** Framed doors: what a client says of itself, in bytes (the connection is refused). */
+  clientPropertiesBytesMax: 64 * KIB,
+  /** Framed doors: a publisher that has to wait for longer is told so. */
+  blockedNoticeMs: 500,
   /** Admin: connections, bytes of a request's body, messages and bytes of one browse. */
   adminConnectionsMax: 512,
   adminBodyBytesMax: 16 * MIB,

@@ -230,6 +230,10 @@ export class Broker implements BrokerPort, ConsumerHost {
     (busy ?? present(this.#shards[0], 'there is a first shard')).whenWritable(callback);
   }
 
+  isStorageLow(): boolean {
+    return this.#shards.some((shard) => shard.isStorageLow);
+  }
+
   findProblems(): string[] {
     return this.#shards.flatMap((shard) => shard.findProblems());
   }

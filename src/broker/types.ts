@@ -75,6 +75,8 @@ export interface BrokerPort {
    */
   isOverloaded(): boolean;
   whenWritable(callback: () => void): void;
+  /** So little room is left that publishing is refused. */
+  isStorageLow(): boolean;
   /** Why the broker is not ready, empty when it is. */
   findProblems(): string[];
   storage(): StorageStatus;

@@ -247,6 +247,10 @@ export class Shard implements LogHost, CommitHost {
     if (!this.isOverloaded()) this.#notifyWritable();
   }
 
+  get isStorageLow(): boolean {
+    return this.#freeSpace.isLow;
+  }
+
   findProblems(): string[] {
     const problems: string[] = [...this.#maintenance.findProblems()];
     if (this.#failure !== undefined) problems.push(this.#failure.message);

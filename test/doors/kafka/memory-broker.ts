@@ -345,6 +345,10 @@ export class MemoryBroker implements BrokerPort {
     this.#onWritable.push(callback);
   }
 
+  isStorageLow(): boolean {
+    return false;
+  }
+
   findProblems(): string[] {
     return [];
   }
