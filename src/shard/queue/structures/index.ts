@@ -1,5 +1,6 @@
 export { type DedupBounds, DedupWindow } from './dedup-window.ts';
 export { DelayedSet } from './delayed-set.ts';
+export { GroupTable } from './group-table.ts';
 export { LaneSet } from './lane-set.ts';
 export { LeaseTable } from './lease-table.ts';
 export { OffsetSet } from './offset-set.ts';

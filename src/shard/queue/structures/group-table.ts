@@ -1,0 +1,371 @@
+import { assert, limits } from '../../../base/index.ts';
+import type { ByteReader, ByteWriter } from '../../../bytes/index.ts';
+import { ReturnedSet } from './returned-set.ts';
+import { SlotIndex } from './slot-index.ts';
+
+const none = -1;
+const heldMin = 16;
+/** A group with fewer in flight is never noisy. */
+const noisyMin = 30;
+/** Part of all that is in flight, one of so many, above which a group is noisy. */
+const noisyPart = 10;
+
+/** There only while something of the group is held or waits. */
+interface Group {
+  readonly name: string;
+  /** Messages in flight; with order at most one. */
+  held: number;
+  waiting: ReturnedSet | undefined;
+  /** Its place in the heap, or -1. */
+  place: number;
+  /** The message that waits first. */
+  headRank: number;
+  headOffset: number;
+}
+
+/**
+ * Decides which messages of groups may go, and keeps those that may not yet, so that nobody has to look at them again.
+ *
+ * - **Ordered:** a message holds its group from `enter` until `leave`, also while it is returned and waits for its next
+ *   delivery; the others of the group wait behind it. When it leaves, the one that comes first by rank and offset is
+ *   ready.
+ * - **Fair:** any number of messages of a group may be in flight. Those of a noisy group wait while there are others to
+ *   give out; of the waiting ones, the group with the fewest in flight goes first. What is returned leaves.
+ *
+ * `first()` leaves what it found in `group`, `rank`, `offset` and so on.
+ */
+export class GroupTable {
+  readonly isFair: boolean;
+  group = '';
+  rank = 0;
+  offset = 0;
+  bodyBytes = 0;
+  deliveries = 0;
+  failures = 0;
+  readonly #groups = new Map<string, Group>();
+  #waiting = 0;
+  #waitingBytes = 0;
+  /** Groups whose first message may go: the next one first. */
+  #heap: Group[] = [];
+  // Messages in flight: a slot each.
+  #held = 0;
+  #offsets = new Float64Array(0);
+  #owners: Array<Group | undefined> = [];
+  #free: number[] = [];
+  readonly #index = new SlotIndex();
+
+  constructor(isFair: boolean) {
+    this.isFair = isFair;
+  }
+
+  /** Messages that wait, those that are ready included. */
+  get count(): number {
+    return this.#waiting;
+  }
+
+  /** Their body bytes. */
+  get bytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Messages that hold their group or are in flight. */
+  get heldCount(): number {
+    return this.#held;
+  }
+
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
+  /** So many wait that no more should be looked at. */
+  get isFull(): boolean {
+    return this.#waiting >= limits.groupedAsideMax;
+  }
+
+  get memoryBytes(): number {
+    let bytes = 200 + this.#heap.length * 8 + this.#index.memoryBytes;
+    bytes += this.#offsets.byteLength + this.#owners.length * 8 + this.#free.length * 8;
+    for (const group of this.#groups.values())
+      bytes += 150 + group.name.length * 2 + (group.waiting?.memoryBytes ?? 0);
+    return bytes;
+  }
+
+  /**
+   * A message wants to go. True: it may, and is held from now on. False: it waits here; `first()` finds it when its turn
+   * comes. A message that holds its group already may always go. `deliveries` and `failures` are those before.
+   */
+  enter(
+    name: string,
+    rank: number,
+    offset: number,
+    bodyBytes: number,
+    deliveries: number,
+    failures: number,
+  ): boolean {
+    if (this.isHeld(offset)) return true;
+    const group = this.#groups.get(name) ?? this.#addGroup(name);
+    const mustWait =
+      group.waiting !== undefined || (this.isFair ? this.#isNoisy(group) : group.held > 0);
+    if (!mustWait) {
+      this.#hold(group, offset);
+      return true;
+    }
+    group.waiting ??= new ReturnedSet();
+    group.waiting.add(rank, offset, bodyBytes, deliveries, failures);
+    this.#waiting++;
+    this.#waitingBytes += bodyBytes;
+    this.#arrange(group);
+    return false;
+  }
+
+  /** Notes that a message is in flight, whatever its group is doing: it was leased before a restart. */
+  hold(name: string, offset: number): void {
+    if (!this.isHeld(offset)) this.#hold(this.#groups.get(name) ?? this.#addGroup(name), offset);
+  }
+
+  isHeld(offset: number): boolean {
+    return this.#index.find(offset, this.#offsets) !== none;
+  }
+
+  /** A message in flight was settled (or, fair, returned); nothing happens when it is not in flight. */
+  leave(offset: number): void {
+    const slot = this.#index.find(offset, this.#offsets);
+    if (slot === none) return;
+    const group = this.#owners[slot]!;
+    this.#index.remove(slot, this.#offsets);
+    this.#owners[slot] = undefined;
+    this.#free.push(slot);
+    this.#held--;
+    group.held--;
+    if (this.#held === 0) this.#releaseSlots();
+    this.#arrange(group);
+    this.#dropEmpty(group);
+  }
+
+  /**
+   * Finds the waiting message that may go first; false when there is none. Fair: one of a noisy group is found only with
+   * `evenNoisy`, when there is nobody else's to give out or too many wait.
+   */
+  first(evenNoisy = true): boolean {
+    const group = this.#heap[0];
+    if (group === undefined) return false;
+    if (this.isFair && !evenNoisy && this.#isNoisy(group)) return false;
+    const waiting = group.waiting!;
+    waiting.first();
+    this.group = group.name;
+    this.rank = waiting.rank;
+    this.offset = waiting.offset;
+    this.bodyBytes = waiting.bodyBytes;
+    this.deliveries = waiting.deliveries;
+    this.failures = waiting.failures;
+    return true;
+  }
+
+  /** The message that `first()` finds goes: it does not wait any more and is held. */
+  takeFirst(): void {
+    assert(this.first(), 'no message of a group is ready');
+    const group = this.#heap[0]!;
+    const { offset } = this;
+    group.waiting!.removeFirst();
+    this.#noteRemoved(group, this.bodyBytes);
+    this.#hold(group, offset);
+  }
+
+  /** Removes a message that waits, which was settled without being given out; false when it does not wait. */
+  remove(name: string, offset: number): boolean {
+    const group = this.#groups.get(name);
+    if (group?.waiting === undefined || !group.waiting.remove(offset)) return false;
+    this.#noteRemoved(group, group.waiting.bodyBytes);
+    this.#arrange(group);
+    this.#dropEmpty(group);
+    return true;
+  }
+
+  /** Visits all messages that wait, group by group, until `visit` returns false. */
+  forEach(
+    visit: (
+      rank: number,
+      offset: number,
+      bodyBytes: number,
+      deliveries: number,
+      failures: number,
+    ) => boolean | void,
+  ): void {
+    let goesOn = true;
+    for (const group of this.#groups.values()) {
+      group.waiting?.forEach((rank, offset, bodyBytes, deliveries, failures) => {
+        goesOn = visit(rank, offset, bodyBytes, deliveries, failures) !== false;
+        return goesOn;
+      });
+      if (!goesOn) return;
+    }
+  }
+
+  clear(): void {
+    this.#groups.clear();
+    this.#heap = [];
+    this.#waiting = 0;
+    this.#waitingBytes = 0;
+    this.#held = 0;
+    this.#index.clear();
+    this.#releaseSlots();
+  }
+
+  /** unsigned varint count of groups; per group: unsigned varint length and text of its name, count and offsets (varlong) of what is held, and what waits. */
+  encodeTo(writer: ByteWriter): void {
+    writer.unsignedVarint(this.#groups.size);
+    const heldBy = new Map<Group, number[]>();
+    for (const [slot, group] of this.#owners.entries()) {
+      if (group === undefined) continue;
+      const offsets = heldBy.get(group);
+      if (offsets === undefined) heldBy.set(group, [this.#offsets[slot]!]);
+      else offsets.push(this.#offsets[slot]!);
+    }
+    for (const group of this.#groups.values()) {
+      const name = Buffer.from(group.name, 'utf8');
+      writer.unsignedVarint(name.length);
+      writer.bytes(name);
+      writer.unsignedVarint(group.held);
+      for (const offset of heldBy.get(group) ?? []) writer.varlong(offset);
+      (group.waiting ?? new ReturnedSet()).encodeTo(writer);
+    }
+  }
+
+  static decode(reader: ByteReader, isFair: boolean): GroupTable {
+    const table = new GroupTable(isFair);
+    for (let count = reader.unsignedVarint(); count > 0; count--) {
+      const group = table.#addGroup(reader.utf8(reader.unsignedVarint()));
+      for (let held = reader.unsignedVarint(); held > 0; held--)
+        table.#hold(group, reader.varlong());
+      const waiting = ReturnedSet.decode(reader);
+      if (waiting.count > 0) group.waiting = waiting;
+      table.#waiting += waiting.count;
+      table.#waitingBytes += waiting.bytes;
+      table.#arrange(group);
+    }
+    return table;
+  }
+
+  #addGroup(name: string): Group {
+    const group = {
+      name,
+      held: 0,
+      waiting: undefined,
+      place: none,
+      headRank: 0,
+      headOffset: 0,
+    };
+    this.#groups.set(name, group);
+    return group;
+  }
+
+  #dropEmpty(group: Group): void {
+    if (group.held === 0 && group.waiting === undefined) this.#groups.delete(group.name);
+  }
+
+  #isNoisy(group: Group): boolean {
+    return group.held >= noisyMin && group.held * noisyPart > this.#held;
+  }
+
+  #hold(group: Group, offset: number): void {
+    let slot = this.#free.pop();
+    if (slot === undefined) {
+      slot = this.#held;
+      if (slot === this.#offsets.length) {
+        const offsets = new Float64Array(Math.max(heldMin, slot * 2));
+        offsets.set(this.#offsets);
+        this.#offsets = offsets;
+      }
+    }
+    this.#offsets[slot] = offset;
+    this.#owners[slot] = group;
+    this.#index.add(slot, this.#offsets);
+    this.#held++;
+    group.held++;
+    this.#arrange(group);
+  }
+
+  #releaseSlots(): void {
+    this.#free = [];
+    this.#owners = [];
+    if (this.#offsets.length <= heldMin) return;
+    this.#offsets = new Float64Array(0);
+    this.#index.clear();
+  }
+
+  #noteRemoved(group: Group, bodyBytes: number): void {
+    this.#waiting--;
+    this.#waitingBytes -= bodyBytes;
+    if (group.waiting!.count === 0) group.waiting = undefined;
+  }
+
+  // The heap. `!`: places lie in it.
+
+  /** Puts a group where it belongs after a change of it. */
+  #arrange(group: Group): void {
+    const { waiting } = group;
+    if (waiting === undefined || (!this.isFair && group.held > 0)) {
+      if (group.place !== none) this.#unheap(group);
+      return;
+    }
+    waiting.first();
+    group.headRank = waiting.rank;
+    group.headOffset = waiting.offset;
+    if (group.place === none) {
+      group.place = this.#heap.length;
+      this.#heap.push(group);
+    }
+    this.#rise(group);
+    this.#sink(group);
+  }
+
+  #goesBefore(a: Group, b: Group): boolean {
+    if (this.isFair && a.held !== b.held) return a.held < b.held;
+    if (a.headRank !== b.headRank) return a.headRank < b.headRank;
+    return a.headOffset < b.headOffset;
+  }
+
+  #unheap(group: Group): void {
+    const { place } = group;
+    const last = this.#heap.pop()!;
+    group.place = none;
+    if (last === group) return;
+    this.#heap[place] = last;
+    last.place = place;
+    this.#rise(last);
+    this.#sink(last);
+  }
+
+  #rise(group: Group): void {
+    const heap = this.#heap;
+    let { place } = group;
+    while (place > 0) {
+      const above = heap[(place - 1) >> 1]!;
+      if (!this.#goesBefore(group, above)) break;
+      const free = above.place;
+      heap[place] = above;
+      above.place = place;
+      place = free;
+    }
+    heap[place] = group;
+    group.place = place;
+  }
+
+  #sink(group: Group): void {
+    const heap = this.#heap;
+    let { place } = group;
+    for (;;) {
+      let below = heap[place * 2 + 1];
+      if (below === undefined) break;
+      const right = heap[place * 2 + 2];
+      if (right !== undefined && this.#goesBefore(right, below)) below = right;
+      if (!this.#goesBefore(below, group)) break;
+      const free = below.place;
+      heap[place] = below;
+      below.place = place;
+      place = free;
+    }
+    heap[place] = group;
+    group.place = place;
+  }
+}
