@@ -3,10 +3,27 @@ export type {
   BrokerOptions,
   ConsumerOptions,
   CreateTopicRequest,
+  DeclareQueueRequest,
   IncomingRecord,
   OutgoingRecord,
+  Queue,
+  QueueCounts,
+  QueueForm,
+  QueueSettings,
+  ReaderOptions,
+  ReceiveOptions,
+  SendOptions,
   SentRecord,
   Topic,
   TopicOptions,
+  WorkerOptions,
 } from './broker/index.ts';
-export { Broker, BrokerError, Consumer } from './broker/index.ts';
+export {
+  Broker,
+  BrokerError,
+  Consumer,
+  QueueHandle,
+  QueueReader,
+  QueueWorker,
+  ReceivedMessage,
+} from './broker/index.ts';

@@ -25,8 +25,10 @@ import { Catalog, checkTopicName } from './catalog.ts';
 import { Consumer, type ConsumerHost, type ConsumerOptions } from './consumer.ts';
 import { DataLock } from './data-lock.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { QueueHandle, type QueueHost, QueueSender } from './embedded/index.ts';
 import { decodeRecords, type IncomingRecord } from './incoming-record.ts';
 import { Peers } from './peers.ts';
+import type { DeclareQueueRequest, Queue } from './ports/index.ts';
 import { Publisher } from './publisher.ts';
 import { Queues } from './queues/index.ts';
 import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
@@ -85,7 +87,7 @@ const silentLog: ShardLog = {
  *
  * Everything that resolves is durable. Failures are BrokerErrors with a `code`.
  */
-export class Broker implements BrokerPort, ConsumerHost {
+export class Broker implements BrokerPort, ConsumerHost, QueueHost {
   readonly storeId: string;
   readonly brokerId: number;
   readonly options: { readonly defaultPartitions: number; readonly createTopicsOnUse: boolean };
@@ -98,6 +100,8 @@ export class Broker implements BrokerPort, ConsumerHost {
   readonly #shards: readonly Shard[];
   readonly #coordinators: readonly GroupCoordinator[];
   readonly #lock: DataLock | undefined;
+  readonly queueSender: QueueSender;
+  readonly closing = new Set<{ close(): Promise<void> }>();
   readonly #sender: Sender;
   readonly #consumers = new Set<Consumer>();
   readonly #directory: string;
@@ -140,6 +144,7 @@ export class Broker implements BrokerPort, ConsumerHost {
     this.#coordinators = parts.coordinators;
     this.#lock = parts.lock;
     this.#directory = parts.directory;
+    this.queueSender = new QueueSender(parts.clock, parts.publisher);
     this.#sender = new Sender(parts.clock, parts.random);
   }
 
@@ -198,6 +203,31 @@ export class Broker implements BrokerPort, ConsumerHost {
     const consumer = new Consumer(this, options);
     this.#consumers.add(consumer);
     return consumer;
+  }
+
+  /**
+   * Makes a queue, or finds the one of that name, unchanged; durable when it resolves.
+   *
+   *     const queue = await broker.createQueue('mails', { settings: { failuresMax: 5 } });
+   *     await queue.send('hello', { headers: { to: 'ada' }, delayMs: 1000 });
+   *     const worker = queue.consume(async (message) => deliver(message.text));
+   */
+  async createQueue(
+    name: string,
+    request: Omit<DeclareQueueRequest, 'name' | 'namespace'> & { namespace?: string } = {},
+  ): Promise<QueueHandle> {
+    const full = { namespace: '', ...request, name };
+    const { queue } = await this.queues.declare(full);
+    return new QueueHandle(this, full, queue);
+  }
+
+  /** A queue by its name. `subscription`: one of several queues over the same topic. */
+  queue(name: string, options: { subscription?: string; namespace?: string } = {}): QueueHandle {
+    return new QueueHandle(this, { namespace: '', ...options, name });
+  }
+
+  listQueues(): Queue[] {
+    return this.queues.list();
   }
 
   /** Closes consumers, makes everything that waits durable, and releases the directory. Idempotent. */
@@ -282,7 +312,7 @@ export class Broker implements BrokerPort, ConsumerHost {
   async #closeOnce(): Promise<void> {
     const hold = this.clock.keepProcess?.();
     try {
-      await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+      await Promise.all([...this.#consumers, ...this.closing].map((consumer) => consumer.close()));
       for (const coordinator of this.#coordinators) coordinator.close();
       this.queues.close();
       await Promise.all(this.#shards.map((shard) => shard.close()));

@@ -5,6 +5,13 @@ export { Broker } from './broker.ts';
 export { checkName, checkTopicName, checkTopicOptions, defaultTopicOptions } from './catalog.ts';
 export type { ConsumerOptions } from './consumer.ts';
 export { Consumer } from './consumer.ts';
+export type {
+  ReaderOptions,
+  ReceiveOptions,
+  SendOptions,
+  WorkerOptions,
+} from './embedded/index.ts';
+export { QueueHandle, QueueReader, QueueWorker, ReceivedMessage } from './embedded/index.ts';
 export type { IncomingRecord } from './incoming-record.ts';
 export type { OutgoingRecord, SentRecord } from './sender.ts';
 export type {
@@ -16,4 +23,5 @@ export type {
   TopicRetention,
   TopicsPort,
 } from './types.ts';
+export type { QueueCounts, QueueForm, QueueSettings } from '../shard/index.ts';
 export type * from './ports/index.ts';
