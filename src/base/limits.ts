@@ -66,6 +66,16 @@ export const limits = {
   /** Transaction: bytes prepared on one shard, and decisions that not everybody knows; above it `overloaded`. */
   preparedBytesMax: 64 * MIB,
   transactionsDecidedMax: 10_000,
+  /** Queue: consumers that wait for messages which they asked for once; the next is answered with none. */
+  queueAcquirersMax: 10_000,
+  /** Queue: dead messages on their way elsewhere; the next stay where they are until some have arrived. */
+  queueDyingMax: 10_000,
+  /** Queue: messages passed by that nobody who is there may get; when full, the next waits for somebody who may. */
+  queueAsideMax: 100_000,
+  /** Queues of a shard: changes that wait for the journal; above it nothing is given out until they are in a chunk. */
+  queueChangesBytesMax: 16 * MIB,
+  /** Queues of a shard: memory for changes that is kept for the next ones. */
+  queueSpareChangesMax: 256,
   /** Batch: bytes that the records of one batch may have when decompressed. */
   decompressedBytesMax: 128 * MIB,
   /** Reader: blocks of journal files that several partitions are read from together. */
@@ -87,7 +97,7 @@ export const limits = {
   /** Filter: characters of its text, conditions inside each other, wildcards of a pattern, conditions (`filter-invalid`). */
   filterCharsMax: 64 * KIB,
   filterDepthMax: 64,
-  filterWildcardsMax: 32,
+  filterWildcardsMax: 100,
   filterConditionsMax: 1000,
   /** Filter: a body that is larger is not looked at and matches nothing. */
   filterBodyBytesMax: 16 * MIB,
@@ -150,4 +160,23 @@ export const limits = {
   fieldDepthMax: 64,
   /** Message: entries of a message's history of deaths; the oldest is forgotten. */
   deathsMax: 64,
+  /** Access: users, namespaces, permissions (of both kinds), policies, parameters; one more is `policy-refused`. */
+  usersMax: 100_000,
+  namespacesMax: 10_000,
+  permissionsMax: 200_000,
+  policiesMax: 10_000,
+  parametersMax: 10_000,
+  /** Access: characters of a pattern, bytes of a user's or namespace's record, a policy or a parameter (`config-invalid`). */
+  patternCharsMax: 1024,
+  accessEntryBytesMax: 256 * KIB,
+  /** Access: bytes of a password. */
+  passwordBytesMax: 1024,
+  /** Access: passwords that are being checked or hashed; above it `overloaded`. */
+  passwordChecksMax: 256,
+  /** Access: credentials that were proved a short while ago, and for how long; when it is full the oldest goes. */
+  provedCredentialsMax: 10_000,
+  provedCredentialsMs: 60_000,
+  /** Access: answers that are remembered for each pattern, and for policies; when it is full all are forgotten. */
+  patternAnswersMax: 1000,
+  policyAnswersMax: 100_000,
 } as const;
