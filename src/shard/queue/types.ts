@@ -201,9 +201,9 @@ export interface PartitionQueue {
   /**
    * Takes a leased message out of its consumer's hands for a transaction: the lease stays good, has no deadline from now
    * on, and does not end with its consumer; `accept`, `release` and `reject` end it. Not journaled, for the transaction
-   * is: after a recovery it asks by offset. False when the lease is stale.
+   * is: after a recovery it asks by offset. Returns the message's offset; -1 when the lease is stale.
    */
-  hold(lease: Lease): boolean;
+  hold(lease: Lease): number;
   /**
    * The same after a recovery, wherever the message is now (given back, or leased): nobody else gets it. Called in the
    * turn in which the recovered state was taken over, before any message is given out. Undefined when it is settled.
