@@ -148,6 +148,13 @@ export const limits = {
   clientPropertiesBytesMax: 64 * KIB,
   /** Framed doors: a publisher that has to wait for longer is told so. */
   blockedNoticeMs: 500,
+  /** Framed doors: deliveries of one channel that are not settled; above it no more are made. */
+  unsettledPerChannelMax: 1_000_000,
+  /** Framed doors: consumers of one channel (the connection is closed), channels that wait for direct replies. */
+  consumersPerChannelMax: 10_000,
+  replyQueuesMax: 100_000,
+  /** Framed doors: bytes that a transaction of one channel gathers; beyond it the channel is closed. */
+  transactionBytesMax: 64 * MIB,
   /** Admin: connections, bytes of a request's body, messages and bytes of one browse. */
   adminConnectionsMax: 512,
   adminBodyBytesMax: 16 * MIB,
