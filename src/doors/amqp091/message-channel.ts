@@ -9,6 +9,8 @@ import type {
   TransactionPort,
 } from '../../broker/index.ts';
 
+import type { MessageTools } from './message-tools.ts';
+
 /*
  * The seam between a channel, which knows frames, states and methods, and its message half, which publishes and
  * delivers.
@@ -53,6 +55,8 @@ export interface MessageServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly messageBytesMax: number;
+  /** `new MessageTools(random)`, one for the door. */
+  readonly tools: MessageTools;
 }
 
 /**
@@ -61,7 +65,7 @@ export interface MessageServices {
  */
 export interface IncomingPublish {
   /** Memory of the method frame; where exchange and routing key stand in it. */
-  method: Uint8Array;
+  method: Buffer;
   exchangeAt: number;
   exchangeBytes: number;
   keyAt: number;
@@ -69,11 +73,10 @@ export interface IncomingPublish {
   isMandatory: boolean;
   isImmediate: boolean;
   /** Memory of the header frame; where the property flags begin, and the bytes of flags and properties. */
-  header: Uint8Array;
+  header: Buffer;
   propertiesAt: number;
   propertiesBytes: number;
   /** The payloads of the body frames, in order. */
   body: Uint8Array[];
   bodyBytes: number;
 }
-

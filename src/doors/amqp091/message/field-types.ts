@@ -4,7 +4,7 @@ import {
   type TypedValue,
   decimalText,
 } from '../../../message/index.ts';
-import type { Field, FieldTable } from '../wire/field-table.ts';
+import type { Field, FieldTable } from '../wire/index.ts';
 
 /** A field as the neutral value with its type, and back: docs/message-mapping.md. */
 export function typedOfField(field: Field): TypedValue {
@@ -126,26 +126,6 @@ function milliseconds(seconds: number | bigint): number | bigint {
 }
 
 const int64Max = 0x7fff_ffff_ffff_ffffn;
-
-/** Bits of the first word of property flags (§2.3.5.2), in the order in which the properties follow. */
-export const flag = {
-  contentType: 0x8000,
-  contentEncoding: 0x4000,
-  headers: 0x2000,
-  deliveryMode: 0x1000,
-  priority: 0x0800,
-  correlationId: 0x0400,
-  replyTo: 0x0200,
-  expiration: 0x0100,
-  messageId: 0x0080,
-  timestamp: 0x0040,
-  type: 0x0020,
-  userId: 0x0010,
-  appId: 0x0008,
-  clusterId: 0x0004,
-  /** Another word of flags follows. */
-  more: 0x0001,
-} as const;
 
 /** A table's field names and the short strings of properties have at most so many bytes. */
 export const shortBytesMax = 255;

@@ -1,17 +1,23 @@
-import { ProtocolError } from '../../../base/index.ts';
-import { ByteReader } from '../../../bytes/index.ts';
 import {
   addRoute,
   encodeCopies,
   fieldType,
   HeaderReader,
   HeaderWriter,
-  isUtf8Range,
   type PropertyId,
   property,
 } from '../../../message/index.ts';
-import { type Field, FieldCursor, letter, readField } from '../wire/field-table.ts';
-import { flag, typedOfField } from './field-types.ts';
+import { AmqpError } from '../amqp-error.ts';
+import {
+  property as basic,
+  type ContentHeader,
+  type Field,
+  FieldCursor,
+  letter,
+  type PropertyIndex,
+  readField,
+} from '../wire/index.ts';
+import { typedOfField } from './field-types.ts';
 
 /** What a publish says of itself, as record headers and as what the door has to look at. */
 export interface EncodedProperties {
@@ -23,7 +29,6 @@ export interface EncodedProperties {
   priority: number | undefined;
   groupId: string | undefined;
   dedupId: string | undefined;
-  /** Of a header of the application, not of a delayed exchange. */
   deliverAtMs: number | undefined;
   /** Milliseconds from its arrival on; undefined: none. */
   ttlMs: number | undefined;
@@ -39,13 +44,10 @@ export interface EncodedProperties {
   timestamp: string | undefined;
   /** Routing keys of copies: CC, and BCC, which nobody else sees. */
   copies: readonly string[];
-  /** The header `x-delay`, milliseconds. */
+  /** How long a delayed exchange keeps it, milliseconds; undefined: it does not. */
   delayMs: number | undefined;
-}
-
-/** Why a message cannot be taken as it is; the text is what RabbitMQ says. */
-export class InvalidProperties extends Error {
-  override readonly name = 'InvalidProperties';
+  /** As `expiresAtAt`, for the time at which it is due. */
+  deliverAtAt: number;
 }
 
 /** Reads properties (§2.3.5.2) and encodes them as docs/message-mapping.md says. One for all channels. */
@@ -59,16 +61,15 @@ export class PropertiesEncoder {
   #delayMs: number | undefined;
 
   /**
-   * `bytes[at, end)` begins with the property flags. `replyTo` stands for the reply-to that the message says, where one is
-   * given. Throws a ProtocolError for what cannot be read, InvalidProperties for what is refused.
+   * `replyTo` stands for the reply-to that the message says, where one is given; `isDelayed`: its exchange takes `x-delay`
+   * as the time that it waits. Throws an AmqpError for what is refused.
    */
   encode(
-    bytes: Uint8Array,
-    at: number,
-    end: number,
+    header: ContentHeader,
     exchange: string,
     routingKey: string,
     nowMs: number,
+    isDelayed: boolean,
     replyTo: string | undefined,
   ): EncodedProperties {
     const writer = this.#writer;
@@ -77,15 +78,15 @@ export class PropertiesEncoder {
     this.#bcc = [];
     this.#delayMs = undefined;
     const read: EncodedProperties = newProperties();
-    const reader = new ByteReader(bytes, at, end);
-    const flags = readFlags(reader);
-    const tableAt = this.#readProperties(reader, flags, read, replyTo);
-    if (reader.remaining > 0) throw new ProtocolError('Bytes follow the properties of a message');
+    this.#readProperties(header, read, replyTo);
     // Headers that stand for a property give way to the property.
     if (read.ttlMs !== undefined) writer.integer(property.expiresAt, nowMs + read.ttlMs);
-    if (tableAt >= 0) this.#copyHeaders(bytes, tableAt, end);
+    if (header.has(basic.headers)) this.#copyHeaders(header, isDelayed);
+    if (isDelayed && this.#delayMs !== undefined) {
+      read.delayMs = Math.min(Math.max(this.#delayMs, 0), delayMsMax);
+      writer.integer(property.deliverAt, nowMs + read.delayMs);
+    }
     read.copies = this.#bcc.length === 0 ? this.#cc : [...this.#cc, ...this.#bcc];
-    read.delayMs = this.#delayMs;
     if (this.#cc.length > 0) writer.text(property.copies, encodeCopies(this.#cc));
     read.key = addRoute(writer, exchange, routingKey, this.#cc.length > 0);
     read.headers = Buffer.from(writer.finish());
@@ -95,90 +96,70 @@ export class PropertiesEncoder {
     read.dedupId = writer.dedupId;
     read.deliverAtMs = writer.deliverAtMs;
     read.expiresAtMs = writer.expiresAtMs;
-    if (read.ttlMs !== undefined) {
-      this.#reader.begin(read.headers, 0, read.headers.length).seek(property.expiresAt);
-      read.expiresAtAt = this.#reader.valueAt;
-    }
+    if (read.ttlMs !== undefined) read.expiresAtAt = this.#find(read.headers, property.expiresAt);
+    if (read.delayMs !== undefined) read.deliverAtAt = this.#find(read.headers, property.deliverAt);
     return read;
   }
 
-  /** Reads and writes all but the table of headers; answers where its length stands, or −1. */
+  #find(headers: Buffer, id: PropertyId): number {
+    const reader = this.#reader.begin(headers, 0, headers.length);
+    return reader.seek(id) ? reader.valueAt : -1;
+  }
+
+  /** Reads and writes all but the table of headers. */
   #readProperties(
-    reader: ByteReader,
-    flags: number,
+    header: ContentHeader,
     read: EncodedProperties,
     replyTo: string | undefined,
-  ): number {
+  ): void {
     const writer = this.#writer;
-    let tableAt = -1;
-    if (flags & flag.contentType) this.#short(reader, property.contentType);
-    if (flags & flag.contentEncoding) this.#short(reader, property.contentEncoding);
-    if (flags & flag.headers) {
-      tableAt = reader.position;
-      reader.skip(reader.uint32());
+    this.#short(header, basic.contentType, property.contentType);
+    this.#short(header, basic.contentEncoding, property.contentEncoding);
+    const mode = header.octet(basic.deliveryMode);
+    // Absent stands for persistent, the usual: it takes no header.
+    if (mode !== 2) {
+      writer.text(property.deliveryMode, mode === undefined ? 'unset' : 'transient');
     }
-    this.#deliveryMode(flags & flag.deliveryMode ? reader.uint8() : -1);
-    if (flags & flag.priority) writer.integer(property.priority, reader.uint8());
-    if (flags & flag.correlationId) {
-      read.correlationId = this.#short(reader, property.correlationId);
+    const priority = header.octet(basic.priority);
+    if (priority !== undefined) writer.integer(property.priority, priority);
+    read.correlationId = this.#short(header, basic.correlationId, property.correlationId);
+    if (replyTo !== undefined) writer.text(property.replyTo, replyTo);
+    this.#short(header, basic.replyTo, property.replyTo);
+    read.expiration = this.#short(header, basic.expiration, property.expiration);
+    if (read.expiration !== undefined) read.ttlMs = parseExpiration(read.expiration);
+    read.messageId = this.#short(header, basic.messageId, property.messageId);
+    if (header.has(basic.timestamp)) {
+      const seconds = header.bytes.readBigUInt64BE(header.at[basic.timestamp]);
+      read.timestamp = String(seconds);
+      writer.integer(property.timestamp, Number(seconds) * 1000);
     }
-    if (flags & flag.replyTo) {
-      if (replyTo === undefined) read.replyTo = this.#short(reader, property.replyTo);
-      else {
-        read.replyTo = reader.utf8(reader.uint8());
-        writer.text(property.replyTo, replyTo);
-      }
-    }
-    if (flags & flag.expiration) {
-      const text = this.#short(reader, property.expiration);
-      read.expiration = text;
-      read.ttlMs = parseExpiration(text);
-    }
-    if (flags & flag.messageId) read.messageId = this.#short(reader, property.messageId);
-    if (flags & flag.timestamp) {
-      const seconds = reader.int64();
-      read.timestamp = String(BigInt.asUintN(64, seconds));
-      writer.integer(property.timestamp, Number(BigInt.asUintN(64, seconds)) * 1000);
-    }
-    if (flags & flag.type) this.#short(reader, property.type);
-    if (flags & flag.userId) read.userId = this.#short(reader, property.userId);
-    if (flags & flag.appId) this.#short(reader, property.appId);
-    if (flags & flag.clusterId) this.#short(reader, property.clusterId);
-    return tableAt;
+    this.#short(header, basic.type, property.type);
+    read.userId = this.#short(header, basic.userId, property.userId);
+    this.#short(header, basic.appId, property.appId);
+    this.#short(header, basic.clusterId, property.clusterId);
   }
 
-  /** Absent stands for persistent, the usual: it takes no header. */
-  #deliveryMode(mode: number): void {
-    if (mode === 2) return;
-    this.#writer.text(property.deliveryMode, mode === -1 ? 'unset' : 'transient');
+  #short(header: ContentHeader, index: PropertyIndex, id: PropertyId): string | undefined {
+    const text = header.text(index);
+    if (text === undefined) return undefined;
+    const at = header.at[index]!;
+    this.#writer.slice(id, header.bytes, at, at + header.size[index]!);
+    return text;
   }
 
-  #short(reader: ByteReader, id: PropertyId): string {
-    const length = reader.uint8();
-    const at = reader.position;
-    reader.skip(length);
-    const { buffer } = reader;
-    const isText = isUtf8Range(buffer, at, at + length);
-    this.#writer.slice(id, buffer, at, at + length, isText ? fieldType.text : fieldType.bytes);
-    return buffer.toString('utf8', at, at + length);
-  }
-
-  #copyHeaders(bytes: Uint8Array, at: number, end: number): void {
-    const reader = new ByteReader(bytes, at, end);
-    const length = reader.uint32();
-    const from = reader.position;
-    reader.skip(length);
+  #copyHeaders(header: ContentHeader, isDelayed: boolean): void {
+    const at = header.at[basic.headers]!;
     const cursor = this.#cursor;
-    cursor.enter(reader.buffer, from, from + length, false);
+    cursor.enter(header.bytes, at, at + header.size[basic.headers]!, false);
     while (cursor.next()) {
-      if (this.#noteField(cursor)) continue;
+      if (this.#noteField(cursor, isDelayed)) continue;
       this.#writer.nameSlice(cursor.bytes, cursor.nameAt, cursor.nameAt + cursor.nameBytes);
       copyValue(cursor, this.#writer);
     }
   }
 
   /** Looks at the headers that mean something here; true for one that is not handed on. */
-  #noteField(cursor: FieldCursor): boolean {
+  #noteField(cursor: FieldCursor, isDelayed: boolean): boolean {
     const { bytes, nameAt: at, nameBytes: length } = cursor;
     const first = bytes[at];
     if (length === 2 && first === 0x43 && bytes[at + 1] === 0x43) {
@@ -189,7 +170,7 @@ export class PropertiesEncoder {
       this.#bcc = readKeys('BCC', readField(cursor));
       return true;
     }
-    if (length === 7 && first === 0x78 && isName(bytes, at, delayName)) {
+    if (isDelayed && length === 7 && first === 0x78 && isName(bytes, at, delayName)) {
       const { value } = readField(cursor);
       if (typeof value === 'number' || typeof value === 'bigint') this.#delayMs = Number(value);
       else if (typeof value === 'string' && /^\d{1,10}$/.test(value)) this.#delayMs = Number(value);
@@ -217,16 +198,26 @@ function copyValue(cursor: FieldCursor, writer: HeaderWriter): void {
   }
 }
 
-/** Writes the time at which a message expires that has arrived now over that of the one before it. */
+/** Writes the times at which a message expires, and is due, that has arrived now over those of the one before it. */
 export function restamp(properties: EncodedProperties, nowMs: number): void {
-  if (properties.ttlMs === undefined || properties.expiresAtAt < 0) return;
-  const expiresAtMs = nowMs + properties.ttlMs;
-  if (expiresAtMs === properties.expiresAtMs) return;
-  properties.expiresAtMs = expiresAtMs;
-  // The number of digits is that of any time between the years 2001 and 2286.
-  properties.headers.write(String(expiresAtMs), properties.expiresAtAt, 'latin1');
+  const { ttlMs, delayMs } = properties;
+  if (ttlMs !== undefined && nowMs + ttlMs !== properties.expiresAtMs) {
+    properties.expiresAtMs = nowMs + ttlMs;
+    writeDigits(properties.headers, properties.expiresAtAt, nowMs + ttlMs);
+  }
+  if (delayMs !== undefined && nowMs + delayMs !== properties.deliverAtMs) {
+    properties.deliverAtMs = nowMs + delayMs;
+    writeDigits(properties.headers, properties.deliverAtAt, nowMs + delayMs);
+  }
 }
 
+/** The number of digits is that of any time between the years 2001 and 2286. */
+function writeDigits(bytes: Buffer, at: number, ms: number): void {
+  bytes.write(String(ms), at, 'latin1');
+}
+
+/** What `x-delay` may be (2^32 − 1), so that the digits of the time stay thirteen. */
+const delayMsMax = 4_294_967_295;
 const bccName = Buffer.from('BCC', 'latin1');
 const delayName = Buffer.from('x-delay', 'latin1');
 
@@ -250,13 +241,8 @@ function newProperties(): EncodedProperties {
     timestamp: undefined,
     copies: [],
     delayMs: undefined,
+    deliverAtAt: -1,
   };
-}
-
-function readFlags(reader: ByteReader): number {
-  const flags = reader.uint16();
-  if (flags & flag.more) throw new ProtocolError('A message has property flags that nobody knows');
-  return flags;
 }
 
 function isName(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
@@ -269,7 +255,8 @@ function isName(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
 /** The routing keys in a header CC or BCC, which must be an array of texts. */
 function readKeys(name: string, field: Field): readonly string[] {
   const refuse = (type: string): never => {
-    throw new InvalidProperties(
+    throw new AmqpError(
+      'PRECONDITION_FAILED',
       `invalid message: {unacceptable_type_in_header,<<"${name}">>,${type}}`,
     );
   };
@@ -292,7 +279,7 @@ const expirationMax = 4_294_967_295;
 /** Milliseconds. What is refused, is with RabbitMQ's words (`rabbit_basic:parse_expiration`). */
 function parseExpiration(text: string): number {
   const refuse = (why: string): never => {
-    throw new InvalidProperties(`invalid expiration '${text}': ${why}`);
+    throw new AmqpError('PRECONDITION_FAILED', `invalid expiration '${text}': ${why}`);
   };
   const match = /^([+-]?\d+)(.*)$/s.exec(text);
   if (match === null) return refuse('no_integer');

@@ -13,19 +13,15 @@ import {
   propertyCount,
 } from '../../../message/index.ts';
 import type { QueueMessage } from '../../../shard/index.ts';
-import { type Field, type FieldTable, letter, writeField } from '../wire/field-table.ts';
-import { fieldOfTyped, flag, shortBytesMax } from './field-types.ts';
-
-/** What is the delivery's, not the message's. */
-export interface DeliveryFacts {
-  /** Headers that are added in the end. */
-  readonly headers: FieldTable | undefined;
-}
-
-/** Bytes that properties may take: a header frame is never split (§4.2.6.1). */
-interface Room {
-  readonly propertiesBytesMax: number;
-}
+import {
+  property as basic,
+  type Field,
+  type FieldTable,
+  letter,
+  propertyFlag,
+} from '../wire/index.ts';
+import { writeField } from '../wire/field-table.ts';
+import { fieldOfTyped, shortBytesMax } from './field-types.ts';
 
 /** Exchange, routing key and properties of a message, as 0-9-1 writes them: views, good until the next `encode`. */
 export interface OutgoingProperties {
@@ -49,26 +45,28 @@ export class PropertiesWriter {
   readonly #writer = new ByteWriter(512);
   readonly #table = new ByteWriter(512);
 
+  /**
+   * `added`: headers of the delivery, which come last. `bytesMax`: what flags and properties may take, for a header frame is
+   * never split (§4.2.6.1); headers of the application that do not fit are left out.
+   */
   encode(
     message: QueueMessage,
     queueName: string,
     nowMs: number,
-    facts: DeliveryFacts,
-    room: Room,
+    added: FieldTable | undefined,
+    bytesMax: number,
   ): OutgoingProperties {
     const { bytes, headersAt, headersBytes } = message;
     const slots = this.#slots;
     slots.bytes.fill(-1);
     this.#table.reset(keptBytesMax);
     this.#reader.begin(bytes, headersAt, headersAt + headersBytes);
-    this.#readHeaders(room.propertiesBytesMax);
+    this.#readHeaders(bytesMax);
     const route = this.#readRoute(message, queueName);
     this.#writeDeaths();
     this.#writePassed();
-    if (facts.headers !== undefined) {
-      for (const [name, field] of facts.headers) this.#field(name, field);
-    }
-    this.#writeProperties(nowMs, room.propertiesBytesMax);
+    if (added !== undefined) for (const [name, field] of added) this.#field(name, field);
+    this.#writeProperties(nowMs, bytesMax);
     return { ...route, bytes: this.#writer.finish() };
   }
 
@@ -180,37 +178,37 @@ export class PropertiesWriter {
     writer.reset(keptBytesMax);
     let flags = 0;
     writer.uint16(0);
-    if (this.#short(property.contentType)) flags |= flag.contentType;
-    if (this.#short(property.contentEncoding)) flags |= flag.contentEncoding;
+    if (this.#short(property.contentType)) flags |= propertyFlag(basic.contentType);
+    if (this.#short(property.contentEncoding)) flags |= propertyFlag(basic.contentEncoding);
     const tableBytes = this.#table.position;
     if (tableBytes > 0 && tableBytes <= bytesMax - reservedBytes) {
-      flags |= flag.headers;
+      flags |= propertyFlag(basic.headers);
       writer.uint32(tableBytes);
       writer.range(this.#table.finish(), 0, tableBytes);
     }
     const mode = this.#has(property.deliveryMode) ? this.#text(property.deliveryMode) : '';
     if (mode !== 'unset') {
-      flags |= flag.deliveryMode;
+      flags |= propertyFlag(basic.deliveryMode);
       writer.uint8(mode === 'transient' ? 1 : 2);
     }
     const priority = this.#integer(property.priority);
     if (priority >= 0) {
-      flags |= flag.priority;
+      flags |= propertyFlag(basic.priority);
       writer.uint8(Math.min(priority, 255));
     }
-    if (this.#short(property.correlationId)) flags |= flag.correlationId;
-    if (this.#short(property.replyTo)) flags |= flag.replyTo;
-    if (this.#writeExpiration(nowMs)) flags |= flag.expiration;
-    if (this.#short(property.messageId)) flags |= flag.messageId;
+    if (this.#short(property.correlationId)) flags |= propertyFlag(basic.correlationId);
+    if (this.#short(property.replyTo)) flags |= propertyFlag(basic.replyTo);
+    if (this.#writeExpiration(nowMs)) flags |= propertyFlag(basic.expiration);
+    if (this.#short(property.messageId)) flags |= propertyFlag(basic.messageId);
     const timestampMs = this.#integer(property.timestamp);
     if (timestampMs >= 0) {
-      flags |= flag.timestamp;
+      flags |= propertyFlag(basic.timestamp);
       writer.safeInt64(Math.floor(timestampMs / 1000));
     }
-    if (this.#short(property.type)) flags |= flag.type;
-    if (this.#short(property.userId)) flags |= flag.userId;
-    if (this.#short(property.appId)) flags |= flag.appId;
-    if (this.#short(property.clusterId)) flags |= flag.clusterId;
+    if (this.#short(property.type)) flags |= propertyFlag(basic.type);
+    if (this.#short(property.userId)) flags |= propertyFlag(basic.userId);
+    if (this.#short(property.appId)) flags |= propertyFlag(basic.appId);
+    if (this.#short(property.clusterId)) flags |= propertyFlag(basic.clusterId);
     const bytes = writer.finish();
     bytes[0] = flags >>> 8;
     bytes[1] = flags;

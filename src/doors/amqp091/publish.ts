@@ -1,0 +1,276 @@
+import { BrokerError } from '../../base/index.ts';
+import type { OutgoingMessage, PublishGroup, Topic } from '../../broker/index.ts';
+import { AmqpError, amqpErrorOf } from './amqp-error.ts';
+import { type EncodedProperties, restamp } from './message/index.ts';
+import type { IncomingPublish, MessageChannel } from './message-channel.ts';
+import { type ConfirmBatch, PublishConfirms } from './publish-confirms.ts';
+import { replyKeyPrefix, replyQueueName } from './publish-replies.ts';
+import { PublishRoute } from './publish-route.ts';
+import type { ChannelTransaction } from './publish-transaction.ts';
+import { encodeMethod, property as basic, writeBodyStart, writeHeaderStart } from './wire/index.ts';
+
+/** The publishing side of one channel. */
+export class ChannelPublisher {
+  readonly #channel: MessageChannel;
+  readonly #route: PublishRoute;
+  #confirms: PublishConfirms | undefined;
+  /** The properties as they came, flags first, and what was made of them. */
+  #propertyBytes: Buffer = Buffer.alloc(0);
+  #properties: EncodedProperties | undefined;
+  /** Whether the reply queue stood in for its short name. */
+  #isReplyRenamed = false;
+  readonly #message: OutgoingMessage = newMessage();
+  #group: PublishGroup | undefined;
+  #batch: ConfirmBatch | undefined;
+  #isClosed = false;
+  /** The routing key of this channel's own reply queue, while it consumes from it. */
+  replyKey: string | undefined;
+  transaction: ChannelTransaction | undefined;
+  /** Messages published, returned and refused. */
+  publishedCount = 0;
+  returnedCount = 0;
+  readonly #onDone = (group: PublishGroup, error: BrokerError | undefined): void => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `#openGroup` put it there
+    this.#settle(group.context as ConfirmBatch | undefined, error === undefined);
+  };
+
+  constructor(channel: MessageChannel) {
+    this.#channel = channel;
+    this.#route = new PublishRoute(channel);
+  }
+
+  get hasConfirms(): boolean {
+    return this.#confirms !== undefined;
+  }
+
+  get unconfirmedCount(): number {
+    return this.#confirms?.unconfirmedCount ?? 0;
+  }
+
+  selectConfirms(): void {
+    if (this.transaction !== undefined) {
+      throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from tx to confirm mode');
+    }
+    this.#confirms ??= new PublishConfirms(this.#channel.number);
+  }
+
+  publish(publish: IncomingPublish): void {
+    if (publish.isImmediate) throw new AmqpError('NOT_IMPLEMENTED', 'immediate=true');
+    const { services } = this.#channel.link;
+    if (publish.bodyBytes > services.messageBytesMax) {
+      throw new AmqpError(
+        'PRECONDITION_FAILED',
+        `message size ${publish.bodyBytes} is larger than configured max size ${services.messageBytesMax}`,
+      );
+    }
+    const route = this.#route;
+    const isSameRoute = route.find(publish);
+    const nowMs = services.clock.nowMs();
+    let properties = this.#properties;
+    if (isSameRoute && properties !== undefined && this.#isSameProperties(publish)) {
+      restamp(properties, nowMs);
+    } else {
+      properties = this.#encode(publish, nowMs);
+    }
+    const targets = route.targets(properties);
+    this.publishedCount += 1;
+    if (targets.length === 0) {
+      this.#publishNowhere(publish, properties);
+      return;
+    }
+    this.#fill(publish, properties, nowMs);
+    if (this.transaction !== undefined) this.transaction.publish(targets, this.#message);
+    else this.#store(targets);
+  }
+
+  /** Everything that one read from the socket brought is here: it becomes durable together. */
+  endTurn(): void {
+    const batch = this.#batch;
+    const group = this.#group;
+    this.#batch = undefined;
+    this.#group = undefined;
+    this.#confirms?.close();
+    if (group !== undefined) this.#channel.link.services.publisher.close(group);
+    else if (batch !== undefined) this.#settle(batch, true);
+  }
+
+  close(): void {
+    this.endTurn();
+    this.#isClosed = true;
+    this.transaction?.rollback();
+    this.closeReplies();
+  }
+
+  closeReplies(): void {
+    if (this.replyKey === undefined) return;
+    this.#channel.link.services.tools.replies.close(this.replyKey);
+    this.replyKey = undefined;
+  }
+
+  #isSameProperties(publish: IncomingPublish): boolean {
+    const { header, propertiesAt, propertiesBytes } = publish;
+    const known = this.#propertyBytes;
+    if (propertiesBytes !== known.length) return false;
+    if (this.#isReplyRenamed) return false;
+    for (let index = known.length - 1; index >= 0; index -= 1) {
+      if (header[propertiesAt + index] !== known[index]) return false;
+    }
+    return true;
+  }
+
+  #encode(publish: IncomingPublish, nowMs: number): EncodedProperties {
+    const { identity, services } = this.#channel.link;
+    const { header, encoder } = services.tools;
+    const { propertiesAt, propertiesBytes } = publish;
+    this.#properties = undefined;
+    header.read(publish.header, propertiesAt - 12, propertiesAt + propertiesBytes);
+    const route = this.#route;
+    this.#isReplyRenamed = header.text(basic.replyTo) === replyQueueName;
+    if (this.#isReplyRenamed && this.replyKey === undefined) {
+      throw new AmqpError('PRECONDITION_FAILED', 'fast reply consumer does not exist');
+    }
+    const properties = encoder.encode(
+      header,
+      route.exchangeName,
+      route.routingKey,
+      nowMs,
+      route.exchange?.isDelayed === true,
+      this.#isReplyRenamed ? this.replyKey : undefined,
+    );
+    const { userId } = properties;
+    if (
+      userId !== undefined &&
+      userId !== identity.name &&
+      !identity.tags.includes('impersonator')
+    ) {
+      throw new AmqpError(
+        'PRECONDITION_FAILED',
+        `user_id property set to '${userId}' but authenticated user was '${identity.name}'`,
+      );
+    }
+    const bytes = publish.header.subarray(propertiesAt, propertiesAt + propertiesBytes);
+    this.#propertyBytes = Buffer.from(bytes);
+    this.#properties = properties;
+    return properties;
+  }
+
+  #fill(publish: IncomingPublish, properties: EncodedProperties, nowMs: number): void {
+    const message = this.#message;
+    message.body = publish.body;
+    message.bodyBytes = publish.bodyBytes;
+    message.timestampMs = nowMs;
+    message.expiresAtMs = properties.expiresAtMs;
+    message.deliverAtMs = properties.deliverAtMs;
+    if (message.headers === properties.headers) return;
+    message.key = properties.key;
+    message.headers = properties.headers;
+    message.headerCount = properties.headerCount;
+    message.priority = properties.priority;
+    message.groupId = properties.groupId;
+    message.dedupId = properties.dedupId;
+  }
+
+  #store(targets: readonly Topic[]): void {
+    const { publisher } = this.#channel.link.services;
+    const confirms = this.#confirms;
+    const batch = confirms === undefined ? undefined : (this.#batch = confirms.note());
+    let isRejected = false;
+    for (let index = 0; index < targets.length; index += 1) {
+      let group = this.#group;
+      if (group === undefined) {
+        group = publisher.open(this.#onDone);
+        group.context = batch;
+        this.#group = group;
+      }
+      try {
+        if (publisher.add(group, targets[index]!, this.#message) === 'rejected') isRejected = true;
+      } catch (error) {
+        if (!(error instanceof BrokerError)) throw error;
+        // Deleted since it was routed: as if it had not been there.
+        if (error.code === 'topic-not-found') continue;
+        if (confirms === undefined) throw amqpErrorOf(error) ?? error;
+        isRejected = true;
+      }
+    }
+    if (isRejected && batch !== undefined) confirms!.reject(batch);
+  }
+
+  /** No queue takes it: a waiting channel, or nobody. */
+  #publishNowhere(publish: IncomingPublish, properties: EncodedProperties): void {
+    const isTaken = this.#sendReply(publish, properties);
+    if (!isTaken && publish.isMandatory) this.#return(publish);
+    if (this.#confirms !== undefined && this.transaction === undefined) {
+      this.#batch = this.#confirms.note();
+    }
+  }
+
+  #sendReply(publish: IncomingPublish, properties: EncodedProperties): boolean {
+    const { exchangeName, routingKey } = this.#route;
+    if (exchangeName !== '' || !routingKey.startsWith(replyKeyPrefix)) return false;
+    const receiver = this.#channel.link.services.tools.replies.find(routingKey);
+    if (receiver === undefined) return false;
+    return receiver.receiveReply({
+      exchange: exchangeName,
+      routingKey,
+      headers: properties.headers,
+      headerCount: properties.headerCount,
+      key: properties.key,
+      body: publish.body,
+      bodyBytes: publish.bodyBytes,
+    });
+  }
+
+  /** Goes back as it came, before its confirm. */
+  #return(publish: IncomingPublish): void {
+    const { link, number } = this.#channel;
+    const { exchangeName, routingKey } = this.#route;
+    this.returnedCount += 1;
+    link.send(
+      encodeMethod(number, 'basicReturn', {
+        replyCode: 312,
+        replyText: 'NO_ROUTE',
+        exchange: exchangeName,
+        routingKey,
+      }),
+    );
+    const { header, propertiesAt, propertiesBytes, body, bodyBytes } = publish;
+    const listBytes = propertiesBytes - 2;
+    const frame = Buffer.allocUnsafe(22 + listBytes);
+    const flags = header.readUInt16BE(propertiesAt);
+    const at = writeHeaderStart(frame, 0, number, bodyBytes, flags, listBytes);
+    header.copy(frame, at, propertiesAt + 2, propertiesAt + propertiesBytes);
+    frame[at + listBytes] = 0xce;
+    link.send(frame);
+    for (const part of body) {
+      const start = Buffer.allocUnsafe(7);
+      writeBodyStart(start, 0, number, part.length);
+      link.send(start);
+      link.send(part);
+      link.send(frameEndBytes);
+    }
+  }
+
+  #settle(batch: ConfirmBatch | undefined, isStored: boolean): void {
+    if (batch === undefined || this.#isClosed) return;
+    const frames = this.#confirms!.settle(batch, isStored);
+    if (frames !== undefined) this.#channel.link.send(frames);
+  }
+}
+
+const frameEndBytes = Buffer.from([0xce]);
+
+function newMessage(): OutgoingMessage {
+  return {
+    key: null,
+    body: [],
+    bodyBytes: 0,
+    headers: Buffer.alloc(0),
+    headerCount: 0,
+    timestampMs: 0,
+    priority: undefined,
+    expiresAtMs: undefined,
+    deliverAtMs: undefined,
+    groupId: undefined,
+    dedupId: undefined,
+  };
+}
