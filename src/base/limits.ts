@@ -183,7 +183,8 @@ export const limits = {
   /** Access: credentials that were proved a short while ago, and for how long; when it is full the oldest goes. */
   provedCredentialsMax: 10_000,
   provedCredentialsMs: 60_000,
-  /** Access: answers that are remembered for each pattern, and for policies; when it is full all are forgotten. */
-  patternAnswersMax: 1000,
+  /** Access: compiled patterns, their answers, and those for policies; when it is full all are forgotten. */
+  patternsCompiledMax: 10_000,
+  patternAnswersMax: 100_000,
   policyAnswersMax: 100_000,
 } as const;

@@ -1,6 +1,13 @@
-import type { Clock, Random } from '../../base/index.ts';
-import type { StateExtension } from '../extension.ts';
+import { BrokerError, type Clock, limits, type Random, type Timer } from '../../base/index.ts';
+import { batchBaseOffset, ByteReader, ByteWriter } from '../../bytes/index.ts';
+import { entryKind } from '../entry.ts';
+import type { EntrySource, StateExtension } from '../extension.ts';
+import { DeadlineQueue, type Deadline } from '../group/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
+import { LiveQueue, type QueueHome } from './live-queue.ts';
+import { QueueChanges, replayChanges } from './queue-changes.ts';
+import { defaultQueueSettings } from './queue-defaults.ts';
+import { QueueState } from './queue-state.ts';
 import type {
   PartitionQueue,
   QueueEvents,
@@ -8,6 +15,18 @@ import type {
   QueueMessage,
   QueueSettings,
 } from './types.ts';
+
+/** Entry kinds of queues. */
+export const queueEntryKind = {
+  /** Queue (see `encodeIdentity`); varlongs start offset, ingested offset, body bytes in between. */
+  opened: entryKind.extensionMin + 96,
+  /** u32 queue number. */
+  dropped: entryKind.extensionMin + 97,
+  /** Per queue that has changed: u32 queue number, u32 bytes of what follows, its changes (see `queue-changes.ts`). */
+  changed: entryKind.extensionMin + 98,
+  /** Last of those that belong to queues. */
+  last: entryKind.extensionMin + 127,
+} as const;
 
 /** What the queues ask of their shard. */
 export interface QueueHost {
@@ -31,14 +50,68 @@ export interface QueueTableParts {
   compileFilter?: FilterCompiler;
 }
 
+interface Waiter {
+  /** Number of the chunk that it waits for. */
+  chunk: number;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/** Messages that one queue gives out before others have their turn. */
+const roundMax = 1000;
+/** Deliveries alone wait this long for a chunk that others bring about. */
+const lazyMs = 10;
+/** Rooms of queues that turned empty are not freed more often than this. */
+const emptiedEveryMs = 1000;
+/** A timer that waits longer is set anew meanwhile, for the wall clock may jump. */
+const armedMax = 60_000;
+
 /** The queues of one shard, as state beside the partitions. */
-export class QueueTable implements StateExtension {
+export class QueueTable implements StateExtension, QueueHome, EntrySource {
   readonly name = 'queues';
-  readonly #parts: QueueTableParts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: QueueEvents;
+  readonly #compileFilter: FilterCompiler | undefined;
+  readonly #queues = new Map<number, LiveQueue>();
+  /** By partition number, then subscription. */
+  readonly #byPartition = new Map<number, Map<string, LiveQueue>>();
   #host: QueueHost | undefined;
+  #nextQueue = 1;
+  isLost = false;
+  isUrgent = false;
+
+  // Rounds
+  #active: LiveQueue[] = [];
+  #isTurnSet = false;
+  readonly #deadlines: DeadlineQueue;
+  readonly #armed = new Map<LiveQueue, Deadline>();
+  /** They stopped because too much waits for the journal. */
+  #clogged: LiveQueue[] = [];
+
+  // The journal
+  #dirty: LiveQueue[] = [];
+  readonly #spare: QueueChanges[] = [];
+  /** Number of the chunk that is gathered for, and of the newest that is durable. */
+  #chunk = 1;
+  #durableChunk = 0;
+  /** Chunks that were taken and are not durable. */
+  readonly #taken: number[] = [];
+  #waiters: Waiter[] = [];
+  #lazyTimer: Timer | undefined;
+  #emptiedAtMs = Number.NEGATIVE_INFINITY;
+
+  // Recovery
+  /** States without their queues yet, by queue number. */
+  #replayed: Map<number, Replayed> | undefined;
+  #logs: ReadonlyMap<number, PartitionLog> = new Map();
 
   constructor(parts: QueueTableParts) {
-    this.#parts = parts;
+    this.clock = parts.clock;
+    this.random = parts.random;
+    this.events = parts.events;
+    this.#compileFilter = parts.compileFilter;
+    this.#deadlines = new DeadlineQueue(parts.clock);
   }
 
   /** Gives the table the shard that journals its entries. */
@@ -57,31 +130,411 @@ export class QueueTable implements StateExtension {
     settings: QueueSettings,
     startOffset: number,
   ): { queue: PartitionQueue; durable: Promise<void> } {
-    void [log, subscription, form, settings, startOffset, this.#parts, this.#host];
-    throw new Error('the queue core is being built');
+    const known = this.#find(log.number, subscription);
+    if (known !== undefined) {
+      known.settings = settings;
+      return { queue: known, durable: Promise.resolve() };
+    }
+    const start = Math.min(Math.max(startOffset, log.logStartOffset), log.nextOffset);
+    const ingested = Math.max(start, log.builtOffset);
+    const state = new QueueState(form, start, ingested, this.#serial());
+    state.unsettledBytes = estimateBytes(log, start);
+    const id = this.#nextQueue;
+    const queue = new LiveQueue(id, log, subscription, state, settings, this);
+    this.#nextQueue++;
+    this.#add(queue);
+    const writer = new ByteWriter(64);
+    encodeIdentity(writer, queue);
+    writer.varlong(start);
+    writer.varlong(ingested);
+    writer.varlong(state.unsettledBytes);
+    return { queue, durable: this.#submit(queueEntryKind.opened, writer.take()) };
   }
 
-  /** Forgets a queue; its consumers are detached. The partition's records stay. */
-  async drop(queue: PartitionQueue): Promise<void> {
-    void queue;
+  /** Forgets a queue; its consumers are detached. The partition's records stay. Resolves when that is durable. */
+  drop(queue: PartitionQueue): Promise<void> {
+    const known = this.#liveOf(queue);
+    if (known === undefined) return Promise.resolve();
+    const writer = new ByteWriter(16);
+    writer.uint32(known.id);
+    const durable = this.#submit(queueEntryKind.dropped, writer.take());
+    this.#remove(known);
+    known.end('deleted');
+    return durable;
   }
 
   find(partitionNumber: number, subscription: string): PartitionQueue | undefined {
-    void [partitionNumber, subscription];
-    return undefined;
+    return this.#find(partitionNumber, subscription);
   }
 
-  *list(): Iterable<PartitionQueue> {}
-
-  owns(): boolean {
-    return false;
+  list(): Iterable<PartitionQueue> {
+    return this.#queues.values();
   }
 
-  apply(): void {}
+  // StateExtension
+
+  owns(kind: number): boolean {
+    return kind >= queueEntryKind.opened && kind <= queueEntryKind.last;
+  }
+
+  apply(kind: number, payload: Uint8Array): void {
+    // Outside of recovery whoever submits an entry has done what it says.
+    const replayed = this.#replayed;
+    if (replayed === undefined) return;
+    const reader = new ByteReader(payload);
+    if (kind === queueEntryKind.opened) {
+      const identity = decodeIdentity(reader);
+      const startOffset = reader.varlong();
+      const ingested = reader.varlong();
+      const state = new QueueState(identity.form, startOffset, ingested, this.#serial());
+      state.unsettledBytes = reader.varlong();
+      replayed.set(identity.id, { ...identity, state, openedAt: ingested });
+      this.#nextQueue = Math.max(this.#nextQueue, identity.id + 1);
+    } else if (kind === queueEntryKind.dropped) {
+      replayed.delete(reader.uint32());
+    } else if (kind === queueEntryKind.changed) {
+      while (reader.remaining > 0) {
+        const id = reader.uint32();
+        const length = reader.uint32();
+        const end = reader.position + length;
+        const target = replayed.get(id);
+        // Its partition is gone: dropped in this chunk or later.
+        if (target === undefined || !this.#logs.has(target.partition)) reader.skip(length);
+        else replayChanges(reader, end, target.state);
+      }
+    }
+  }
 
   encode(): Uint8Array {
-    return new Uint8Array(0);
+    const writer = new ByteWriter(1024);
+    writer.uint32(this.#nextQueue);
+    writer.uint32(this.#queues.size);
+    for (const queue of this.#queues.values()) {
+      encodeIdentity(writer, queue);
+      queue.state.encodeTo(writer);
+    }
+    return writer.take();
   }
 
-  restore(): void {}
+  restore(state: Uint8Array | undefined, logs: ReadonlyMap<number, PartitionLog>): void {
+    this.#logs = logs;
+    this.#replayed = new Map();
+    this.#nextQueue = 1;
+    if (state === undefined) return;
+    const reader = new ByteReader(state);
+    this.#nextQueue = reader.uint32();
+    for (let count = reader.uint32(); count > 0; count--) {
+      const identity = decodeIdentity(reader);
+      const queueState = QueueState.decode(reader, identity.form, this.#serial());
+      this.#replayed.set(identity.id, { ...identity, state: queueState, openedAt: 0 });
+    }
+  }
+
+  replayBatch(log: PartitionLog, batch: Uint8Array): void {
+    const baseOffset = batchBaseOffset(batch, 0);
+    for (const replayed of this.#replayed?.values() ?? [])
+      if (replayed.partition === log.number) replayed.state.ingestScheduled(batch, 0, baseOffset);
+  }
+
+  reopened(): void {
+    for (const replayed of this.#replayed?.values() ?? []) replayed.state.endOwnedLeases();
+  }
+
+  adopted(): void {
+    const replayed = this.#replayed ?? new Map<number, Replayed>();
+    this.#replayed = undefined;
+    const before = new Map([...this.#byPartition].map(([number, queues]) => [number, queues]));
+    this.#byPartition.clear();
+    this.#queues.clear();
+    this.#forgetGathered();
+    this.isLost = false;
+    for (const { id, partition, subscription, state, openedAt } of replayed.values()) {
+      const log = this.#logs.get(partition);
+      if (log === undefined) continue;
+      state.unsettledBytes +=
+        openedAt === 0 ? log.bodyBytes : Math.min(log.bodyBytes, estimateBytes(log, openedAt));
+      const known = before.get(partition)?.get(subscription);
+      const queue =
+        known?.id === id
+          ? known
+          : new LiveQueue(id, log, subscription, state, defaultQueueSettings, this);
+      if (known === queue) before.get(partition)?.delete(subscription);
+      this.#add(queue);
+      queue.adopt(state);
+    }
+    for (const queues of before.values()) {
+      for (const gone of queues.values()) {
+        gone.partition.unfollow(gone);
+        this.#disarm(gone);
+        gone.end('deleted');
+      }
+    }
+    this.#logs = new Map();
+  }
+
+  get entries(): EntrySource {
+    return this;
+  }
+
+  // EntrySource
+
+  get hasEntries(): boolean {
+    return this.#dirty.length > 0;
+  }
+
+  takeEntries(add: (kind: number, payload: Uint8Array) => void): void {
+    if (this.#dirty.length === 0) return;
+    const writer = new ByteWriter(256);
+    for (const queue of this.#dirty) {
+      const { changes } = queue;
+      queue.changes = undefined;
+      if (changes === undefined) continue;
+      if (!queue.isDropped) {
+        writer.uint32(queue.id);
+        const lengthAt = writer.position;
+        writer.uint32(0);
+        changes.takeInto(writer);
+        writer.patchInt32(lengthAt, writer.position - lengthAt - 4);
+      }
+      changes.clear();
+      if (this.#spare.length < limits.queueSpareChangesMax) this.#spare.push(changes);
+    }
+    this.#dirty = [];
+    this.isUrgent = false;
+    this.#lazyTimer?.cancel();
+    this.#lazyTimer = undefined;
+    if (writer.position === 0) {
+      // Only queues that were dropped had changed: whoever waits for them waits for the drop.
+      this.#settleWaiters(this.#chunk++);
+    } else {
+      this.#taken.push(this.#chunk++);
+      add(queueEntryKind.changed, writer.take());
+    }
+    for (const queue of this.#clogged.splice(0)) this.schedule(queue);
+  }
+
+  entriesDurable(): void {
+    const chunk = this.#taken.shift();
+    if (chunk !== undefined) this.#settleWaiters(chunk);
+  }
+
+  entriesLost(error: Error): void {
+    this.isLost = true;
+    this.#forgetGathered();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  // QueueHome
+
+  compileFilter(filter: NonNullable<QueueSettings['filter']>): (message: QueueMessage) => boolean {
+    if (this.#compileFilter === undefined)
+      throw new BrokerError('config-invalid', 'there is nothing that understands filters');
+    return this.#compileFilter(filter);
+  }
+
+  openChanges(queue: LiveQueue): QueueChanges {
+    const changes = this.#spare.pop() ?? new QueueChanges();
+    queue.changes = changes;
+    // They are forgotten with the state that recovery replaces.
+    if (this.isLost) return changes;
+    queue.changedChunk = this.#chunk;
+    this.#dirty.push(queue);
+    if (this.#lazyTimer === undefined && !this.isUrgent)
+      this.#lazyTimer = this.clock.setTimer(lazyMs, () => {
+        this.#lazyTimer = undefined;
+        this.urge();
+      });
+    return changes;
+  }
+
+  urge(): void {
+    if (this.isUrgent || this.isLost || this.#dirty.length === 0) return;
+    this.isUrgent = true;
+    this.#host?.requestCommit();
+  }
+
+  get isClogged(): boolean {
+    let bytes = 0;
+    for (const queue of this.#dirty) bytes += queue.changes?.bytes ?? 0;
+    return bytes > limits.queueChangesBytesMax;
+  }
+
+  awaitRoom(queue: LiveQueue): void {
+    this.#clogged.push(queue);
+    this.urge();
+  }
+
+  schedule(queue: LiveQueue): void {
+    if (queue.isScheduled || queue.isDropped || this.isLost) return;
+    queue.isScheduled = true;
+    this.#active.push(queue);
+    this.#setTurn();
+  }
+
+  arm(queue: LiveQueue, atMs: number): void {
+    if (this.#replayed !== undefined && atMs === Number.POSITIVE_INFINITY) return;
+    this.#disarm(queue);
+    if (atMs === Number.POSITIVE_INFINITY || queue.isDropped) return;
+    queue.armedMs = atMs;
+    const waitMs = Math.min(Math.max(atMs - this.clock.nowMs(), 0), armedMax);
+    const deadline = this.#deadlines.schedule(this.clock.monotonicMs() + waitMs, () => {
+      this.#armed.delete(queue);
+      queue.armedMs = Number.POSITIVE_INFINITY;
+      queue.wake(this.clock.nowMs());
+    });
+    this.#armed.set(queue, deadline);
+  }
+
+  whenSettled(queue: LiveQueue): Promise<void> {
+    if (this.isLost)
+      return Promise.reject(new BrokerError('storage-failed', 'the storage has failed'));
+    const chunk = queue.changedChunk;
+    if (chunk <= this.#durableChunk) return Promise.resolve();
+    if (queue.changes !== undefined) this.urge();
+    return new Promise((resolve, reject) => this.#waiters.push({ chunk, resolve, reject }));
+  }
+
+  forget(queue: LiveQueue): void {
+    this.#remove(queue);
+  }
+
+  noteEmptied(): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs < this.#emptiedAtMs + emptiedEveryMs) return;
+    this.#emptiedAtMs = nowMs;
+    this.#host?.requestMaintenance();
+  }
+
+  // Parts
+
+  #liveOf(queue: PartitionQueue): LiveQueue | undefined {
+    return queue instanceof LiveQueue && this.#queues.get(queue.id) === queue ? queue : undefined;
+  }
+
+  #find(partitionNumber: number, subscription: string): LiveQueue | undefined {
+    return this.#byPartition.get(partitionNumber)?.get(subscription);
+  }
+
+  #add(queue: LiveQueue): void {
+    this.#queues.set(queue.id, queue);
+    let queues = this.#byPartition.get(queue.partition.number);
+    if (queues === undefined) {
+      queues = new Map();
+      this.#byPartition.set(queue.partition.number, queues);
+    }
+    queues.set(queue.subscription, queue);
+    queue.partition.unfollow(queue);
+    queue.partition.follow(queue);
+  }
+
+  /** Called also when its partition is dropped. */
+  #remove(queue: LiveQueue): void {
+    this.#queues.delete(queue.id);
+    const queues = this.#byPartition.get(queue.partition.number);
+    queues?.delete(queue.subscription);
+    if (queues?.size === 0) this.#byPartition.delete(queue.partition.number);
+    queue.partition.unfollow(queue);
+    this.#disarm(queue);
+  }
+
+  #disarm(queue: LiveQueue): void {
+    this.#deadlines.cancel(this.#armed.get(queue));
+    this.#armed.delete(queue);
+    queue.armedMs = Number.POSITIVE_INFINITY;
+  }
+
+  #setTurn(): void {
+    if (this.#isTurnSet) return;
+    this.#isTurnSet = true;
+    this.clock.setAfterIo(() => {
+      this.#isTurnSet = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    const active = this.#active;
+    this.#active = [];
+    for (const queue of active) {
+      queue.isScheduled = false;
+      if (queue.round(roundMax)) this.schedule(queue);
+    }
+  }
+
+  #settleWaiters(chunk: number): void {
+    this.#durableChunk = Math.max(this.#durableChunk, chunk);
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter((waiter) => waiter.chunk > chunk);
+    for (const waiter of waiters) if (waiter.chunk <= chunk) waiter.resolve();
+  }
+
+  #forgetGathered(): void {
+    for (const queue of this.#dirty) queue.changes = undefined;
+    this.#dirty = [];
+    this.#taken.length = 0;
+    this.#durableChunk = this.#chunk++;
+    this.isUrgent = false;
+    this.#lazyTimer?.cancel();
+    this.#lazyTimer = undefined;
+    this.#clogged = [];
+  }
+
+  #submit(kind: number, payload: Uint8Array): Promise<void> {
+    if (this.#host === undefined) throw new Error('the queue table was not attached to its shard');
+    return this.#host.submit(kind, payload);
+  }
+
+  #serial(): number {
+    return this.random.nextInt(0x7fffffff);
+  }
+}
+
+interface Identity {
+  id: number;
+  partition: number;
+  subscription: string;
+  form: QueueForm;
+}
+
+interface Replayed extends Identity {
+  state: QueueState;
+  /** Batches before this offset were in the log when it was opened. */
+  openedAt: number;
+}
+
+/** u32 queue number, u32 partition number, u16 bytes and UTF-8 of the subscription, u16 form bits, its two priorities u16. */
+function encodeIdentity(writer: ByteWriter, queue: LiveQueue): void {
+  const { form } = queue;
+  const name = Buffer.from(queue.subscription, 'utf8');
+  writer.uint32(queue.id);
+  writer.uint32(queue.partition.number);
+  writer.uint16(name.length);
+  writer.bytes(name);
+  writer.uint8((form.isGrouped ? 1 : 0) | (form.isFair ? 2 : 0));
+  writer.uint16(form.priorityMax);
+  writer.uint16(form.priorityDefault);
+}
+
+function decodeIdentity(reader: ByteReader): Identity {
+  const id = reader.uint32();
+  const partition = reader.uint32();
+  const subscription = reader.utf8(reader.uint16());
+  const bits = reader.uint8();
+  const form = {
+    priorityMax: reader.uint16(),
+    priorityDefault: reader.uint16(),
+    isGrouped: (bits & 1) !== 0,
+    isFair: (bits & 2) !== 0,
+  };
+  return { id, partition, subscription, form };
+}
+
+/** Body bytes from an offset on, as far as the log's size tells. */
+function estimateBytes(log: PartitionLog, from: number): number {
+  const count = log.highWatermark - log.logStartOffset;
+  const average = count <= 0 ? 0 : log.sizeBytes / count;
+  return Math.floor(Math.max(0, log.nextOffset - from) * average);
 }

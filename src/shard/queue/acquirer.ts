@@ -1,0 +1,68 @@
+import type { Timer } from '../../base/index.ts';
+import { copyView, type MessageView } from './message-window.ts';
+import type { AcquiredMessage, AcquireRequest, Lease, PartitionQueue } from './types.ts';
+
+/** Somebody who asked for messages once and waits for them. */
+export class Acquirer {
+  readonly request: AcquireRequest;
+  /** Of the leases that it gets. */
+  readonly ownerId: number;
+  /** When it has waited long enough for a first message; it waits for what is being read in any case. */
+  readonly patienceMs: number;
+  readonly result: Promise<AcquiredMessage[]>;
+  readonly #messages: AcquiredMessage[] = [];
+  readonly #keeper: Timer | undefined;
+  readonly #onAbort: () => void;
+  #bytes = 0;
+  #isOver = false;
+  #resolve: (messages: AcquiredMessage[]) => void = () => undefined;
+
+  /** `keeper` keeps the process alive meanwhile; `aborted` is called when the request's signal ends the wait. */
+  constructor(
+    request: AcquireRequest,
+    ownerId: number,
+    patienceMs: number,
+    keeper: Timer | undefined,
+    aborted: (acquirer: Acquirer) => void,
+  ) {
+    this.request = request;
+    this.ownerId = ownerId;
+    this.patienceMs = patienceMs;
+    this.#keeper = keeper;
+    this.#onAbort = () => aborted(this);
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    request.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get hasMessages(): boolean {
+    return this.#messages.length > 0;
+  }
+
+  get isFull(): boolean {
+    return this.#messages.length >= this.request.count;
+  }
+
+  fits(bodyBytes: number): boolean {
+    return this.#messages.length === 0 || this.#bytes + bodyBytes <= this.request.bytesMax;
+  }
+
+  take(view: MessageView, lease: Lease, queue: PartitionQueue): void {
+    this.#messages.push({ ...copyView(view), lease, queue });
+    this.#bytes += Math.max(view.valueBytes, 0);
+  }
+
+  /** Answers with what there is. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#keeper?.cancel();
+    this.request.signal?.removeEventListener('abort', this.#onAbort);
+    this.#resolve(this.#messages);
+  }
+}

@@ -1,0 +1,450 @@
+import { limits, present } from '../../base/index.ts';
+import { Acquirer } from './acquirer.ts';
+import type { LiveQueue } from './live-queue.ts';
+import { isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import { Schedule } from '../../message/index.ts';
+import { owners } from './queue-state.ts';
+import type {
+  AcquiredMessage,
+  AcquireRequest,
+  DeathReason,
+  Lease,
+  QueueConsumer,
+} from './types.ts';
+
+/** Read at once for messages that come one after the other, and for single ones. */
+const windowBytes = 256 * 1024;
+const singleBytes = 32 * 1024;
+/** What cannot be read now is tried again after this. */
+const readRetryMs = 1000;
+
+/** A consumer, as the queue knows it. */
+export interface Attachment {
+  readonly consumer: QueueConsumer;
+  /** Of its leases. */
+  readonly ownerId: number;
+  isAttached: boolean;
+  /** It did not want a message when it was asked last, in this epoch of resumptions. */
+  idleEpoch: number;
+  /** It was given something in this round. */
+  isTouched: boolean;
+}
+
+/** Hands a queue's messages out: which one next, to whom, and what becomes of those that nobody may get. */
+export class Dispatcher {
+  readonly #queue: LiveQueue;
+  readonly #ahead: MessageWindow;
+  readonly #behind: MessageWindow;
+  readonly #view = new MessageView();
+  readonly #schedule = new Schedule();
+  /** By priority, the greatest first; equal ones in the order in which they came. */
+  readonly #attachments: Attachment[] = [];
+  readonly #byOwner = new Map<number, Attachment>();
+  readonly #acquirers: Acquirer[] = [];
+  /** Leases of dead messages that must be read before they can be sent on, oldest first. */
+  readonly #dying: Array<{ lease: Lease; reason: DeathReason }> = [];
+  #touched: Attachment[] = [];
+  /** The one that gets everything, where only one may. */
+  #active: Attachment | undefined;
+  #turn = 0;
+  #epoch = 1;
+  #isReading = false;
+  #isRunning = false;
+  /** When a read that failed is tried again. */
+  retryAtMs = Number.POSITIVE_INFINITY;
+  /** When the message at the head expires; Infinity when it does not or is not known. */
+  headExpiryMs = Number.POSITIVE_INFINITY;
+  /** It stopped for a bound on what is leased: when a lease ends it goes on. */
+  isBlocked = false;
+
+  constructor(queue: LiveQueue) {
+    this.#queue = queue;
+    this.#ahead = new MessageWindow(queue.partition, windowBytes);
+    this.#behind = new MessageWindow(queue.partition, singleBytes);
+  }
+
+  get consumerCount(): number {
+    return this.#attachments.length;
+  }
+
+  /** Nobody is here, and nothing is under way. */
+  get isIdle(): boolean {
+    return (
+      this.#attachments.length === 0 &&
+      this.#acquirers.length === 0 &&
+      this.#dying.length === 0 &&
+      !this.#isReading &&
+      !this.#isRunning
+    );
+  }
+
+  /** Whether a message that comes would be looked at. */
+  get hasTakers(): boolean {
+    return this.#attachments.length > 0 || this.#acquirers.length > 0 || this.#dying.length > 0;
+  }
+
+  // Consumers
+
+  attach(consumer: QueueConsumer, ownerId: number): void {
+    const attachment: Attachment = {
+      consumer,
+      ownerId,
+      isAttached: true,
+      idleEpoch: 0,
+      isTouched: false,
+    };
+    let at = this.#attachments.length;
+    while (at > 0 && this.#attachments[at - 1]!.consumer.priority < consumer.priority) at--;
+    this.#attachments.splice(at, 0, attachment);
+    this.#byOwner.set(ownerId, attachment);
+    this.chooseActive();
+  }
+
+  /** The owner of its leases; undefined when it is not attached. */
+  detach(consumer: QueueConsumer): number | undefined {
+    const at = this.#attachments.findIndex((attachment) => attachment.consumer === consumer);
+    const attachment = this.#attachments[at];
+    if (attachment === undefined) return undefined;
+    this.#attachments.splice(at, 1);
+    this.#byOwner.delete(attachment.ownerId);
+    attachment.isAttached = false;
+    if (this.#active === attachment) this.#active = undefined;
+    this.chooseActive();
+    return attachment.ownerId;
+  }
+
+  findConsumer(ownerId: number): QueueConsumer | undefined {
+    return this.#byOwner.get(ownerId)?.consumer;
+  }
+
+  /** Where only one consumer may get messages, it is the one that has been here longest. */
+  chooseActive(): void {
+    if (!this.#queue.settings.isSingleActive) {
+      this.#active = undefined;
+      return;
+    }
+    if (this.#active !== undefined) return;
+    let first: Attachment | undefined;
+    for (const attachment of this.#attachments)
+      if (first === undefined || attachment.ownerId < first.ownerId) first = attachment;
+    if (first === undefined) return;
+    this.#active = first;
+    for (const attachment of this.#attachments.slice())
+      attachment.consumer.activeChanged?.(attachment === first);
+  }
+
+  resume(): void {
+    this.#epoch++;
+  }
+
+  acquire(request: AcquireRequest, ownerId: number): Promise<AcquiredMessage[]> {
+    if (this.#acquirers.length >= limits.queueAcquirersMax) return Promise.resolve([]);
+    const { clock } = this.#queue.home;
+    const keeper = request.waitMs > 0 ? clock.keepProcess?.() : undefined;
+    const acquirer = new Acquirer(
+      request,
+      ownerId,
+      clock.nowMs() + request.waitMs,
+      keeper,
+      (aborted) => this.#endAcquirer(aborted),
+    );
+    this.#acquirers.push(acquirer);
+    if (request.signal?.aborted || request.count <= 0) this.#endAcquirer(acquirer);
+    else if (request.waitMs > 0) this.#queue.arm(acquirer.patienceMs);
+    return acquirer.result;
+  }
+
+  endAcquirersOf(ownerId: number): void {
+    for (const acquirer of this.#acquirers.slice())
+      if (acquirer.ownerId === ownerId) this.#endAcquirer(acquirer);
+  }
+
+  /** Ends the waits that are over; when the next one will be. */
+  endWaits(nowMs: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const acquirer of this.#acquirers.slice()) {
+      if (acquirer.patienceMs <= nowMs && !this.#isReading) this.#endAcquirer(acquirer);
+      else next = Math.min(next, Math.max(acquirer.patienceMs, nowMs + 1));
+    }
+    return next;
+  }
+
+  /** The queue is gone, or its state is: nobody gets anything any more. */
+  end(reason: 'deleted' | 'failed'): void {
+    for (const acquirer of this.#acquirers.splice(0)) acquirer.end();
+    const attachments = this.#attachments.splice(0);
+    this.#byOwner.clear();
+    this.#dying.length = 0;
+    this.#touched = [];
+    this.#active = undefined;
+    this.#ahead.clear();
+    this.#behind.clear();
+    for (const attachment of attachments) {
+      attachment.isAttached = false;
+      attachment.consumer.detached(reason);
+    }
+  }
+
+  /** A dead message is read and sent on in one of the next rounds. */
+  addDying(lease: Lease, reason: DeathReason): void {
+    this.#dying.push({ lease, reason });
+  }
+
+  /** One round: gives out at most `max` messages. True when it should go on in the next turn. */
+  run(max: number): boolean {
+    if (this.#isRunning) return true;
+    this.#isRunning = true;
+    let goesOn = false;
+    try {
+      goesOn = this.#round(max);
+    } finally {
+      this.#isRunning = false;
+      this.#finish(goesOn);
+    }
+    return goesOn;
+  }
+
+  #round(max: number): boolean {
+    const queue = this.#queue;
+    const nowMs = queue.home.clock.nowMs();
+    this.isBlocked = false;
+    this.headExpiryMs = Number.POSITIVE_INFINITY;
+    if (this.retryAtMs <= nowMs) this.retryAtMs = Number.POSITIVE_INFINITY;
+    if (this.#isReading || this.retryAtMs < Number.POSITIVE_INFINITY) return false;
+    for (let left = max; left > 0; left--) {
+      if (queue.isDropped || queue.home.isLost) return false;
+      if (queue.home.isClogged) {
+        queue.home.awaitRoom(queue);
+        return false;
+      }
+      if (this.#dying.length > 0 && queue.dyingCount <= limits.queueDyingMax) {
+        if (!this.#sendDying(nowMs)) return false;
+        continue;
+      }
+      const taker = queue.isPaused ? undefined : this.#findTaker();
+      if (taker === undefined && !queue.mustLook()) return false;
+      if (!queue.state.choose(queue.partition.lastStableOffset)) {
+        this.#ahead.clear();
+        this.#behind.clear();
+        return false;
+      }
+      const { offset } = queue.state;
+      const window = queue.state.source === 'cursor' ? this.#ahead : this.#behind;
+      const sight = this.#look(window, offset, nowMs);
+      if (sight === 'away') return false;
+      if (sight === 'gap') {
+        queue.dropChosen(0);
+        continue;
+      }
+      if (!this.#handle(taker, nowMs)) return false;
+    }
+    return true;
+  }
+
+  /** Decides about the message that was chosen and is in view; false when the round is over. */
+  #handle(taker: Attachment | Acquirer | undefined, nowMs: number): boolean {
+    const queue = this.#queue;
+    const view = this.#view;
+    const { state, settings } = queue;
+    view.deliveries = state.deliveries + 1;
+    view.failures = state.failures;
+    if (settings.failuresMax >= 0 && state.failures > settings.failuresMax)
+      return this.#kill('delivery-limit');
+    const expiresAtMs = this.#expiresAtMs();
+    if (expiresAtMs <= nowMs) return this.#kill('expired');
+    if (!queue.isMatched(view)) {
+      queue.dropChosen(Math.max(view.valueBytes, 0));
+      return true;
+    }
+    if (taker === undefined) {
+      if (queue.isOverLength()) return this.#kill('maxlen');
+      this.headExpiryMs = expiresAtMs;
+      if (expiresAtMs < Number.POSITIVE_INFINITY) queue.arm(expiresAtMs);
+      return false;
+    }
+    if (!queue.canLease()) {
+      this.isBlocked = true;
+      return false;
+    }
+    if (taker instanceof Acquirer) {
+      if (!taker.fits(Math.max(view.valueBytes, 0))) this.#endAcquirer(taker);
+      else this.#giveAcquirer(taker);
+    } else this.#give(taker);
+    return true;
+  }
+
+  #give(attachment: Attachment): void {
+    const { consumer } = attachment;
+    const queue = this.#queue;
+    const lease = queue.takeOut(
+      this.#view,
+      attachment.ownerId,
+      consumer.leaseMs,
+      consumer.isAutoSettled,
+    );
+    if (!attachment.isTouched) {
+      attachment.isTouched = true;
+      this.#touched.push(attachment);
+    }
+    consumer.take(this.#view, lease, queue);
+  }
+
+  #giveAcquirer(acquirer: Acquirer): void {
+    const { leaseMs, isAutoSettled } = acquirer.request;
+    const lease = this.#queue.takeOut(this.#view, acquirer.ownerId, leaseMs, isAutoSettled);
+    acquirer.take(this.#view, lease, this.#queue);
+    if (acquirer.isFull) this.#endAcquirer(acquirer);
+  }
+
+  /** The message that was chosen dies; false when no more may die now. */
+  #kill(reason: DeathReason): boolean {
+    const queue = this.#queue;
+    if (queue.settings.deadLetter === undefined) {
+      queue.dropChosen(Math.max(this.#view.valueBytes, 0));
+      queue.noteDeath();
+      return true;
+    }
+    if (queue.dyingCount >= limits.queueDyingMax || !queue.canHold()) {
+      this.isBlocked = true;
+      return false;
+    }
+    const lease = queue.takeOut(this.#view, owners.dying, -1, false);
+    queue.noteDeath();
+    queue.home.events.died(queue, this.#view, lease, reason);
+    return true;
+  }
+
+  /** Sends the oldest dying message on; false while it cannot be read. */
+  #sendDying(nowMs: number): boolean {
+    const queue = this.#queue;
+    const { lease, reason } = present(this.#dying[0], 'not empty');
+    const { leases } = queue.state;
+    const slot = leases?.find(lease) ?? -1;
+    if (leases === undefined || slot < 0) {
+      this.#dying.shift();
+      return true;
+    }
+    const sight = this.#look(this.#behind, leases.offset(slot), nowMs);
+    if (sight === 'away') return false;
+    this.#dying.shift();
+    if (sight === 'gap') {
+      queue.accept(lease);
+      return true;
+    }
+    this.#view.deliveries = leases.deliveries(slot);
+    this.#view.failures = leases.failures(slot);
+    queue.home.events.died(queue, this.#view, lease, reason);
+    return true;
+  }
+
+  /** Puts the message of `offset` into view. 'away': it is being read, or cannot be now. */
+  #look(window: MessageWindow, offset: number, nowMs: number): 'here' | 'away' | 'gap' {
+    let sight = window.seek(offset);
+    if (sight === 'away') {
+      let reading: Promise<void> | undefined;
+      try {
+        reading = window.load(offset);
+      } catch (error) {
+        this.#readFailed(error, nowMs);
+        return 'away';
+      }
+      if (reading !== undefined) {
+        this.#isReading = true;
+        reading.then(
+          () => {
+            this.#isReading = false;
+            this.#queue.schedule();
+          },
+          (error: unknown) => {
+            this.#isReading = false;
+            this.#readFailed(error, this.#queue.home.clock.nowMs());
+          },
+        );
+        return 'away';
+      }
+      sight = window.seek(offset);
+      // It should be there: whatever the reason is, the turn must not be spent on trying.
+      if (sight === 'away') this.#readFailed(undefined, nowMs);
+    }
+    if (sight === 'here') window.show(this.#view);
+    return sight;
+  }
+
+  #readFailed(error: unknown, nowMs: number): void {
+    // What was deleted was settled with the start of the log; the rest is tried again.
+    if (isDeleted(error) && this.#queue.skipDeleted()) {
+      this.#queue.schedule();
+      return;
+    }
+    this.retryAtMs = nowMs + readRetryMs;
+    this.#queue.arm(this.retryAtMs);
+  }
+
+  #expiresAtMs(): number {
+    const { settings, state } = this.#queue;
+    const view = this.#view;
+    let expiresAtMs = Number.POSITIVE_INFINITY;
+    if (settings.messageTtlMs >= 0 && view.timestampMs >= 0)
+      expiresAtMs = view.timestampMs + settings.messageTtlMs;
+    if (state.mayExpire && view.headerCount > 0) {
+      this.#schedule.read(view.bytes, view.headersAt, view.headerCount);
+      if (this.#schedule.expiresAtMs >= 0)
+        expiresAtMs = Math.min(expiresAtMs, this.#schedule.expiresAtMs);
+    }
+    return expiresAtMs;
+  }
+
+  /** Who would get the next message: those who asked once first, then consumers by priority, equal ones in turn. */
+  #findTaker(): Attachment | Acquirer | undefined {
+    const acquirer = this.#acquirers[0];
+    if (acquirer !== undefined) return acquirer;
+    if (this.#active !== undefined) {
+      return this.#wants(this.#active) ? this.#active : undefined;
+    }
+    const attachments = this.#attachments;
+    for (let start = 0; start < attachments.length; ) {
+      const { priority } = attachments[start]!.consumer;
+      let end = start + 1;
+      while (end < attachments.length && attachments[end]!.consumer.priority === priority) end++;
+      const count = end - start;
+      for (let step = 0; step < count; step++) {
+        const at = (this.#turn + step) % count;
+        const attachment = attachments[start + at]!;
+        if (!this.#wants(attachment)) continue;
+        this.#turn = at + 1;
+        return attachment;
+      }
+      start = end;
+    }
+    return undefined;
+  }
+
+  #wants(attachment: Attachment): boolean {
+    if (attachment.idleEpoch === this.#epoch) return false;
+    if (attachment.consumer.wants()) return true;
+    attachment.idleEpoch = this.#epoch;
+    return false;
+  }
+
+  #endAcquirer(acquirer: Acquirer): void {
+    const at = this.#acquirers.indexOf(acquirer);
+    if (at >= 0) this.#acquirers.splice(at, 1);
+    acquirer.end();
+  }
+
+  /** The round is over: consumers send what they have; who does not wait, or has something, is answered. */
+  #finish(goesOn: boolean): void {
+    if (this.#touched.length > 0) {
+      const touched = this.#touched;
+      this.#touched = [];
+      for (const attachment of touched) {
+        attachment.isTouched = false;
+        if (attachment.isAttached) attachment.consumer.taken?.();
+      }
+    }
+    if (this.#acquirers.length === 0 || this.#isReading) return;
+    for (const acquirer of this.#acquirers.slice())
+      if (acquirer.hasMessages || (acquirer.request.waitMs <= 0 && !goesOn))
+        this.#endAcquirer(acquirer);
+  }
+}

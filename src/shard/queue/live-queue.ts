@@ -1,0 +1,709 @@
+import type { Clock, Random } from '../../base/index.ts';
+import { batchHeaderBytes } from '../../bytes/index.ts';
+import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { copyView, isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import type { QueueChanges } from './queue-changes.ts';
+import { owners, type QueueState } from './queue-state.ts';
+import type {
+  AcquiredMessage,
+  AcquireRequest,
+  Admission,
+  DeathReason,
+  Lease,
+  PartitionQueue,
+  QueueConsumer,
+  QueueCounts,
+  QueueEvents,
+  QueueForm,
+  QueueMessage,
+  QueueSettings,
+  ReleaseOptions,
+} from './types.ts';
+
+/** What a queue asks of its table. */
+export interface QueueHome {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: QueueEvents;
+  /** The storage has failed: what changes now will be forgotten. */
+  readonly isLost: boolean;
+  /** So much waits for the journal that nothing more may be given out. */
+  readonly isClogged: boolean;
+  compileFilter(filter: NonNullable<QueueSettings['filter']>): (message: QueueMessage) => boolean;
+  /** Where the queue's changes are gathered until the next chunk. */
+  openChanges(queue: LiveQueue): QueueChanges;
+  /** Changes should be in a chunk soon. */
+  urge(): void;
+  /** A round soon. */
+  schedule(queue: LiveQueue): void;
+  /** A round when there is room in the journal again. */
+  awaitRoom(queue: LiveQueue): void;
+  /** `wake` at that time (ms since the epoch), or before. */
+  arm(queue: LiveQueue, atMs: number): void;
+  whenSettled(queue: LiveQueue): Promise<void>;
+  /** Its partition is gone. */
+  forget(queue: LiveQueue): void;
+  /** Everything is settled, and much of the log could go. */
+  noteEmptied(): void;
+}
+
+/** Many timeouts of one moment are handled in several turns. */
+const wakeMax = 10_000;
+/** A message that could not be sent on to where the dead go is tried again after this. */
+const dyingRetryMs = 1000;
+/** A queue that turned empty has its records deleted at once when they are more than this. */
+const emptiedBytesMin = 8 * 1024 * 1024;
+const peekBytes = 64 * 1024;
+
+/** A queue that is used: its state, who is served, and what the journal is told of it. */
+export class LiveQueue implements PartitionQueue, LogFollower {
+  readonly id: number;
+  readonly partition: PartitionLog;
+  readonly subscription: string;
+  readonly form: QueueForm;
+  readonly home: QueueHome;
+  state: QueueState;
+  isDropped = false;
+  owner: unknown;
+
+  // The table's own.
+  /** Gathered changes; undefined when there are none. */
+  changes: QueueChanges | undefined;
+  /** Number of the chunk that has its last changes. */
+  changedChunk = 0;
+  isScheduled = false;
+  /** When it is woken next; Infinity when it is not. */
+  armedMs = Number.POSITIVE_INFINITY;
+
+  #settings: QueueSettings;
+  #filter: ((message: QueueMessage) => boolean) | undefined;
+  #isPaused = false;
+  #dispatcher: Dispatcher | undefined;
+  #nextOwner: number = owners.first;
+  #owners: WeakMap<object, number> | undefined;
+  /** Something may be dead at the head that nobody has looked at. */
+  #isDoubtful = false;
+  /** Leases of dead messages. */
+  dyingCount = 0;
+  // Totals.
+  #published = 0;
+  #delivered = 0;
+  #redelivered = 0;
+  #accepted = 0;
+  #released = 0;
+  #dead = 0;
+  #oldestOffset = -1;
+  #oldestTimestampMs = -1;
+
+  constructor(
+    id: number,
+    partition: PartitionLog,
+    subscription: string,
+    state: QueueState,
+    settings: QueueSettings,
+    home: QueueHome,
+  ) {
+    this.id = id;
+    this.partition = partition;
+    this.subscription = subscription;
+    this.form = state.form;
+    this.state = state;
+    this.#settings = settings;
+    this.home = home;
+    this.#compile();
+  }
+
+  get settings(): QueueSettings {
+    return this.#settings;
+  }
+
+  set settings(settings: QueueSettings) {
+    this.#settings = settings;
+    this.#compile();
+    this.#dispatcher?.chooseActive();
+    this.schedule();
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused;
+    if (!isPaused) this.schedule();
+  }
+
+  // Consumers
+
+  attach(consumer: QueueConsumer): void {
+    if (this.isDropped) return consumer.detached('deleted');
+    this.#dispatch().attach(consumer, this.#nextOwner++);
+    this.schedule();
+  }
+
+  detach(consumer: QueueConsumer, leases: 'return' | 'return-failed' | 'keep'): void {
+    const ownerId = this.#dispatcher?.detach(consumer);
+    if (ownerId === undefined) return;
+    if (leases !== 'keep') this.#returnOwned(ownerId, leases === 'return-failed');
+    this.schedule();
+    this.#shed();
+  }
+
+  resume(): void {
+    if (this.#dispatcher === undefined) return;
+    this.#dispatcher.resume();
+    this.schedule();
+  }
+
+  acquire(request: AcquireRequest): Promise<AcquiredMessage[]> {
+    if (this.isDropped || this.home.isLost) return Promise.resolve([]);
+    const ownerId = request.owner === undefined ? owners.none : this.#ownerId(request.owner);
+    const result = this.#dispatch().acquire(request, ownerId);
+    this.schedule();
+    return result;
+  }
+
+  releaseOwner(owner: object): void {
+    const ownerId = this.#owners?.get(owner);
+    if (ownerId === undefined) return;
+    this.#owners?.delete(owner);
+    this.#dispatcher?.endAcquirersOf(ownerId);
+    this.#returnOwned(ownerId, false);
+    this.#shed();
+  }
+
+  // Settling
+
+  accept(lease: Lease): boolean {
+    const { leases } = this.state;
+    const slot = leases?.find(lease) ?? -1;
+    if (leases === undefined || slot < 0) return false;
+    this.#accepted++;
+    this.#settleSlot(slot);
+    return true;
+  }
+
+  release(lease: Lease, options: ReleaseOptions): boolean {
+    const { leases } = this.state;
+    const slot = leases?.find(lease) ?? -1;
+    if (leases === undefined || slot < 0) return false;
+    this.#released++;
+    let { delayMs } = options;
+    // Else it would die again at once, and again.
+    if (delayMs === undefined && leases.owner(slot) === owners.dying) delayMs = dyingRetryMs;
+    this.#giveBack(slot, options.isFailure, delayMs);
+    return true;
+  }
+
+  reject(lease: Lease, reason: DeathReason): boolean {
+    const slot = this.state.leases?.find(lease) ?? -1;
+    if (slot < 0) return false;
+    this.#kill(slot, 0, reason);
+    return true;
+  }
+
+  extend(lease: Lease, leaseMs: number): boolean {
+    const { leases } = this.state;
+    const slot = leases?.find(lease) ?? -1;
+    if (leases === undefined || slot < 0) return false;
+    if (leaseMs === 0) return this.release(lease, { isFailure: true });
+    const deadlineMs = leaseMs < 0 ? -1 : this.home.clock.nowMs() + leaseMs;
+    leases.setDeadline(slot, deadlineMs);
+    this.#note().noteExtended(leases.offset(slot), deadlineMs);
+    if (deadlineMs >= 0) this.arm(deadlineMs);
+    return true;
+  }
+
+  isLeased(lease: Lease): boolean {
+    return (this.state.leases?.find(lease) ?? -1) >= 0;
+  }
+
+  hold(lease: Lease): number {
+    const { leases } = this.state;
+    const slot = leases?.find(lease) ?? -1;
+    if (leases === undefined || slot < 0) return -1;
+    leases.setDeadline(slot, -1);
+    leases.setOwner(slot, owners.held);
+    return leases.offset(slot);
+  }
+
+  holdOffset(offset: number): Lease | undefined {
+    const { state } = this;
+    let slot = state.leases?.findByOffset(offset) ?? -1;
+    if (slot < 0 && state.leaseAgain(offset)) slot = state.openLeases().findByOffset(offset);
+    if (slot < 0) return undefined;
+    const lease = state.openLeases().leaseOf(slot);
+    this.hold(lease);
+    return lease;
+  }
+
+  findLease(offset: number, deliveries: number): Lease | undefined {
+    const { leases } = this.state;
+    const slot = leases?.findByOffset(offset) ?? -1;
+    if (leases === undefined || slot < 0 || leases.deliveries(slot) !== deliveries)
+      return undefined;
+    return leases.owner(slot) < owners.first && leases.owner(slot) !== owners.none
+      ? undefined
+      : leases.leaseOf(slot);
+  }
+
+  settled(): Promise<void> {
+    return this.home.whenSettled(this);
+  }
+
+  purge(): Promise<number> {
+    const { state } = this;
+    const bytes = this.#purgeableBytes();
+    const count = state.purge(state.ingested, bytes);
+    this.#note().notePurged(state.ingested, bytes);
+    this.#noteIfEmptied();
+    return this.settled().then(() => count);
+  }
+
+  async rewind(offset: number): Promise<void> {
+    const { state, partition } = this;
+    const target = Math.max(offset, partition.logStartOffset);
+    if (target < state.ingested) {
+      const unsettled = state.ingested - target - state.settled.countIn(target, state.ingested);
+      const again = state.ingested - target - unsettled;
+      const bytes = again * this.#averageBytes();
+      state.rewind(target, bytes);
+      this.#note().noteRewound(target, bytes);
+      this.schedule();
+    }
+    await this.settled();
+  }
+
+  // Counting
+
+  counts(): QueueCounts {
+    const { state } = this;
+    return {
+      ready: state.readyCount(this.partition.nextOffset),
+      readyBytes: state.readyBytes,
+      delayed: state.delayedCount,
+      leased: state.leasedCount,
+      leasedBytes: state.leasedBytes,
+      consumers: this.#dispatcher?.consumerCount ?? 0,
+      published: this.#published,
+      delivered: this.#delivered,
+      redelivered: this.#redelivered,
+      accepted: this.#accepted,
+      released: this.#released,
+      dead: this.#dead,
+      oldestTimestampMs: this.#findOldest(),
+    };
+  }
+
+  admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
+    void admission;
+    return 'take';
+  }
+
+  async peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]> {
+    const window = new MessageWindow(this.partition, peekBytes);
+    const view = new MessageView();
+    const messages: QueueMessage[] = [];
+    let bytes = 0;
+    for (const { offset, deliveries, failures } of this.state.list(skip, count)) {
+      if (offset >= this.partition.lastStableOffset) break;
+      if (window.seek(offset) === 'away') {
+        try {
+          await window.load(offset);
+        } catch (error) {
+          if (isDeleted(error)) continue;
+          throw error;
+        }
+      }
+      if (window.seek(offset) !== 'here') continue;
+      window.show(view);
+      bytes += Math.max(view.valueBytes, 0);
+      if (messages.length > 0 && bytes > bytesMax) break;
+      view.deliveries = deliveries;
+      view.failures = failures;
+      messages.push(copyView(view));
+    }
+    return messages;
+  }
+
+  // LogFollower
+
+  get settledOffset(): number {
+    return this.state.settled.floor;
+  }
+
+  get keepSettledMs(): number {
+    return this.#settings.keepSettledMs;
+  }
+
+  sequenced(batch: PendingBatch): void {
+    this.#published += batch.recordCount;
+    this.state.unsettledBytes +=
+      batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
+  }
+
+  built(batch: PendingBatch): void {
+    const { state } = this;
+    if (!batch.isScheduled) {
+      state.ingestPlain(batch.baseOffset + batch.recordCount);
+      return;
+    }
+    state.ingestScheduled(batch.bytes, batch.at, batch.baseOffset);
+    if (state.delayed !== undefined) this.arm(state.delayed.nextDueMs());
+  }
+
+  stored(): void {
+    if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
+  }
+
+  trimmed(): void {
+    this.#trim();
+  }
+
+  dropped(): void {
+    this.home.forget(this);
+    this.end('deleted');
+  }
+
+  // The table's
+
+  /** The queue is gone, or what it was is in doubt. */
+  end(reason: 'deleted' | 'failed'): void {
+    if (reason === 'deleted') this.isDropped = true;
+    this.#dispatcher?.end(reason);
+    this.#dispatcher = undefined;
+  }
+
+  /** Takes the state that recovery found. */
+  adopt(state: QueueState): void {
+    this.end('failed');
+    this.isDropped = false;
+    this.state = state;
+    this.changes = undefined;
+    this.dyingCount = 0;
+    this.#trim();
+    state.ingestPlain(this.partition.nextOffset);
+    this.#isDoubtful = (state.returned?.count ?? 0) > 0;
+    this.arm(this.#nextWakeMs());
+    if (this.mustLook()) this.schedule();
+  }
+
+  /** Its time has come: leases that ended, messages that are due, waits that are over. */
+  wake(nowMs: number): void {
+    if (this.isDropped || this.home.isLost) return;
+    const { leases, delayed } = this.state;
+    if (leases !== undefined) {
+      leases.takeExpired(nowMs, (slot) => this.#expireLease(slot), wakeMax);
+    }
+    if (delayed !== undefined && delayed.nextDueMs() <= nowMs) {
+      const count = this.state.takeDue(nowMs, wakeMax);
+      this.#note().noteDue(nowMs, count);
+    }
+    const waitsMs = this.#dispatcher?.endWaits(nowMs) ?? Number.POSITIVE_INFINITY;
+    this.schedule();
+    const nextMs = Math.min(this.#nextWakeMs(), waitsMs);
+    // What is left of this moment has its turn later.
+    if (nextMs < Number.POSITIVE_INFINITY) this.arm(Math.max(nextMs, nowMs + 1));
+  }
+
+  /** One round; true when it should have another soon. */
+  round(max: number): boolean {
+    if (this.isDropped || this.home.isLost) return false;
+    const dispatcher = this.#dispatch();
+    const goesOn = dispatcher.run(max);
+    if (!goesOn) this.#isDoubtful = false;
+    this.#shed();
+    return goesOn;
+  }
+
+  // The dispatcher's
+
+  schedule(): void {
+    if (!this.isScheduled) this.home.schedule(this);
+  }
+
+  arm(atMs: number): void {
+    if (atMs < this.armedMs) this.home.arm(this, atMs);
+  }
+
+  /** Whether the head must be looked at though nobody wants it. */
+  mustLook(): boolean {
+    if (this.state.readyCount(this.partition.nextOffset) === 0) return false;
+    return (
+      this.#settings.messageTtlMs >= 0 ||
+      this.state.mayExpire ||
+      this.#isDoubtful ||
+      this.isOverLength()
+    );
+  }
+
+  isOverLength(): boolean {
+    const { readyMax, readyBytesMax, overflow } = this.#settings;
+    if (overflow !== 'drop-head' || (readyMax < 0 && readyBytesMax < 0)) return false;
+    const { state } = this;
+    return (
+      (readyMax >= 0 && state.readyCount(this.partition.nextOffset) > readyMax) ||
+      (readyBytesMax >= 0 && state.readyBytes > readyBytesMax)
+    );
+  }
+
+  /** Whether another message may be leased to a consumer. */
+  canLease(): boolean {
+    const { leasedMax } = this.#settings;
+    return this.canHold() && (leasedMax < 0 || this.state.leasedCount < leasedMax);
+  }
+
+  canHold(): boolean {
+    return this.state.leases === undefined || !this.state.leases.isFull;
+  }
+
+  /** Takes the message that was chosen out for somebody; what is settled at once has lease 0. */
+  takeOut(
+    view: QueueMessage,
+    ownerId: number,
+    leaseMs: number | undefined,
+    isAutoSettled: boolean,
+  ): Lease {
+    const { state } = this;
+    const { offset, rank, deliveries, failures } = state;
+    const bodyBytes = Math.max(view.valueBytes, 0);
+    state.takeChosen();
+    if (ownerId !== owners.dying) {
+      this.#delivered++;
+      if (deliveries > 0) this.#redelivered++;
+    } else this.dyingCount++;
+    const changes = this.#note();
+    if (isAutoSettled) {
+      this.#accepted++;
+      if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bodyBytes, rank);
+      this.#settle(offset, bodyBytes, changes);
+      return 0;
+    }
+    const ms = leaseMs ?? this.#settings.leaseMs;
+    const deadlineMs = ms < 0 || ownerId === owners.dying ? -1 : this.home.clock.nowMs() + ms;
+    const leases = state.openLeases();
+    const lease = leases.add(
+      offset,
+      bodyBytes,
+      deliveries + 1,
+      failures,
+      deadlineMs,
+      ownerId,
+      rank,
+    );
+    changes.noteAcquired(offset, deadlineMs, bodyBytes, rank);
+    if (deadlineMs >= 0) this.arm(deadlineMs);
+    return lease;
+  }
+
+  /** Settles the message that was chosen: nobody gets it. */
+  dropChosen(bodyBytes: number): void {
+    const { state } = this;
+    const { offset, rank } = state;
+    state.takeChosen();
+    const changes = this.#note();
+    if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bodyBytes, rank);
+    this.#settle(offset, bodyBytes, changes);
+    this.home.urge();
+  }
+
+  noteDeath(): void {
+    this.#dead++;
+  }
+
+  /** The log begins later than the queue thought; true when that explains what is missing. */
+  skipDeleted(): boolean {
+    const before = this.state.settled.floor;
+    this.#trim();
+    return this.state.settled.floor > before;
+  }
+
+  // Parts
+
+  #dispatch(): Dispatcher {
+    this.#dispatcher ??= new Dispatcher(this);
+    return this.#dispatcher;
+  }
+
+  #note(): QueueChanges {
+    return this.changes ?? this.home.openChanges(this);
+  }
+
+  #compile(): void {
+    const { filter } = this.#settings;
+    this.#filter = filter === undefined ? undefined : this.home.compileFilter(filter);
+  }
+
+  /** The queue's own filter: what it does not match is not for anybody here. */
+  isMatched(message: QueueMessage): boolean {
+    return this.#filter === undefined || this.#filter(message);
+  }
+
+  #ownerId(owner: object): number {
+    this.#owners ??= new WeakMap();
+    let id = this.#owners.get(owner);
+    if (id === undefined) {
+      id = this.#nextOwner++;
+      this.#owners.set(owner, id);
+    }
+    return id;
+  }
+
+  #settle(offset: number, bodyBytes: number, changes: QueueChanges): void {
+    this.state.settle(offset, bodyBytes);
+    changes.noteSettled(offset, bodyBytes);
+    if (this.state.settled.countAbove === 0) this.#noteIfEmptied();
+  }
+
+  #settleSlot(slot: number): void {
+    const leases = this.state.openLeases();
+    const offset = leases.offset(slot);
+    const bodyBytes = leases.bodyBytes(slot);
+    if (leases.owner(slot) === owners.dying) this.dyingCount--;
+    leases.remove(slot);
+    this.#settle(offset, bodyBytes, this.#note());
+    this.home.urge();
+    if (this.#dispatcher?.isBlocked) this.schedule();
+  }
+
+  /** `delayMs` undefined: as the settings say. */
+  #giveBack(slot: number, isFailure: boolean, delayMs: number | undefined): void {
+    const leases = this.state.openLeases();
+    const failures = leases.failures(slot) + (isFailure ? 1 : 0);
+    const { failuresMax } = this.#settings;
+    if (isFailure && failuresMax >= 0 && failures > failuresMax) {
+      this.#kill(slot, 1, 'delivery-limit');
+      return;
+    }
+    if (leases.owner(slot) === owners.dying) this.dyingCount--;
+    const ms = delayMs ?? (isFailure ? this.#retryDelayMs(failures) : 0);
+    const dueMs = ms <= 0 ? -1 : this.home.clock.nowMs() + ms;
+    const offset = leases.offset(slot);
+    this.state.giveBack(slot, isFailure, dueMs);
+    this.#note().noteReturned(offset, isFailure, dueMs);
+    this.home.urge();
+    if (dueMs >= 0) this.arm(dueMs);
+    if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
+  }
+
+  #retryDelayMs(failures: number): number {
+    const { retryDelayMs, retryDelayFactor, retryDelayMaxMs } = this.#settings;
+    if (retryDelayMs <= 0) return 0;
+    const delayMs = retryDelayMs * retryDelayFactor ** Math.max(failures - 1, 0);
+    return Math.floor(Math.min(delayMs, retryDelayMaxMs));
+  }
+
+  /** The message of a lease dies. */
+  #kill(slot: number, failures: number, reason: DeathReason): void {
+    const leases = this.state.openLeases();
+    this.#dead++;
+    if (this.#settings.deadLetter === undefined) {
+      this.#settleSlot(slot);
+      return;
+    }
+    if (leases.owner(slot) !== owners.dying) this.dyingCount++;
+    const offset = leases.offset(slot);
+    const bodyBytes = leases.bodyBytes(slot);
+    const deliveries = leases.deliveries(slot);
+    const failed = leases.failures(slot) + failures;
+    const rank = leases.rank(slot);
+    leases.remove(slot);
+    // Who had it before must not settle it any more, and no time ends this lease.
+    const lease = leases.add(offset, bodyBytes, deliveries, failed, -1, owners.dying, rank);
+    this.#note().noteExtended(offset, -1);
+    this.#dispatch().addDying(lease, reason);
+    this.schedule();
+  }
+
+  #expireLease(slot: number): void {
+    const leases = this.state.openLeases();
+    const lease = leases.leaseOf(slot);
+    const consumer = this.#dispatcher?.findConsumer(leases.owner(slot));
+    this.#giveBack(slot, true, undefined);
+    consumer?.leaseExpired?.(lease, this);
+  }
+
+  #returnOwned(ownerId: number, isFailure: boolean): void {
+    const { leases } = this.state;
+    leases?.forEachOf(ownerId, (slot) => this.#giveBack(slot, isFailure, undefined));
+  }
+
+  #trim(): void {
+    const { state, partition } = this;
+    const { floor } = state.settled;
+    if (partition.logStartOffset <= floor) return;
+    const before = state.readyCount(partition.nextOffset) + state.delayedCount;
+    const average = before === 0 ? 0 : this.#purgeableBytes() / before;
+    const leased = state.leasedBytes;
+    const count = state.trim(partition.logStartOffset);
+    const gone = leased - state.leasedBytes + Math.floor(count * average);
+    state.spendBytes(Math.min(gone, state.unsettledBytes));
+    if (state.readyCount(partition.nextOffset) + state.delayedCount + state.leasedCount === 0)
+      state.unsettledBytes = 0;
+  }
+
+  #averageBytes(): number {
+    const { sizeBytes, highWatermark, logStartOffset } = this.partition;
+    const count = highWatermark - logStartOffset;
+    return count <= 0 ? 0 : Math.floor(sizeBytes / count);
+  }
+
+  /** Body bytes of what is ingested and not leased. */
+  #purgeableBytes(): number {
+    let waiting = 0;
+    for (const batch of this.partition.waiting) waiting += Math.max(batch.bodyBytes, 0);
+    return Math.max(0, this.state.unsettledBytes - this.state.leasedBytes - waiting);
+  }
+
+  #nextWakeMs(): number {
+    return Math.min(
+      this.state.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
+      this.state.delayed?.nextDueMs() ?? Number.POSITIVE_INFINITY,
+      this.#dispatcher?.headExpiryMs ?? Number.POSITIVE_INFINITY,
+      this.#dispatcher?.retryAtMs ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  #noteIfEmptied(): void {
+    const { partition, state } = this;
+    if (state.settled.floor < partition.nextOffset) return;
+    state.unsettledBytes = 0;
+    if (partition.settings.isKeptUntilSettled && partition.sizeBytes > emptiedBytesMin)
+      this.home.noteEmptied();
+  }
+
+  /** Lets go of what an idle queue does not need. */
+  #shed(): void {
+    if (!this.#dispatcher?.isIdle) return;
+    this.#dispatcher = undefined;
+    if (this.state.leases?.count === 0) this.state.leases = undefined;
+    if (this.state.returned?.count === 0) this.state.returned = undefined;
+  }
+
+  #findOldest(): number | undefined {
+    const offset = this.state.settled.floor;
+    if (offset >= this.partition.highWatermark) return undefined;
+    if (this.#oldestOffset === offset)
+      return this.#oldestTimestampMs < 0 ? undefined : this.#oldestTimestampMs;
+    const window = new MessageWindow(this.partition, 1);
+    const note = (): void => {
+      if (window.seek(offset) !== 'here') return;
+      const view = new MessageView();
+      window.show(view);
+      this.#oldestOffset = offset;
+      this.#oldestTimestampMs = view.timestampMs;
+    };
+    try {
+      const reading = window.load(offset);
+      if (reading === undefined) note();
+      // Known when it is asked for the next time.
+      else reading.then(note, () => undefined);
+    } catch (error) {
+      if (!isDeleted(error)) throw error;
+    }
+    return this.#oldestOffset === offset && this.#oldestTimestampMs >= 0
+      ? this.#oldestTimestampMs
+      : undefined;
+  }
+}

@@ -1,0 +1,310 @@
+import { ProtocolError } from '../../base/index.ts';
+import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
+
+/*
+ * What changes in a queue between two chunks is one payload: operations until its end, each u8 code and its fields. Runs
+ * are lists of neighbouring offsets that share a fate: unsigned varint count of runs, then for each the varlong distance of
+ * its first offset from the end of the run before (first: from 0), the unsigned varint count of offsets, and what it shares.
+ *
+ *   1 acquired  runs: u8 flags; varlong deadline ms (−1 none), unsigned varint body bytes, unsigned varint rank, each left
+ *               out where its flag (1, 2, 4) says that it is that of the run before. Flag 8: leased already, and only the
+ *               deadline is new.
+ *   2 returned  runs: u8 1 when it counts as a failure; varlong due ms (−1: at once)
+ *   3 settled   varlong body bytes of all; runs
+ *   4 due       varlong ms, unsigned varint count: so many of those that are due by then wait no longer
+ *   5 purged    varlong offset: everything below that is not leased is settled; varlong body bytes of it
+ *   6 rewound   varlong offset: everything from there on that was settled can be given out again; varlong body bytes of it
+ *
+ * To change it take a new code; never change what an old one means.
+ */
+const operation = {
+  acquired: 1,
+  returned: 2,
+  settled: 3,
+  due: 4,
+  purged: 5,
+  rewound: 6,
+} as const;
+
+const isSameDeadline = 1;
+const isSameBody = 2;
+const isSameRank = 4;
+const isExtension = 8;
+
+/** Numbers of a run of each kind in the lists below. */
+const acquiredFields = 6;
+const returnedFields = 4;
+const settledFields = 2;
+
+/** Takes the changes of a payload, in order. */
+export interface QueueReplay {
+  replayAcquired(
+    from: number,
+    count: number,
+    deadlineMs: number,
+    bodyBytes: number,
+    rank: number,
+    isExtended: boolean,
+  ): void;
+  replayReturned(from: number, count: number, isFailure: boolean, dueMs: number): void;
+  replaySettled(from: number, count: number): void;
+  replaySettledBytes(bytes: number): void;
+  replayDue(nowMs: number, count: number): void;
+  replayPurged(offset: number, bodyBytes: number): void;
+  replayRewound(offset: number, bodyBytes: number): void;
+}
+
+/**
+ * Gathers a queue's changes until a chunk is built. Changes of different messages commute, so each kind has its own list
+ * of runs, written in the order acquired, returned, settled; what would depend on another order closes the lists first.
+ */
+export class QueueChanges {
+  /** from, count, deadline ms, body bytes, rank, 1 for an extension. */
+  readonly #acquired: number[] = [];
+  /** from, count, 1 for a failure, due ms. */
+  readonly #returned: number[] = [];
+  /** from, count. */
+  readonly #settled: number[] = [];
+  #settledBytes = 0;
+  /** Lists that were closed. */
+  #closed: ByteWriter | undefined;
+
+  get isEmpty(): boolean {
+    return (
+      this.#closed === undefined &&
+      this.#acquired.length === 0 &&
+      this.#returned.length === 0 &&
+      this.#settled.length === 0
+    );
+  }
+
+  /** About what it will take in the journal. */
+  get bytes(): number {
+    return (
+      (this.#closed?.position ?? 0) +
+      this.#acquired.length +
+      this.#returned.length * 2 +
+      this.#settled.length * 2
+    );
+  }
+
+  noteAcquired(offset: number, deadlineMs: number, bodyBytes: number, rank: number): void {
+    // It may have been given back since the last chunk.
+    if (this.#returned.length > 0) this.#close();
+    const runs = this.#acquired;
+    const last = runs.length - acquiredFields;
+    if (
+      last >= 0 &&
+      runs[last]! + runs[last + 1]! === offset &&
+      runs[last + 2] === deadlineMs &&
+      runs[last + 3] === bodyBytes &&
+      runs[last + 4] === rank &&
+      runs[last + 5] === 0
+    )
+      runs[last + 1]!++;
+    else runs.push(offset, 1, deadlineMs, bodyBytes, rank, 0);
+  }
+
+  noteExtended(offset: number, deadlineMs: number): void {
+    if (this.#returned.length > 0) this.#close();
+    this.#acquired.push(offset, 1, deadlineMs, 0, 0, 1);
+  }
+
+  noteReturned(offset: number, isFailure: boolean, dueMs: number): void {
+    const runs = this.#returned;
+    const last = runs.length - returnedFields;
+    const failure = isFailure ? 1 : 0;
+    if (
+      last >= 0 &&
+      runs[last]! + runs[last + 1]! === offset &&
+      runs[last + 2] === failure &&
+      runs[last + 3] === dueMs
+    )
+      runs[last + 1]!++;
+    else runs.push(offset, 1, failure, dueMs);
+  }
+
+  noteSettled(offset: number, bodyBytes: number): void {
+    const runs = this.#settled;
+    const last = runs.length - settledFields;
+    this.#settledBytes += bodyBytes;
+    if (last >= 0 && runs[last]! + runs[last + 1]! === offset) runs[last + 1]!++;
+    else runs.push(offset, 1);
+  }
+
+  noteDue(nowMs: number, count: number): void {
+    const writer = this.#close();
+    writer.uint8(operation.due);
+    writer.varlong(nowMs);
+    writer.unsignedVarint(count);
+  }
+
+  notePurged(offset: number, bodyBytes: number): void {
+    const writer = this.#close();
+    writer.uint8(operation.purged);
+    writer.varlong(offset);
+    writer.varlong(bodyBytes);
+  }
+
+  noteRewound(offset: number, bodyBytes: number): void {
+    const writer = this.#close();
+    writer.uint8(operation.rewound);
+    writer.varlong(offset);
+    writer.varlong(bodyBytes);
+  }
+
+  /** Writes all changes and forgets them. */
+  takeInto(writer: ByteWriter): void {
+    if (this.#closed !== undefined) writer.bytes(this.#closed.finish());
+    this.#closed = undefined;
+    this.#writeLists(writer);
+  }
+
+  clear(): void {
+    this.#acquired.length = 0;
+    this.#returned.length = 0;
+    this.#settled.length = 0;
+    this.#settledBytes = 0;
+    this.#closed = undefined;
+  }
+
+  #close(): ByteWriter {
+    const writer = (this.#closed ??= new ByteWriter(256));
+    this.#writeLists(writer);
+    return writer;
+  }
+
+  #writeLists(writer: ByteWriter): void {
+    if (this.#acquired.length > 0) this.#writeAcquired(writer);
+    if (this.#returned.length > 0) this.#writeReturned(writer);
+    if (this.#settled.length > 0) this.#writeSettled(writer);
+    this.#acquired.length = 0;
+    this.#returned.length = 0;
+    this.#settled.length = 0;
+    this.#settledBytes = 0;
+  }
+
+  // `!` below: the lists hold whole runs.
+
+  #writeAcquired(writer: ByteWriter): void {
+    const runs = this.#acquired;
+    writer.uint8(operation.acquired);
+    writer.unsignedVarint(runs.length / acquiredFields);
+    let end = 0;
+    let deadlineMs = -1;
+    let bodyBytes = 0;
+    let rank = 0;
+    for (let at = 0; at < runs.length; at += acquiredFields) {
+      const flags =
+        (runs[at + 2] === deadlineMs ? isSameDeadline : 0) |
+        (runs[at + 3] === bodyBytes ? isSameBody : 0) |
+        (runs[at + 4] === rank ? isSameRank : 0) |
+        (runs[at + 5] === 1 ? isExtension : 0);
+      end = writeRun(writer, runs, at, end);
+      writer.uint8(flags);
+      deadlineMs = runs[at + 2]!;
+      bodyBytes = runs[at + 3]!;
+      rank = runs[at + 4]!;
+      if ((flags & isSameDeadline) === 0) writer.varlong(deadlineMs);
+      if ((flags & isSameBody) === 0) writer.unsignedVarint(bodyBytes);
+      if ((flags & isSameRank) === 0) writer.unsignedVarint(rank);
+    }
+  }
+
+  #writeReturned(writer: ByteWriter): void {
+    const runs = this.#returned;
+    writer.uint8(operation.returned);
+    writer.unsignedVarint(runs.length / returnedFields);
+    let end = 0;
+    for (let at = 0; at < runs.length; at += returnedFields) {
+      end = writeRun(writer, runs, at, end);
+      writer.uint8(runs[at + 2]!);
+      writer.varlong(runs[at + 3]!);
+    }
+  }
+
+  #writeSettled(writer: ByteWriter): void {
+    const runs = this.#settled;
+    writer.uint8(operation.settled);
+    writer.varlong(this.#settledBytes);
+    writer.unsignedVarint(runs.length / settledFields);
+    let end = 0;
+    for (let at = 0; at < runs.length; at += settledFields) end = writeRun(writer, runs, at, end);
+  }
+}
+
+/** Hands the changes between the reader's position and `end` to `target`. Throws a ProtocolError where they do not parse. */
+export function replayChanges(reader: ByteReader, end: number, target: QueueReplay): void {
+  while (reader.position < end) {
+    const code = reader.uint8();
+    switch (code) {
+      case operation.acquired:
+        replayAcquired(reader, target);
+        break;
+      case operation.returned: {
+        let offset = 0;
+        for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+          offset += reader.varlong();
+          const count = reader.unsignedVarint();
+          const isFailure = reader.uint8() === 1;
+          target.replayReturned(offset, count, isFailure, reader.varlong());
+          offset += count;
+        }
+        break;
+      }
+      case operation.settled: {
+        target.replaySettledBytes(reader.varlong());
+        let offset = 0;
+        for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+          offset += reader.varlong();
+          const count = reader.unsignedVarint();
+          target.replaySettled(offset, count);
+          offset += count;
+        }
+        break;
+      }
+      case operation.due: {
+        const nowMs = reader.varlong();
+        target.replayDue(nowMs, reader.unsignedVarint());
+        break;
+      }
+      case operation.purged: {
+        const offset = reader.varlong();
+        target.replayPurged(offset, reader.varlong());
+        break;
+      }
+      case operation.rewound: {
+        const offset = reader.varlong();
+        target.replayRewound(offset, reader.varlong());
+        break;
+      }
+      default:
+        throw new ProtocolError(`A queue has changed in an unknown way: ${code}`);
+    }
+  }
+}
+
+function replayAcquired(reader: ByteReader, target: QueueReplay): void {
+  let offset = 0;
+  let deadlineMs = -1;
+  let bodyBytes = 0;
+  let rank = 0;
+  for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+    offset += reader.varlong();
+    const count = reader.unsignedVarint();
+    const flags = reader.uint8();
+    if ((flags & isSameDeadline) === 0) deadlineMs = reader.varlong();
+    if ((flags & isSameBody) === 0) bodyBytes = reader.unsignedVarint();
+    if ((flags & isSameRank) === 0) rank = reader.unsignedVarint();
+    target.replayAcquired(offset, count, deadlineMs, bodyBytes, rank, (flags & isExtension) !== 0);
+    offset += count;
+  }
+}
+
+function writeRun(writer: ByteWriter, runs: readonly number[], at: number, end: number): number {
+  const from = runs[at]!;
+  const count = runs[at + 1]!;
+  writer.varlong(from - end);
+  writer.unsignedVarint(count);
+  return from + count;
+}

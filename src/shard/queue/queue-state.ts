@@ -1,0 +1,590 @@
+import { limits, present, ProtocolError } from '../../base/index.ts';
+import {
+  batchBaseOffset,
+  batchLastOffset,
+  type ByteReader,
+  type ByteWriter,
+  RecordCursor,
+} from '../../bytes/index.ts';
+import { Schedule } from '../../message/index.ts';
+import type { QueueReplay } from './queue-changes.ts';
+import { DelayedSet, LaneSet, LeaseTable, OffsetSet, ReturnedSet } from './structures/index.ts';
+import type { QueueForm } from './types.ts';
+
+/** Owners of leases below this one are not consumers. */
+export const owners = {
+  /** Nobody who could be asked: recovered, kept by a consumer that went, acquired without an owner. */
+  none: 0,
+  /** Dead messages on their way to another queue. */
+  dying: 1,
+  /** Messages that a transaction holds. */
+  held: 2,
+  /** First of those that are given to consumers. */
+  first: 3,
+} as const;
+
+/** A message's place and past. */
+export interface Listed {
+  rank: number;
+  offset: number;
+  deliveries: number;
+  failures: number;
+}
+
+/** Where the message that comes next would be taken from. */
+export type Source = 'none' | 'returned' | 'lane' | 'cursor';
+
+/** More leases than a queue makes before its table is made anew. */
+const serialStep = 0x1000000;
+
+const presenceBit = {
+  skipped: 1,
+  leases: 2,
+  returned: 4,
+  delayed: 8,
+  lanes: 16,
+  dedup: 32,
+  mayExpire: 64,
+} as const;
+
+/**
+ * What a queue is as of the journal: it changes by operations that are journaled, and by batches that are built into
+ * chunks, and replay of both leads to the same state. It knows neither time nor consumers nor settings.
+ *
+ * Every offset between the floor and `ingested` is exactly one of: settled, leased, returned, delayed, in a lane, or
+ * (from the cursor on, and not in `skipped`) untouched. What is untouched takes no memory.
+ */
+export class QueueState implements QueueReplay {
+  settled: OffsetSet;
+  /** First offset that was never looked at. With priorities it goes with `ingested`, for the lanes have the rest. */
+  cursor: number;
+  /** What is below was told to the queue: due times and priorities are known. */
+  ingested: number;
+  /** Body bytes of all that is not settled, sequenced ones included. */
+  unsettledBytes = 0;
+  /** A message with an expiry of its own may be here. */
+  mayExpire = false;
+  // Made when they are needed: most queues are idle, and there may be very many.
+  leases: LeaseTable | undefined;
+  returned: ReturnedSet | undefined;
+  /** Could be given out, but to nobody who is there now: see `Dispatcher`. For the journal it is as if returned. */
+  aside: ReturnedSet | undefined;
+  delayed: DelayedSet | undefined;
+  lanes: LaneSet | undefined;
+  /** From the cursor on: not the cursor's business. */
+  skipped: OffsetSet | undefined;
+
+  // What `choose` found.
+  source: Source = 'none';
+  offset = -1;
+  rank = 0;
+  bodyBytes = 0;
+  /** Before this delivery. */
+  deliveries = 0;
+  failures = 0;
+
+  readonly form: QueueForm;
+  #serial: number;
+
+  /** `serial`: where the serial numbers of leases begin. */
+  constructor(form: QueueForm, startOffset: number, ingested: number, serial: number) {
+    this.form = form;
+    this.#serial = serial;
+    this.settled = new OffsetSet(startOffset);
+    this.cursor = startOffset;
+    this.ingested = startOffset;
+    this.ingestPlain(ingested);
+  }
+
+  get leasedCount(): number {
+    return this.leases?.count ?? 0;
+  }
+
+  get leasedBytes(): number {
+    return this.leases?.bytes ?? 0;
+  }
+
+  get delayedCount(): number {
+    return this.delayed?.count ?? 0;
+  }
+
+  get delayedBytes(): number {
+    return this.delayed?.bytes ?? 0;
+  }
+
+  /** Messages that can be delivered when they are durable; `nextOffset` is the log's. */
+  readyCount(nextOffset: number): number {
+    const { floor, countAbove } = this.settled;
+    return Math.max(0, nextOffset - floor - countAbove - this.leasedCount - this.delayedCount);
+  }
+
+  get readyBytes(): number {
+    return Math.max(0, this.unsettledBytes - this.leasedBytes - this.delayedBytes);
+  }
+
+  rankOf(priority: number): number {
+    const { priorityMax, priorityDefault } = this.form;
+    if (priorityMax === 0) return 0;
+    return priorityMax - Math.min(priority < 0 ? priorityDefault : priority, priorityMax);
+  }
+
+  // Ingestion: what is in the log comes to be known.
+
+  /** Everything below `offset` that was not told otherwise has no scheduling headers. */
+  ingestPlain(offset: number): void {
+    if (offset <= this.ingested) return;
+    if (this.form.priorityMax > 0) {
+      this.lanes ??= new LaneSet();
+      this.lanes.add(this.rankOf(-1), this.ingested, offset - this.ingested);
+      this.cursor = offset;
+    }
+    this.ingested = offset;
+  }
+
+  /** Takes up a batch whose records carry scheduling headers. What was ingested before is passed over. */
+  ingestScheduled(bytes: Uint8Array, at: number, baseOffset: number): void {
+    const endOffset = baseOffset + batchLastOffset(bytes, at) - batchBaseOffset(bytes, at) + 1;
+    if (endOffset <= this.ingested) return;
+    this.ingestPlain(baseOffset);
+    const from = this.ingested;
+    const shift = baseOffset - batchBaseOffset(bytes, at);
+    const schedule = new Schedule();
+    try {
+      const cursor = new RecordCursor(bytes, at, limits.decompressedBytesMax);
+      while (cursor.next()) {
+        if (cursor.offset + shift < from) continue;
+        schedule.read(cursor.bytes, cursor.headersAt, cursor.headerCount);
+        this.#ingest(cursor.offset + shift, cursor, schedule);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+    this.ingestPlain(endOffset);
+  }
+
+  #ingest(offset: number, cursor: RecordCursor, schedule: Schedule): void {
+    this.ingestPlain(offset);
+    const rank = this.rankOf(schedule.priority);
+    if (schedule.expiresAtMs >= 0) this.mayExpire = true;
+    this.ingested = offset + 1;
+    if (this.form.priorityMax > 0) this.cursor = this.ingested;
+    if (schedule.deliverAtMs >= 0) {
+      this.delayed ??= new DelayedSet();
+      this.delayed.add(offset, schedule.deliverAtMs, Math.max(cursor.valueBytes, 0), rank, 0, 0);
+      if (offset >= this.cursor) this.#skip(offset);
+    } else if (this.form.priorityMax > 0) {
+      this.lanes ??= new LaneSet();
+      this.lanes.add(rank, offset, 1);
+    }
+  }
+
+  #skip(offset: number): void {
+    this.skipped ??= new OffsetSet(this.cursor);
+    this.skipped.add(offset);
+  }
+
+  // Choosing and taking.
+
+  /** Finds the message below `limit` that comes next; false when there is none. */
+  choose(limit: number): boolean {
+    this.source = 'none';
+    const { returned, lanes } = this;
+    if (
+      returned !== undefined &&
+      returned.count > 0 &&
+      returned.first() &&
+      returned.offset < limit
+    ) {
+      this.source = 'returned';
+      this.offset = returned.offset;
+      this.rank = returned.rank;
+    }
+    if (lanes !== undefined) {
+      if (lanes.first() && lanes.offset < limit && this.#isBefore(lanes.rank, lanes.offset)) {
+        this.source = 'lane';
+        this.offset = lanes.offset;
+        this.rank = lanes.rank;
+      }
+    } else {
+      const cursor = this.nextUntouched();
+      if (cursor < limit && cursor < this.ingested && this.#isBefore(0, cursor)) {
+        this.source = 'cursor';
+        this.offset = cursor;
+        this.rank = 0;
+      }
+    }
+    if (this.source === 'returned' && returned !== undefined) {
+      this.bodyBytes = returned.bodyBytes;
+      this.deliveries = returned.deliveries;
+      this.failures = returned.failures;
+    } else {
+      this.bodyBytes = 0;
+      this.deliveries = 0;
+      this.failures = 0;
+    }
+    return this.source !== 'none';
+  }
+
+  /** Whether that place is before what was chosen so far. */
+  #isBefore(rank: number, offset: number): boolean {
+    if (this.source === 'none') return true;
+    return rank < this.rank || (rank === this.rank && offset < this.offset);
+  }
+
+  /** Takes what was chosen away from where it was; the caller says what becomes of it. */
+  takeChosen(): void {
+    if (this.source === 'returned') this.returned?.removeFirst();
+    else if (this.source === 'lane') this.lanes?.removeFirst();
+    else this.cursor = this.offset + 1;
+    this.source = 'none';
+  }
+
+  /** The cursor, moved to what is its business. */
+  nextUntouched(): number {
+    const { skipped } = this;
+    if (skipped === undefined) return this.cursor;
+    this.cursor = skipped.nextMissing(this.cursor);
+    if (skipped.floor < this.cursor) {
+      skipped.raiseFloor(this.cursor);
+      if (skipped.countAbove === 0) this.skipped = undefined;
+    }
+    return this.cursor;
+  }
+
+  /** The table of leases, made when there is none. */
+  openLeases(): LeaseTable {
+    if (this.leases === undefined) {
+      this.leases = new LeaseTable(this.#serial);
+      // A table that comes after it must not make the leases of this one valid again.
+      this.#serial = (this.#serial + serialStep) % 0x80000000;
+    }
+    return this.leases;
+  }
+
+  /** Makes a message ready that is nowhere else. */
+  makeReady(
+    rank: number,
+    offset: number,
+    bodyBytes: number,
+    deliveries: number,
+    failures: number,
+  ): void {
+    this.returned ??= new ReturnedSet();
+    this.returned.add(rank, offset, bodyBytes, deliveries, failures);
+  }
+
+  /** Ends the lease in `slot`: the message is ready again, or waits until `dueMs` (−1: it does not). */
+  giveBack(slot: number, isFailure: boolean, dueMs: number): void {
+    const leases = this.openLeases();
+    const offset = leases.offset(slot);
+    const rank = leases.rank(slot);
+    const bodyBytes = leases.bodyBytes(slot);
+    const deliveries = leases.deliveries(slot);
+    const failures = leases.failures(slot) + (isFailure ? 1 : 0);
+    leases.remove(slot);
+    if (dueMs < 0) {
+      this.makeReady(rank, offset, bodyBytes, deliveries, failures);
+      return;
+    }
+    this.delayed ??= new DelayedSet();
+    this.delayed.add(offset, dueMs, bodyBytes, rank, deliveries, failures);
+    if (offset >= this.cursor) this.#skip(offset);
+  }
+
+  /** Settles what is nowhere any more. */
+  settle(offset: number, bodyBytes: number): void {
+    if (!this.settled.add(offset)) return;
+    this.spendBytes(bodyBytes);
+  }
+
+  /** Body bytes that are settled. In replay what is there is added last: the rest may be negative before. */
+  spendBytes(bytes: number): void {
+    this.unsettledBytes -= bytes;
+  }
+
+  /** Lets up to `max` messages that are due at `nowMs` be given out; returns how many. */
+  takeDue(nowMs: number, max: number): number {
+    const { delayed } = this;
+    if (delayed === undefined) return 0;
+    const count = delayed.takeDue(
+      nowMs,
+      max,
+      (offset, _dueMs, body, rank, deliveries, failures) => {
+        // What lies before the floor went with the start of the log.
+        if (offset >= this.settled.floor) this.makeReady(rank, offset, body, deliveries, failures);
+      },
+    );
+    if (delayed.count === 0) this.delayed = undefined;
+    return count;
+  }
+
+  /** The start of the log has passed the floor: what lies before is gone. Returns how many messages. */
+  trim(startOffset: number): number {
+    if (startOffset <= this.settled.floor) return 0;
+    const gone: number[] = [];
+    this.leases?.forEach((slot) => {
+      if (this.leases !== undefined && this.leases.offset(slot) < startOffset) gone.push(slot);
+    });
+    for (const slot of gone) this.leases?.remove(slot);
+    for (const offset of offsetsBefore(this.returned, startOffset)) this.returned?.remove(offset);
+    for (const offset of offsetsBefore(this.aside, startOffset)) this.aside?.remove(offset);
+    this.delayed?.retain((offset) => offset >= startOffset);
+    this.lanes?.removeRange(0, startOffset);
+    if (this.ingested < startOffset) this.ingested = startOffset;
+    if (this.cursor < startOffset) this.cursor = startOffset;
+    return this.settled.raiseFloor(startOffset);
+  }
+
+  /** Messages in the order in which they would be given out, from the `skip`-th on, `count` of them. */
+  *list(skip: number, count: number): Generator<Listed> {
+    const most = skip + count;
+    const behind: Listed[] = [];
+    this.returned?.forEach((rank, offset, _bodyBytes, deliveries, failures) => {
+      behind.push({ rank, offset, deliveries, failures });
+      return behind.length < most;
+    });
+    let laneCount = 0;
+    const runs: Array<{ rank: number; offset: number; count: number }> = [];
+    this.lanes?.forEach((rank, offset, length) => {
+      runs.push({ rank, offset, count: length });
+      laneCount += length;
+      return laneCount < most;
+    });
+    if (this.lanes === undefined) {
+      const { skipped } = this;
+      for (let at = this.nextUntouched(); at < this.ingested && laneCount < most; ) {
+        const end = Math.min(skipped?.nextPresent(at) ?? this.ingested, this.ingested);
+        runs.push({ rank: 0, offset: at, count: end - at });
+        laneCount += end - at;
+        at = skipped?.nextMissing(end) ?? end;
+      }
+    }
+    let number = 0;
+    let next = 0;
+    for (const run of runs) {
+      for (let offset = run.offset; offset < run.offset + run.count; offset++) {
+        for (let first = behind[next]; first !== undefined; first = behind[++next]) {
+          if (first.rank > run.rank || (first.rank === run.rank && first.offset > offset)) break;
+          if (number++ >= skip) yield first;
+          if (number >= most) return;
+        }
+        if (number++ >= skip) yield { rank: run.rank, offset, deliveries: 0, failures: 0 };
+        if (number >= most) return;
+      }
+    }
+    for (; next < behind.length && number < most; next++)
+      if (number++ >= skip) yield present(behind[next], 'in range');
+  }
+
+  /** Settles everything below `offset` that is not leased; returns how many messages. */
+  purge(offset: number, bodyBytes: number): number {
+    let count = 0;
+    let from = this.settled.floor;
+    this.leases?.forEach((slot) => {
+      const leased = this.openLeases().offset(slot);
+      count += this.settled.addRange(from, leased);
+      from = leased + 1;
+    });
+    count += this.settled.addRange(from, offset);
+    this.returned = undefined;
+    this.aside = undefined;
+    this.delayed = undefined;
+    this.lanes = undefined;
+    this.skipped = undefined;
+    this.cursor = Math.max(this.cursor, offset);
+    this.spendBytes(bodyBytes);
+    return count;
+  }
+
+  /** Makes everything ready again that was settled from `offset` on, `bodyBytes` of it. Its priority is not known. */
+  rewind(offset: number, bodyBytes: number): void {
+    const { settled } = this;
+    this.unsettledBytes += bodyBytes;
+    if (this.form.priorityMax > 0) {
+      this.lanes ??= new LaneSet();
+      for (let at = offset; at < this.ingested; ) {
+        const end = Math.min(settled.nextMissing(at), this.ingested);
+        if (end > at) this.lanes.add(this.rankOf(-1), at, end - at);
+        at = Math.max(settled.nextPresent(Math.max(end, settled.floor)), end + 1);
+      }
+      settled.rewind(offset);
+      return;
+    }
+    const before = this.skipped;
+    const cursor = this.nextUntouched();
+    const skipped = new OffsetSet(Math.min(offset, cursor));
+    for (let at = settled.nextMissing(offset); at < cursor; at = settled.nextMissing(at + 1))
+      skipped.add(at);
+    if (before !== undefined) {
+      for (let at = before.nextPresent(cursor); at < this.ingested; at = before.nextPresent(at + 1))
+        if (!settled.has(at) || at < offset) skipped.add(at);
+    }
+    settled.rewind(offset);
+    this.cursor = Math.min(offset, cursor);
+    this.skipped = skipped.countAbove > 0 || skipped.floor > this.cursor ? skipped : undefined;
+  }
+
+  // QueueReplay: what the journal says.
+
+  replayAcquired(
+    from: number,
+    count: number,
+    deadlineMs: number,
+    bodyBytes: number,
+    rank: number,
+    isExtended: boolean,
+  ): void {
+    for (let offset = from; offset < from + count; offset++) {
+      const leases = this.openLeases();
+      const slot = leases.findByOffset(offset);
+      if (slot >= 0) {
+        if (isExtended) leases.setDeadline(slot, deadlineMs);
+        continue;
+      }
+      if (isExtended || this.settled.has(offset)) continue;
+      this.#takeAway(offset);
+      const { deliveries, failures } = this;
+      leases.add(offset, bodyBytes, deliveries + 1, failures, deadlineMs, owners.none, rank);
+    }
+  }
+
+  replayReturned(from: number, count: number, isFailure: boolean, dueMs: number): void {
+    for (let offset = from; offset < from + count; offset++) {
+      const slot = this.leases?.findByOffset(offset) ?? -1;
+      if (slot >= 0) this.giveBack(slot, isFailure, dueMs);
+    }
+  }
+
+  replaySettled(from: number, count: number): void {
+    for (let offset = from; offset < from + count; offset++) {
+      const slot = this.leases?.findByOffset(offset) ?? -1;
+      if (slot >= 0) this.leases?.remove(slot);
+      else if (!this.settled.has(offset)) this.#takeAway(offset);
+      this.settled.add(offset);
+    }
+  }
+
+  replaySettledBytes(bytes: number): void {
+    this.spendBytes(bytes);
+  }
+
+  replayDue(nowMs: number, count: number): void {
+    this.takeDue(nowMs, count);
+  }
+
+  replayPurged(offset: number, bodyBytes: number): void {
+    this.ingestPlain(offset);
+    this.purge(offset, bodyBytes);
+  }
+
+  replayRewound(offset: number, bodyBytes: number): void {
+    this.rewind(offset, bodyBytes);
+  }
+
+  /** The owner of all leases that have no deadline is gone: they end as failures. */
+  endOwnedLeases(): void {
+    const ended: number[] = [];
+    const { leases } = this;
+    leases?.forEach((slot) => {
+      if (leases.deadlineMs(slot) < 0) ended.push(slot);
+    });
+    for (const slot of ended) this.giveBack(slot, true, -1);
+  }
+
+  /** Leases a message again that was given back, as if it had not been; false when it is not ready. */
+  leaseAgain(offset: number): boolean {
+    const { returned } = this;
+    if (returned === undefined || !returned.remove(offset)) return false;
+    const { rank, bodyBytes, deliveries, failures } = returned;
+    this.openLeases().add(offset, bodyBytes, deliveries, failures, -1, owners.held, rank);
+    return true;
+  }
+
+  /** Takes `offset` away from wherever it is ready; `deliveries` and `failures` are then its own. */
+  #takeAway(offset: number): void {
+    this.deliveries = 0;
+    this.failures = 0;
+    if (this.returned?.remove(offset)) {
+      this.deliveries = this.returned.deliveries;
+      this.failures = this.returned.failures;
+      return;
+    }
+    this.ingestPlain(offset + 1);
+    if (this.lanes !== undefined) {
+      this.lanes.remove(offset);
+      return;
+    }
+    for (let at = this.nextUntouched(); at < offset; at = this.nextUntouched()) {
+      this.makeReady(0, at, 0, 0, 0);
+      this.cursor = at + 1;
+    }
+    if (this.cursor === offset) this.cursor = offset + 1;
+  }
+
+  /**
+   * OffsetSet settled; varlongs cursor, ingested and body bytes (the first two less the floor); unsigned varint of what
+   * follows (see `presenceBit`); the structures in that order, `returned` with what is set aside. An idle queue takes about
+   * ten bytes.
+   */
+  encodeTo(writer: ByteWriter): void {
+    this.settled.encodeTo(writer);
+    const { floor } = this.settled;
+    writer.varlong(this.cursor - floor);
+    writer.varlong(this.ingested - floor);
+    writer.varlong(this.unsettledBytes);
+    const { leases, returned, aside, delayed, lanes, skipped } = this;
+    const returnedCount = (returned?.count ?? 0) + (aside?.count ?? 0);
+    writer.unsignedVarint(
+      (skipped === undefined ? 0 : presenceBit.skipped) |
+        ((leases?.count ?? 0) === 0 ? 0 : presenceBit.leases) |
+        (returnedCount === 0 ? 0 : presenceBit.returned) |
+        ((delayed?.count ?? 0) === 0 ? 0 : presenceBit.delayed) |
+        ((lanes?.count ?? 0) === 0 ? 0 : presenceBit.lanes) |
+        (this.mayExpire ? presenceBit.mayExpire : 0),
+    );
+    skipped?.encodeTo(writer);
+    if (leases !== undefined && leases.count > 0) leases.encodeTo(writer);
+    if (returnedCount > 0) {
+      const all = aside === undefined || aside.count === 0 ? returned : joined(returned, aside);
+      all?.encodeTo(writer);
+    }
+    if (delayed !== undefined && delayed.count > 0) delayed.encodeTo(writer);
+    if (lanes !== undefined && lanes.count > 0) lanes.encodeTo(writer);
+  }
+
+  static decode(reader: ByteReader, form: QueueForm, serial: number): QueueState {
+    const settled = OffsetSet.decode(reader);
+    const { floor } = settled;
+    const state = new QueueState(form, floor, floor, serial);
+    state.settled = settled;
+    state.cursor = floor + reader.varlong();
+    state.ingested = floor + reader.varlong();
+    state.unsettledBytes = reader.varlong();
+    const bits = reader.unsignedVarint();
+    if (bits & presenceBit.skipped) state.skipped = OffsetSet.decode(reader);
+    if (bits & presenceBit.leases) state.leases = LeaseTable.decode(reader, owners.none, serial);
+    if (bits & presenceBit.returned) state.returned = ReturnedSet.decode(reader);
+    if (bits & presenceBit.delayed) state.delayed = DelayedSet.decode(reader);
+    if (bits & presenceBit.lanes) state.lanes = LaneSet.decode(reader);
+    state.mayExpire = (bits & presenceBit.mayExpire) !== 0;
+    return state;
+  }
+}
+
+function joined(returned: ReturnedSet | undefined, aside: ReturnedSet): ReturnedSet {
+  const all = new ReturnedSet();
+  for (const set of [returned, aside]) {
+    set?.forEach((rank, offset, bodyBytes, deliveries, failures) => {
+      all.add(rank, offset, bodyBytes, deliveries, failures);
+    });
+  }
+  return all;
+}
+
+function offsetsBefore(set: ReturnedSet | undefined, end: number): number[] {
+  const offsets: number[] = [];
+  set?.forEach((_rank, offset) => {
+    if (offset < end) offsets.push(offset);
+  });
+  return offsets;
+}
