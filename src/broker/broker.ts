@@ -27,6 +27,7 @@ import { DataLock } from './data-lock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { QueueHandle, type QueueHost, QueueSender } from './embedded/index.ts';
 import { decodeRecords, type IncomingRecord } from './incoming-record.ts';
+import { compileFilter } from './message-filter.ts';
 import { Peers } from './peers.ts';
 import type { DeclareQueueRequest, Queue } from './ports/index.ts';
 import { Publisher } from './publisher.ts';
@@ -367,6 +368,8 @@ async function openLocked(
     clock,
     submit: (kind, payload) => present(shards[0], 'there is a first shard').submit(kind, payload),
     tables: () => tables,
+    compileFilter,
+    unbind: ({ namespace, name }) => exchanges.forgetDestination(namespace, name),
     tableOf: (topicId, partition) =>
       present(tables[shardIndex(`${topicId}/${partition}`, identity.shards)], 'in range'),
   });
@@ -393,7 +396,7 @@ async function openLocked(
   try {
     for (let index = 0; index < identity.shards; index++) {
       const offsets = new OffsetTable();
-      const table = new QueueTable({ clock, random, events: deadLetters });
+      const table = new QueueTable({ clock, random, events: deadLetters, compileFilter });
       tables.push(table);
       const shard = await Shard.open({
         backing: new FileBacking({

@@ -10,3 +10,6 @@ export { HeadersTable } from './headers-table.ts';
 export { RandomTable } from './random-table.ts';
 export type { Route, RouteFacts, RouteTable, RouteTarget } from './route-table.ts';
 export { TopicTable } from './topic-table.ts';
+export { compilePolicy } from './policy/index.ts';
+export type { Lookup } from './selector/index.ts';
+export { compileSelector } from './selector/index.ts';

@@ -35,6 +35,8 @@ export interface QueuesParts {
   tableOf: (topicId: string, partition: number) => QueueTable;
   /** Judges the filters of settings; without it they are refused. */
   compileFilter?: FilterCompiler | undefined;
+  /** A queue is gone, though its topic is not: nothing is bound to it any more. */
+  unbind: (topic: CatalogTopic) => Promise<void>;
 }
 
 /** A deletion that nobody waits for is tried again after this long. */
@@ -122,8 +124,11 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
     }
     const entry = encodeEntry({ id: topic.id, subscription: own.subscription });
     const deleted = this.#parts.submit(catalogEntryKind.subscriptionDeleted, entry);
-    if (!topic.subscriptions.includes(own.stored)) this.#forget(own);
-    await deleted;
+    const isApplied = !topic.subscriptions.includes(own.stored);
+    if (isApplied) this.#forget(own);
+    // What is bound to a name is bound to its default queue, and only where there is none to its topic.
+    const isUnbound = isApplied && own.subscription === '';
+    await Promise.all([deleted, isUnbound ? this.#parts.unbind(topic) : undefined]);
     await Promise.all(this.#dropParts(own));
     return ready;
   }
