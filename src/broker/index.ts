@@ -11,7 +11,13 @@ export type {
   SendOptions,
   WorkerOptions,
 } from './embedded/index.ts';
-export { QueueHandle, QueueReader, QueueWorker, ReceivedMessage } from './embedded/index.ts';
+export {
+  QueueHandle,
+  QueueReader,
+  QueueSender,
+  QueueWorker,
+  ReceivedMessage,
+} from './embedded/index.ts';
 export type { IncomingRecord } from './incoming-record.ts';
 export type { OutgoingRecord, SentRecord } from './sender.ts';
 export type {
@@ -25,3 +31,5 @@ export type {
 } from './types.ts';
 export type { QueueCounts, QueueForm, QueueSettings } from '../shard/index.ts';
 export type * from './ports/index.ts';
+export { EmbeddedTransaction, type TakenMessage } from './transactions/index.ts';
+export type * from './transactions/types.ts';

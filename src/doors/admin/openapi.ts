@@ -1,3 +1,20 @@
+import {
+  arrayOf,
+  body,
+  count,
+  encoding,
+  json,
+  object,
+  ref,
+  refused,
+  text,
+  textOrNull,
+  timeMs,
+  wholeNumber,
+  type Schema,
+} from './openapi-parts.ts';
+import { queueParameters, queuePaths, queueSchemas } from './openapi-queues.ts';
+
 /** The document at `/openapi.json`: OpenAPI 3.1, of everything in routes.ts (a test compares them). */
 export function openApiDocument(version: string): object {
   return {
@@ -14,52 +31,18 @@ export function openApiDocument(version: string): object {
     tags: [
       { name: 'health', description: 'For load balancers and monitoring' },
       { name: 'topics', description: 'Topics, their settings and their messages' },
+      { name: 'queues', description: 'Queues: messages that go to one consumer each' },
       { name: 'groups', description: 'Consumer groups and how far they have read' },
       { name: 'cluster', description: 'The broker itself' },
     ],
-    paths: { ...healthPaths, ...topicPaths, ...groupPaths, ...clusterPaths },
-    components: { schemas, parameters, responses },
+    paths: { ...healthPaths, ...topicPaths, ...queuePaths, ...groupPaths, ...clusterPaths },
+    components: {
+      schemas: { ...schemas, ...queueSchemas },
+      parameters: { ...parameters, ...queueParameters },
+      responses,
+    },
   };
 }
-
-type Schema = Readonly<Record<string, unknown>>;
-
-function ref(name: string): Schema {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
-function arrayOf(items: Schema): Schema {
-  return { type: 'array', items };
-}
-
-/** An object all of whose members are always there, unless they are listed as optional. */
-function object(properties: Readonly<Record<string, Schema>>, optional: string[] = []): Schema {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', ...(required.length > 0 ? { required } : {}), properties };
-}
-
-function json(description: string, schema: Schema, headers?: Schema): Schema {
-  return {
-    description,
-    content: { 'application/json': { schema } },
-    ...(headers === undefined ? {} : { headers }),
-  };
-}
-
-function body(schema: Schema): Schema {
-  return { required: true, content: { 'application/json': { schema } } };
-}
-
-const text: Schema = { type: 'string' };
-const textOrNull: Schema = { type: ['string', 'null'] };
-const count: Schema = { type: 'integer', minimum: 0 };
-const wholeNumber: Schema = { type: 'integer' };
-const timeMs: Schema = { type: 'integer', description: 'Milliseconds since the Unix epoch' };
-const encoding: Schema = {
-  type: 'string',
-  enum: ['utf8', 'base64'],
-  description: 'How the text beside it is to be read; base64 where the bytes are not UTF-8',
-};
 
 const schemas: Readonly<Record<string, Schema>> = {
   Problem: object({
@@ -236,8 +219,6 @@ const responses: Readonly<Record<string, Schema>> = {
   },
 };
 
-/** Every operation may be refused. */
-const refused = { default: { $ref: '#/components/responses/Problem' } };
 const topicName = { $ref: '#/components/parameters/topicName' };
 const groupId = { $ref: '#/components/parameters/groupId' };
 

@@ -6,6 +6,22 @@ import { homeHandler, showOpenApi } from './handlers/home.ts';
 import { browseMessages, publishMessages } from './handlers/messages.ts';
 import { showMetrics } from './handlers/metrics.ts';
 import {
+  peekMessages,
+  receiveMessages,
+  sendMessages,
+  settleMessages,
+} from './handlers/queue-messages.ts';
+import {
+  changeQueue,
+  createQueue,
+  deleteQueue,
+  describeQueue,
+  listQueues,
+  listSubscriptions,
+  purgeQueue,
+  rewindQueue,
+} from './handlers/queues.ts';
+import {
   changeTopic,
   createTopic,
   deleteTopic,
@@ -26,6 +42,18 @@ const apiRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/api/v1/topics/{name}', handle: deleteTopic },
   { method: 'GET', path: '/api/v1/topics/{name}/messages', handle: browseMessages },
   { method: 'POST', path: '/api/v1/topics/{name}/messages', handle: publishMessages },
+  { method: 'GET', path: '/api/v1/topics/{name}/subscriptions', handle: listSubscriptions },
+  { method: 'GET', path: '/api/v1/queues', handle: listQueues },
+  { method: 'POST', path: '/api/v1/queues', handle: createQueue },
+  { method: 'GET', path: '/api/v1/queues/{name}', handle: describeQueue },
+  { method: 'PATCH', path: '/api/v1/queues/{name}', handle: changeQueue },
+  { method: 'DELETE', path: '/api/v1/queues/{name}', handle: deleteQueue },
+  { method: 'POST', path: '/api/v1/queues/{name}/purge', handle: purgeQueue },
+  { method: 'POST', path: '/api/v1/queues/{name}/rewind', handle: rewindQueue },
+  { method: 'GET', path: '/api/v1/queues/{name}/messages', handle: peekMessages },
+  { method: 'POST', path: '/api/v1/queues/{name}/messages', handle: sendMessages },
+  { method: 'POST', path: '/api/v1/queues/{name}/receive', handle: receiveMessages },
+  { method: 'POST', path: '/api/v1/queues/{name}/settle', handle: settleMessages },
   { method: 'GET', path: '/api/v1/groups', handle: listGroups },
   { method: 'GET', path: '/api/v1/groups/{id}', handle: describeGroup },
   { method: 'DELETE', path: '/api/v1/groups/{id}', handle: deleteGroup },

@@ -25,6 +25,7 @@ import {
 } from '../body.ts';
 import type { AdminHandler } from '../context.ts';
 import { Problem } from '../problem.ts';
+import { readNumber, refuseOtherParameters } from '../query.ts';
 import { getTopic } from './topics.ts';
 
 const limitInitial = 50;
@@ -102,7 +103,7 @@ interface BrowsedMessage {
   headers: Array<{ name: string; value: string | null; encoding: Encoding }>;
 }
 
-type Encoding = 'utf8' | 'base64';
+export type Encoding = 'utf8' | 'base64';
 
 function choosePartitions(topic: Topic, query: URLSearchParams): readonly Partition[] {
   const index = readNumber(query, 'partition', 0, topic.partitions.length - 1);
@@ -189,7 +190,7 @@ function show(partition: number, record: LogRecord): BrowsedMessage {
   };
 }
 
-function encode(bytes: Uint8Array | null): { text: string | null; encoding: Encoding } {
+export function encode(bytes: Uint8Array | null): { text: string | null; encoding: Encoding } {
   if (bytes === null) return { text: null, encoding: 'utf8' };
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isUtf8(buffer)) return { text: buffer.toString('utf8'), encoding: 'utf8' };
@@ -226,7 +227,7 @@ function readHeader(item: unknown): RecordHeader {
   return [asText(header['name'], 'name'), decode(header, 'value', 'encoding')];
 }
 
-function decode(object: JsonObject, key: string, encodingKey: string): Buffer | null {
+export function decode(object: JsonObject, key: string, encodingKey: string): Buffer | null {
   const text = optional(object, key, asText);
   const encoding = optional(object, encodingKey, asText) ?? 'utf8';
   if (encoding !== 'utf8' && encoding !== 'base64') {
@@ -250,31 +251,4 @@ function choosePartition(
     throw new BrokerError('partition-not-found', `${topic.name} has ${partitions.length}`);
   }
   return partition;
-}
-
-function readNumber(
-  query: URLSearchParams,
-  name: string,
-  min: number,
-  max: number,
-): number | undefined {
-  const text = query.get(name);
-  if (text === null) return undefined;
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) {
-    throw new Problem(400, 'query-invalid', `${name} must be a whole number from ${min} to ${max}`);
-  }
-  return value;
-}
-
-function refuseOtherParameters(query: URLSearchParams, known: readonly string[]): void {
-  for (const name of query.keys()) {
-    if (!known.includes(name)) {
-      throw new Problem(
-        400,
-        'query-invalid',
-        `there is no parameter "${name}"; there are: ${known.join(', ')}`,
-      );
-    }
-  }
 }
