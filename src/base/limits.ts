@@ -144,8 +144,6 @@ export const limits = {
   messageBytesMost: 128 * MIB,
   /** Framed doors: bytes of frames that wait behind a method that is being carried out; above it the socket is not read. */
   waitingFrameBytesMax: 2 * MIB,
-  /** Framed doors: what a client says of itself, in bytes (the connection is refused). */
-  clientPropertiesBytesMax: 64 * KIB,
   /** Framed doors: a publisher that has to wait for longer is told so. */
   blockedNoticeMs: 500,
   /** Framed doors: deliveries of one channel that are not settled; above it no more are made. */
@@ -153,8 +151,6 @@ export const limits = {
   /** Framed doors: consumers of one channel (the connection is closed), channels that wait for direct replies. */
   consumersPerChannelMax: 10_000,
   replyQueuesMax: 100_000,
-  /** Framed doors: bytes that a transaction of one channel gathers; beyond it the channel is closed. */
-  transactionBytesMax: 64 * MIB,
   /** Admin: connections, bytes of a request's body, messages and bytes of one browse. */
   adminConnectionsMax: 512,
   adminBodyBytesMax: 16 * MIB,

@@ -17,6 +17,7 @@ import {
   OffsetTable,
   QueueTable,
   Shard,
+  TransactionTable,
   type ShardLog,
   type ShardObserver,
   type ShardOptions,
@@ -36,6 +37,7 @@ import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
 import { openStoreFile, type StoreIdentity } from './store-file.ts';
 import { shardIndex, Topics } from './topics.ts';
 import { Topology } from './topology/index.ts';
+import { EmbeddedTransaction, type ShardParts, Transactions } from './transactions/index.ts';
 import type { BrokerPort, CreateTopicRequest, StorageStatus, Topic } from './types.ts';
 
 export interface BrokerOptions {
@@ -95,6 +97,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
   readonly topics: Topics;
   readonly queues: Queues;
   readonly publisher: Publisher;
+  readonly transactions: Transactions;
   readonly exchanges: Topology;
   readonly peers = new Peers();
   readonly clock: Clock;
@@ -140,6 +143,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     this.topics = parts.topics;
     this.queues = parts.queues;
     this.publisher = parts.publisher;
+    this.transactions = parts.transactions;
     this.exchanges = parts.exchanges;
     this.#shards = parts.shards;
     this.#coordinators = parts.coordinators;
@@ -225,6 +229,24 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
   /** A queue by its name. `subscription`: one of several queues over the same topic. */
   queue(name: string, options: { subscription?: string; namespace?: string } = {}): QueueHandle {
     return new QueueHandle(this, { namespace: '', ...options, name });
+  }
+
+  /**
+   * Runs `work`, then does everything that it asked of the transaction, together or not at all, through crashes:
+   *
+   *     await broker.transaction((tx) => {
+   *       tx.accept(message);
+   *       tx.send('results', { value: 'done' });
+   *     });
+   *
+   * Rejects with what `work` rejects with, and then nothing happens; else with lease-stale, queue-full, policy-refused
+   * (too large) and as `Partition.append`.
+   */
+  async transaction<T>(work: (tx: EmbeddedTransaction) => T | Promise<T>): Promise<T> {
+    const tx = new EmbeddedTransaction(this.transactions.begin(), this.clock);
+    const result = await work(tx);
+    await tx.commit(async (name) => this.topics.find(name) ?? (await this.#createOnUse(name)));
+    return result;
   }
 
   listQueues(): Queue[] {
@@ -316,6 +338,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
       await Promise.all([...this.#consumers, ...this.closing].map((consumer) => consumer.close()));
       for (const coordinator of this.#coordinators) coordinator.close();
       this.queues.close();
+      this.transactions.close();
       await Promise.all(this.#shards.map((shard) => shard.close()));
       await this.#lock?.release();
     } finally {
@@ -335,6 +358,7 @@ export interface BrokerParts {
   topics: Topics;
   queues: Queues;
   publisher: Publisher;
+  transactions: Transactions;
   exchanges: Topology;
   lock: DataLock | undefined;
 }
@@ -392,10 +416,26 @@ async function openLocked(
     },
   });
   const publisher = new Publisher(deadLetters);
+  const homes: ShardParts[] = [];
+  const homeOf = (name: string): ShardParts =>
+    present(homes[shardIndex(name, identity.shards)], 'in range');
+  const transactions = new Transactions({
+    places: {
+      parts: homes,
+      ofProducer: homeOf,
+      ofGroup: homeOf,
+      ofPartition: (topicId, partition) => homeOf(`${topicId}/${partition}`),
+      findLog: (topicId, partition) => catalog.findById(topicId)?.partitions[partition],
+    },
+    placement: publisher,
+    clock,
+    allocateProducerId: () => present(shards[0], 'there is a first shard').allocateProducerId(),
+  });
   let isOpen = false;
   try {
     for (let index = 0; index < identity.shards; index++) {
       const offsets = new OffsetTable();
+      const transactionTable = new TransactionTable();
       const table = new QueueTable({ clock, random, events: deadLetters, compileFilter });
       tables.push(table);
       const shard = await Shard.open({
@@ -406,7 +446,12 @@ async function openLocked(
           isDurable: options.sync !== 'os',
         }),
         clock,
-        extensions: [...(index === 0 ? [catalog, exchanges] : []), offsets, table],
+        extensions: [
+          ...(index === 0 ? [catalog, exchanges] : []),
+          offsets,
+          table,
+          transactionTable,
+        ],
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),
         onAdopted: () => {
@@ -416,6 +461,7 @@ async function openLocked(
           topics.link().catch(() => undefined);
           queues.adopt(false).catch(() => undefined);
           exchanges.link().catch(() => undefined);
+          transactions.adopt(index);
         },
         ...options.tuning,
       });
@@ -423,14 +469,14 @@ async function openLocked(
       table.attach(shard);
       if (index === 0) exchanges.attach(shard);
       shards.push(shard);
-      coordinators.push(
-        new GroupCoordinator({
-          clock,
-          random,
-          store: offsets,
-          options: options.groupOptions ?? {},
-        }),
-      );
+      const groups = new GroupCoordinator({
+        clock,
+        random,
+        store: offsets,
+        options: options.groupOptions ?? {},
+      });
+      coordinators.push(groups);
+      homes.push({ index, shard, table: transactionTable, offsets, groups, queues: table });
     }
     await topics.link();
     catalog.endReplay();
@@ -438,6 +484,7 @@ async function openLocked(
     await exchanges.link();
     isOpen = true;
     for (const coordinator of coordinators) coordinator.load();
+    transactions.start();
   } catch (error) {
     await Promise.all(shards.map((shard) => shard.close()));
     throw error;
@@ -453,6 +500,7 @@ async function openLocked(
     topics,
     queues,
     publisher,
+    transactions,
     exchanges,
     lock,
   });

@@ -57,14 +57,11 @@ export class Publisher implements PublisherPort {
   }
 
   add(group: PublishGroup, target: Topic, message: OutgoingMessage): PublishOutcome {
-    const { partitions } = target;
-    const index = partitions.length === 1 ? 0 : this.#choose(target, partitions.length, message);
-    const partition = partitions[index];
+    const index = this.choosePartition(target, message);
+    const partition = target.partitions[index];
     if (partition === undefined) throw new BrokerError('topic-not-found', target.name);
-    if (target instanceof CatalogTopic && target.hasAdmission) {
-      const outcome = this.#admit(target, index, message);
-      if (outcome !== 'taken') return outcome;
-    }
+    const outcome = this.admit(target, index, message);
+    if (outcome !== 'taken') return outcome;
     const bytes =
       message.headers.length +
       Math.max(0, message.bodyBytes) +
@@ -93,6 +90,18 @@ export class Publisher implements PublisherPort {
 
   close(group: PublishGroup): void {
     asGroup(group).close();
+  }
+
+  /** By the key; without one they take turns. */
+  choosePartition(target: Topic, message: OutgoingMessage): number {
+    const { length } = target.partitions;
+    return length === 1 ? 0 : this.#choose(target, length, message);
+  }
+
+  /** Whether the queues over the partition take the message; notes its deduplication id. */
+  admit(target: Topic, partition: number, message: OutgoingMessage): PublishOutcome {
+    if (!(target instanceof CatalogTopic) || !target.hasAdmission) return 'taken';
+    return this.#admit(target, partition, message);
   }
 
   #begin(target: Topic, partition: Partition): OpenBatch {

@@ -1,5 +1,6 @@
 import type { Groups, Partition } from '../shard/index.ts';
 import type { ExchangesPort, PeersPort, PublisherPort, QueuesPort } from './ports/index.ts';
+import type { TransactionsPort } from './transactions/types.ts';
 
 /** Options of a topic that the broker itself understands; doors map their own names to these. */
 export interface TopicOptions {
@@ -61,6 +62,7 @@ export interface BrokerPort {
   readonly topics: TopicsPort;
   readonly queues: QueuesPort;
   readonly publisher: PublisherPort;
+  readonly transactions: TransactionsPort;
   readonly exchanges: ExchangesPort;
   readonly peers: PeersPort;
   /** The coordinator of the shard that owns a group. */

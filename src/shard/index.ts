@@ -21,3 +21,4 @@ export { FileBacking } from './shard-storage.ts';
 export type { StoreProblem, StoreReport } from './verify.ts';
 export { verifyStore } from './verify.ts';
 export * from './queue/index.ts';
+export * from './transaction/index.ts';

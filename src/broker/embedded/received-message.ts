@@ -115,6 +115,12 @@ export class ReceivedMessage {
     this.#onSettled?.(this);
   }
 
+  /** For a transaction, which settles it; undefined when it is not ours any more. */
+  get delivery(): { queue: PartitionQueue; lease: Lease } | undefined {
+    const queue = this.#queue;
+    return this.#isSettled || queue === undefined ? undefined : { queue, lease: this.#lease };
+  }
+
   /** For the reader. */
   holds(lease: Lease, queue: PartitionQueue): boolean {
     return lease === this.#lease && queue === this.#queue;

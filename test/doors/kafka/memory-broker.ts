@@ -312,6 +312,10 @@ export class MemoryBroker implements BrokerPort {
     throw new Error('the log door uses no queues');
   }
 
+  get transactions(): never {
+    throw new Error('this door uses no transactions');
+  }
+
   get publisher(): never {
     throw new Error('the log door appends batches');
   }

@@ -1,0 +1,459 @@
+import { BrokerError, type Clock, limits, type Timer } from '../../base/index.ts';
+import {
+  checkIdentity,
+  checkJoinable,
+  completed,
+  encodeAdded,
+  encodeForgotten,
+  encodeRecord,
+  epochMax,
+  initialised,
+  judgeEnd,
+  judgeInit,
+  type MemberIdentity,
+  newRecord,
+  type OffsetCommit,
+  participatingPartitions,
+  type PartitionKey,
+  prepared,
+  type ProducerIdentity,
+  type ProducerRecord,
+  type StoredProducer,
+  transactionEntryKind,
+  type TransactionOutcome,
+} from '../../shard/index.ts';
+import type { Places, ShardParts } from './shard-parts.ts';
+import type {
+  InitProducerRequest,
+  TransactionalIdentity,
+  TransactionDescription,
+} from './types.ts';
+
+/** Pause before markers that could not be written are tried again. */
+const retryMs = 250;
+/** An answer does not wait longer for the markers of a transaction that is decided. */
+const markerWaitMs = 1000;
+const expiryCheckMs = 600_000;
+/** A transactional id that was not used for so long is forgotten. */
+const idExpiryMs = 7 * 24 * 3600 * 1000;
+
+export interface ProducerCoordinatorParts {
+  home: ShardParts;
+  places: Places;
+  clock: Clock;
+  allocateProducerId: () => Promise<number>;
+}
+
+/**
+ * The transactional ids of one shard: a state machine for each (`producer-record.ts`), journaled there. Its decision is
+ * durable before any marker, and what takes part is told until all of it has heard, whatever crashes meanwhile.
+ */
+export class ProducerCoordinator {
+  readonly #parts: ProducerCoordinatorParts;
+  readonly #home: ShardParts;
+  /** By transactional id: the end of each ongoing transaction's time. */
+  readonly #timeouts = new Map<string, Timer>();
+  /** By transactional id: a decided transaction whose markers are being written. */
+  readonly #drives = new Map<string, Promise<void>>();
+  /** By transactional id: requests for an identity go one after the other. */
+  readonly #inits = new Map<string, Promise<unknown>>();
+  readonly #retries = new Set<Timer>();
+  #expiry: Timer | undefined;
+  #isClosed = false;
+
+  constructor(parts: ProducerCoordinatorParts) {
+    this.#parts = parts;
+    this.#home = parts.home;
+  }
+
+  /** The shard's state was taken over, at the start or after a failure: what was under way goes on from what is stored. */
+  adopt(): void {
+    for (const timer of this.#timeouts.values()) timer.cancel();
+    this.#timeouts.clear();
+    for (const producer of this.#home.table.producers()) {
+      const { record } = producer;
+      if (record.state === 'ongoing') {
+        for (const key of participatingPartitions(producer)) this.#permitAgain(record, key);
+        this.#arm(record);
+      } else if (record.state.startsWith('prepare')) void this.#drive(record.transactionalId);
+    }
+    if (this.#expiry === undefined) this.#expireLater();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#expiry?.cancel();
+    for (const timer of this.#timeouts.values()) timer.cancel();
+    for (const timer of this.#retries) timer.cancel();
+  }
+
+  async initProducer(request: InitProducerRequest): Promise<ProducerIdentity> {
+    const { transactionalId, timeoutMs } = request;
+    if (transactionalId === '' || transactionalId.length > limits.transactionalIdCharsMax)
+      throw new BrokerError('config-invalid', 'the transactional id is empty or too long');
+    if (!(timeoutMs > 0 && timeoutMs <= limits.transactionTimeoutMaxMs)) {
+      throw new BrokerError(
+        'transaction-timeout-invalid',
+        `${timeoutMs} is not between 1 and ${limits.transactionTimeoutMaxMs}`,
+      );
+    }
+    const before = this.#inits.get(transactionalId) ?? Promise.resolve();
+    const mine = before.then(
+      () => this.#init(request),
+      () => this.#init(request),
+    );
+    this.#inits.set(transactionalId, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#inits.get(transactionalId) === mine) this.#inits.delete(transactionalId);
+    }
+  }
+
+  async addPartitions(
+    identity: TransactionalIdentity,
+    keys: readonly PartitionKey[],
+  ): Promise<void> {
+    const partitions = new Map<string, Set<number>>();
+    const { record, partitions: known } = this.#getJoinable(identity);
+    for (const { topicId, partition } of keys) {
+      if (this.#parts.places.findLog(topicId, partition) === undefined)
+        throw new BrokerError('partition-not-found', `${topicId}-${partition}`);
+      if (record.state === 'ongoing' && known.get(topicId)?.has(partition) === true) continue;
+      const indexes = partitions.get(topicId);
+      if (indexes === undefined) partitions.set(topicId, new Set([partition]));
+      else indexes.add(partition);
+    }
+    await this.#add(identity, partitions, new Set());
+    // It may have been decided meanwhile: then nothing more may be written in it.
+    const { record: current } = this.#getOngoing(identity);
+    for (const key of keys) this.#permit(current, key);
+  }
+
+  async addGroup(identity: TransactionalIdentity, groupId: string): Promise<void> {
+    const { record, groups } = this.#getJoinable(identity);
+    const isKnown = record.state === 'ongoing' && groups.has(groupId);
+    await this.#add(identity, new Map(), new Set(isKnown ? [] : [groupId]));
+    this.#getOngoing(identity);
+  }
+
+  async commitOffsets(
+    identity: TransactionalIdentity,
+    groupId: string,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+  ): Promise<void> {
+    await this.addGroup(identity, groupId);
+    // In the turn of the check: a decision that comes later stands behind it in what the group's shard writes.
+    const { groups } = this.#parts.places.ofGroup(groupId);
+    await groups.commitPending(groupId, identity.producerId, member, commits);
+  }
+
+  async end(
+    identity: TransactionalIdentity,
+    outcome: TransactionOutcome,
+    bumpsEpoch: boolean,
+  ): Promise<ProducerIdentity> {
+    this.#checkOpen();
+    const { transactionalId } = identity;
+    let { record } = this.#getProducer(transactionalId);
+    let judgement = judgeEnd(record, identity, outcome, bumpsEpoch);
+    let nextProducerId = -1;
+    if (judgement === 'prepare' && bumpsEpoch && record.epoch >= epochMax) {
+      nextProducerId = await this.#parts.allocateProducerId();
+      ({ record } = this.#getProducer(transactionalId));
+      judgement = judgeEnd(record, identity, outcome, bumpsEpoch);
+    }
+    if (judgement === 'prepare') {
+      const next = prepared(
+        record,
+        outcome,
+        bumpsEpoch ? 'bump' : 'keep',
+        nextProducerId,
+        this.#nowMs(),
+      );
+      await this.#decide(next);
+    } else if (judgement === 'wait') {
+      await this.#home.shard.barrier();
+      await this.#whenComplete(transactionalId);
+    } else await this.#home.shard.barrier();
+    const { record: ended } = this.#getProducer(transactionalId);
+    return ended.nextProducerId >= 0
+      ? { producerId: ended.nextProducerId, epoch: 0 }
+      : { producerId: ended.producerId, epoch: ended.epoch };
+  }
+
+  describe(transactionalId: string): TransactionDescription | undefined {
+    const producer = this.#home.table.findProducer(transactionalId);
+    return producer === undefined ? undefined : describe(producer);
+  }
+
+  *list(): Generator<TransactionDescription> {
+    for (const producer of this.#home.table.producers()) yield describe(producer);
+  }
+
+  async #init(request: InitProducerRequest): Promise<ProducerIdentity> {
+    const { transactionalId, timeoutMs } = request;
+    let { expected } = request;
+    for (let attempt = 0; ; attempt++) {
+      this.#checkOpen();
+      const record = this.#home.table.findProducer(transactionalId)?.record;
+      if (record === undefined) {
+        const producerId = await this.#parts.allocateProducerId();
+        if (this.#home.table.producerCount >= limits.transactionalIdsMax)
+          throw new BrokerError('overloaded', 'there are too many transactional ids');
+        const created = newRecord(transactionalId, producerId, timeoutMs, this.#nowMs());
+        await this.#save(created);
+        return { producerId, epoch: 0 };
+      }
+      const judgement = judgeInit(record, expected);
+      if (judgement === 'same') {
+        await this.#home.shard.barrier();
+        return { producerId: record.producerId, epoch: record.epoch };
+      }
+      if (judgement === 'bump' || judgement === 'replace') {
+        const fresh = judgement === 'replace' ? await this.#parts.allocateProducerId() : undefined;
+        // Requests for identities are in line, so only the transaction's own end can have come in between.
+        const current = this.#getProducer(transactionalId).record;
+        if (current !== record) continue;
+        const next = initialised(record, expected, fresh, timeoutMs, this.#nowMs());
+        await this.#save(next);
+        return { producerId: next.producerId, epoch: next.epoch };
+      }
+      if (attempt > 2) throw new BrokerError('transaction-concurrent');
+      if (judgement === 'abort') {
+        const next = prepared(record, 'abort', 'force', -1, this.#nowMs());
+        await this.#decide(next);
+        if (expected !== undefined) expected = { producerId: next.producerId, epoch: next.epoch };
+      } else if (!(await this.#whenComplete(transactionalId)))
+        throw new BrokerError('transaction-concurrent');
+    }
+  }
+
+  async #add(
+    { transactionalId }: TransactionalIdentity,
+    partitions: Map<string, Set<number>>,
+    groups: Set<string>,
+  ): Promise<void> {
+    const { home } = this.#parts;
+    if (partitions.size === 0 && groups.size === 0) return home.shard.barrier();
+    const producer = this.#getProducer(transactionalId);
+    let count = producer.groups.size + groups.size;
+    for (const indexes of producer.partitions.values()) count += indexes.size;
+    for (const indexes of partitions.values()) count += indexes.size;
+    if (count > limits.transactionParticipantsMax)
+      throw new BrokerError('policy-refused', 'too much takes part in the transaction');
+    const payload = encodeAdded(transactionalId, this.#nowMs(), { partitions, groups });
+    const added = home.shard.submit(transactionEntryKind.participantsAdded, payload);
+    const { record } = producer;
+    if (record.state === 'ongoing' && !this.#timeouts.has(transactionalId)) this.#arm(record);
+    await added;
+  }
+
+  /** Resolves when the decision is durable, and as a rule its markers, too. */
+  async #decide(next: ProducerRecord): Promise<void> {
+    const { transactionalId } = next;
+    this.#timeouts.get(transactionalId)?.cancel();
+    this.#timeouts.delete(transactionalId);
+    const producer = this.#getProducer(transactionalId);
+    for (const { topicId, partition } of participatingPartitions(producer))
+      this.#parts.places.findLog(topicId, partition)?.closeTransaction(next.producerId);
+    if (this.#isLocal(producer)) {
+      this.#home.shard.checkWritable();
+      // One chunk has the decision, the markers and the end: nothing can come in between.
+      await this.#home.shard.atomically(() => {
+        const told = [this.#save(next), ...this.#tellAll(producer, next)];
+        return Promise.all([...told, this.#save(completed(next, this.#nowMs()))]);
+      });
+      return;
+    }
+    await this.#save(next);
+    void this.#drive(transactionalId);
+    await this.#whenComplete(transactionalId);
+  }
+
+  /** Whether the transaction is complete; gives up waiting after a while. */
+  async #whenComplete(transactionalId: string): Promise<boolean> {
+    const { clock } = this.#parts;
+    let timer: Timer | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = clock.setTimer(markerWaitMs, resolve);
+    });
+    const drive = this.#drives.get(transactionalId) ?? this.#drive(transactionalId);
+    await Promise.race([drive, timeout]);
+    timer?.cancel();
+    return (
+      this.#home.table.findProducer(transactionalId)?.record.state.startsWith('prepare') !== true
+    );
+  }
+
+  #drive(transactionalId: string): Promise<void> {
+    const running = this.#drives.get(transactionalId);
+    if (running !== undefined) return running;
+    const drive = this.#driveOn(transactionalId).finally(() =>
+      this.#drives.delete(transactionalId),
+    );
+    this.#drives.set(transactionalId, drive);
+    return drive;
+  }
+
+  async #driveOn(transactionalId: string): Promise<void> {
+    while (!this.#isClosed) {
+      const producer = this.#home.table.findProducer(transactionalId);
+      if (producer?.record.state.startsWith('prepare') !== true) return;
+      const { record } = producer;
+      try {
+        // Also after a recovery: what is told must not be taken back by another crash.
+        await this.#home.shard.barrier();
+        await Promise.all(this.#tellAll(producer, record));
+        // The state may have been taken back and brought again meanwhile, as something else.
+        const current = this.#home.table.findProducer(transactionalId)?.record;
+        if (current === undefined || !isSame(current, record)) continue;
+        await this.#save(completed(record, this.#nowMs()));
+        return;
+      } catch (error) {
+        if (!(error instanceof BrokerError)) throw error;
+        await this.#pause();
+      }
+    }
+  }
+
+  #tellAll(producer: StoredProducer, record: ProducerRecord): Array<Promise<void>> {
+    const { places } = this.#parts;
+    const isCommitted = record.state === 'prepare-commit';
+    const coordinatorEpoch = this.#home.shard.epoch;
+    const told: Array<Promise<void>> = [];
+    for (const { topicId, partition } of participatingPartitions(producer)) {
+      const log = places.findLog(topicId, partition);
+      if (log === undefined) continue;
+      const outcome = isCommitted ? 'commit' : 'abort';
+      told.push(log.endTransaction(record.producerId, record.epoch, outcome, coordinatorEpoch));
+    }
+    for (const groupId of producer.groups) {
+      const { offsets } = places.ofGroup(groupId);
+      told.push(offsets.settlePending(groupId, record.producerId, isCommitted));
+    }
+    return told;
+  }
+
+  #isLocal(producer: StoredProducer): boolean {
+    const { places } = this.#parts;
+    for (const { topicId, partition } of participatingPartitions(producer))
+      if (places.ofPartition(topicId, partition) !== this.#home) return false;
+    for (const groupId of producer.groups) if (places.ofGroup(groupId) !== this.#home) return false;
+    return true;
+  }
+
+  #permit({ producerId, epoch }: ProducerRecord, { topicId, partition }: PartitionKey): void {
+    const log = this.#parts.places.findLog(topicId, partition);
+    if (log?.isDropped === false) log.beginTransaction(producerId, epoch);
+  }
+
+  #permitAgain(record: ProducerRecord, key: PartitionKey): void {
+    try {
+      this.#permit(record, key);
+    } catch (error) {
+      // The producer is told when it writes there; ending the transaction needs no permission.
+      if (!(error instanceof BrokerError)) throw error;
+    }
+  }
+
+  /** The transaction's time is counted by the broker's clock from when it began. */
+  #arm(record: ProducerRecord): void {
+    const { transactionalId, startedMs, timeoutMs } = record;
+    const delayMs = Math.max(0, startedMs + timeoutMs - this.#nowMs());
+    const timer = this.#parts.clock.setTimer(Math.min(delayMs, timeoutMs), () => {
+      this.#timeouts.delete(transactionalId);
+      void this.#timeOut(transactionalId, startedMs);
+    });
+    this.#timeouts.set(transactionalId, timer);
+  }
+
+  async #timeOut(transactionalId: string, startedMs: number): Promise<void> {
+    const record = this.#home.table.findProducer(transactionalId)?.record;
+    if (this.#isClosed || record?.state !== 'ongoing' || record.startedMs !== startedMs) return;
+    try {
+      await this.#decide(prepared(record, 'abort', 'force', -1, this.#nowMs()));
+    } catch (error) {
+      // The recovery of the shard finds it ongoing, its time over, or decided.
+      if (!(error instanceof BrokerError)) throw error;
+    }
+  }
+
+  #expireLater(): void {
+    this.#expiry = this.#parts.clock.setTimer(expiryCheckMs, () => {
+      const oldestMs = this.#nowMs() - idExpiryMs;
+      for (const { record } of [...this.#home.table.producers()]) {
+        const isIdle = record.state !== 'ongoing' && !record.state.startsWith('prepare');
+        if (!isIdle || record.updatedMs > oldestMs || this.#inits.has(record.transactionalId))
+          continue;
+        const payload = encodeForgotten(record.transactionalId);
+        // What cannot be stored now is tried again the next time.
+        this.#home.shard
+          .submit(transactionEntryKind.producerForgotten, payload)
+          .catch(() => undefined);
+      }
+      this.#expireLater();
+    });
+  }
+
+  #getOngoing(identity: TransactionalIdentity): StoredProducer {
+    const producer = this.#getProducer(identity.transactionalId);
+    checkJoinable(producer.record, identity);
+    if (producer.record.state !== 'ongoing')
+      throw new BrokerError('transaction-invalid', `it is ${producer.record.state}`);
+    return producer;
+  }
+
+  #getJoinable(identity: TransactionalIdentity): StoredProducer {
+    this.#checkOpen();
+    const producer = this.#getProducer(identity.transactionalId);
+    checkJoinable(producer.record, identity);
+    return producer;
+  }
+
+  #getProducer(transactionalId: string): StoredProducer {
+    const producer = this.#home.table.findProducer(transactionalId);
+    if (producer === undefined) {
+      throw new BrokerError(
+        'producer-unknown',
+        `the transactional id ${transactionalId} is not known`,
+      );
+    }
+    return producer;
+  }
+
+  #save(record: ProducerRecord): Promise<void> {
+    return this.#home.shard.submit(transactionEntryKind.producerSaved, encodeRecord(record));
+  }
+
+  #pause(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#parts.clock.setTimer(retryMs, () => {
+        this.#retries.delete(timer);
+        resolve();
+      });
+      this.#retries.add(timer);
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new BrokerError('closed');
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.nowMs();
+  }
+}
+
+function isSame(a: ProducerRecord, b: ProducerRecord): boolean {
+  return a.producerId === b.producerId && a.epoch === b.epoch && a.state === b.state;
+}
+
+function describe(producer: StoredProducer): TransactionDescription {
+  const { transactionalId, producerId, epoch, state, timeoutMs, startedMs } = producer.record;
+  const partitions = [...participatingPartitions(producer)];
+  const groups = [...producer.groups];
+  return { transactionalId, producerId, epoch, state, timeoutMs, startedMs, partitions, groups };
+}
