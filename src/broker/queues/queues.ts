@@ -248,6 +248,7 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
         queue.topic = topic;
         queue.stored = stored;
         queue.durable = undefined;
+        queue.forgetConsumers();
         this.#all.add(queue);
         this.#partCount += queue.parts.length;
         queues.push(queue);

@@ -112,16 +112,18 @@ export class TopicQueue implements Queue {
   /** Takes the parts that there are now; consumers are attached to those that are new. */
   setParts(parts: readonly PartitionQueue[]): void {
     const known = new Set(this.parts);
-    const isGrown = this.parts.length > 0 && this.parts[0] === parts[0];
     this.parts = parts;
-    // The first part is another one after a failure of the storage: it has told its consumers that they are detached.
-    if (!isGrown) this.#consumers = undefined;
     for (const part of parts) part.owner = this;
     for (const [consumer, follower] of this.#consumers ?? []) {
       const added = follower ?? new FollowingConsumer(consumer);
       this.#consumers?.set(consumer, added);
       for (const part of parts) if (!known.has(part)) part.attach(added);
     }
+  }
+
+  /** The storage has failed: the parts have detached everybody. */
+  forgetConsumers(): void {
+    this.#consumers = undefined;
   }
 
   counts(): QueueCounts {
