@@ -135,7 +135,7 @@ export class Maintenance {
     );
   }
 
-  /** Advances the start of logs whose oldest records are too old, or too many. */
+  /** Advances the start of logs whose oldest records are settled, too old, or too many. */
   async #retain(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     const advances: Array<Promise<void>> = [];
@@ -143,7 +143,10 @@ export class Maintenance {
       log.producers.expire(nowMs - producerExpiryMs);
       if (log.extents.length === 0 || log.settings.cleanup === 'compact') continue;
       const { retentionMs, retentionBytes } = log.settings;
-      if (retentionMs < 0 && (retentionBytes < 0 || log.sizeBytes <= retentionBytes)) continue;
+      if (log.settings.isKeptUntilSettled) {
+        if (log.settledOffset <= log.logStartOffset) continue;
+      } else if (retentionMs < 0 && (retentionBytes < 0 || log.sizeBytes <= retentionBytes))
+        continue;
       // One log that cannot be read does not keep the others.
       advances.push(this.#retainOne(log, nowMs).catch((error: unknown) => this.#report(error)));
       if (this.#isStopped) break;
@@ -158,6 +161,7 @@ export class Maintenance {
   }
 
   async #retainedStart(log: PartitionLog, nowMs: number): Promise<number> {
+    if (log.settings.isKeptUntilSettled) return this.#settledStart(log, nowMs);
     const { retentionMs, retentionBytes } = log.settings;
     let start = log.logStartOffset;
     if (retentionMs >= 0) {
@@ -180,6 +184,14 @@ export class Maintenance {
       }
     }
     return Math.min(start, log.highWatermark);
+  }
+
+  /** Where what every queue has settled ends, unless one of them may want it again. */
+  async #settledStart(log: PartitionLog, nowMs: number): Promise<number> {
+    const start = Math.min(log.settledOffset, log.highWatermark);
+    const { keepSettledMs } = log;
+    if (keepSettledMs <= 0) return start;
+    return Math.min(start, await this.#options.reader().findRunByTime(log, nowMs - keepSettledMs));
   }
 
   /** Deletes sealed files that no log refers to. */

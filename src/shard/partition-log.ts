@@ -420,6 +420,21 @@ export class PartitionLog implements Partition {
     return this.waiting[0]?.baseOffset ?? this.nextOffset;
   }
 
+  /** Everything below is settled by every queue; the log start where there is none. */
+  get settledOffset(): number {
+    if (this.followers.length === 0) return this.logStartOffset;
+    let offset = Number.POSITIVE_INFINITY;
+    for (const follower of this.followers) offset = Math.min(offset, follower.settledOffset);
+    return offset;
+  }
+
+  /** For how long some queue may want settled records again. */
+  get keepSettledMs(): number {
+    let keptMs = 0;
+    for (const follower of this.followers) keptMs = Math.max(keptMs, follower.keepSettledMs);
+    return keptMs;
+  }
+
   follow(follower: LogFollower): void {
     this.followers.push(follower);
   }
