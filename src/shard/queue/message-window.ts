@@ -3,8 +3,10 @@ import {
   batchAttributes,
   batchBaseOffset,
   batchLastOffset,
+  batchProducerId,
   batchTotalBytes,
   isControlBatch,
+  isTransactionalBatch,
   RecordCursor,
 } from '../../bytes/index.ts';
 import type { ReadResult } from '../partition.ts';
@@ -173,11 +175,19 @@ export class MessageWindow {
       if (this.#cursor === undefined)
         this.#cursor = new RecordCursor(slice, at, limits.decompressedBytesMax);
       else this.#cursor.open(slice, at, limits.decompressedBytesMax);
-      this.#isReadable = !isControlBatch(batchAttributes(slice, at));
+      this.#isReadable = this.#isMessage(slice, at);
     } catch (error) {
       // The log takes what it cannot read; nobody can be given it.
       if (!(error instanceof ProtocolError)) throw error;
     }
+  }
+
+  /** Markers and what was aborted are no messages. */
+  #isMessage(slice: Uint8Array, at: number): boolean {
+    const attributes = batchAttributes(slice, at);
+    if (!isTransactionalBatch(attributes)) return !isControlBatch(attributes);
+    if (isControlBatch(attributes)) return false;
+    return !this.#log.isAborted(batchProducerId(slice, at), batchBaseOffset(slice, at));
   }
 
   #find(offset: number): number {
