@@ -22,6 +22,7 @@ import {
   type ShardObserver,
   type ShardOptions,
 } from '../shard/index.ts';
+import { Access } from './access/index.ts';
 import { Catalog, checkTopicName } from './catalog.ts';
 import { Consumer, type ConsumerHost, type ConsumerOptions } from './consumer.ts';
 import { DataLock } from './data-lock.ts';
@@ -55,6 +56,8 @@ export interface BrokerOptions {
   /** Journals of a store that is created now; fixed afterwards. Default 1. */
   shards?: number;
   groupOptions?: Partial<GroupOptions>;
+  /** Users who may connect from this machine only. Default: `guest`. */
+  loopbackUsers?: readonly string[];
   log?: ShardLog;
   observer?: ShardObserver;
   clock?: Clock;
@@ -99,6 +102,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
   readonly publisher: Publisher;
   readonly transactions: Transactions;
   readonly exchanges: Topology;
+  readonly access: Access;
   readonly peers = new Peers();
   readonly clock: Clock;
   readonly #shards: readonly Shard[];
@@ -145,6 +149,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     this.publisher = parts.publisher;
     this.transactions = parts.transactions;
     this.exchanges = parts.exchanges;
+    this.access = parts.access;
     this.#shards = parts.shards;
     this.#coordinators = parts.coordinators;
     this.#lock = parts.lock;
@@ -360,6 +365,7 @@ export interface BrokerParts {
   publisher: Publisher;
   transactions: Transactions;
   exchanges: Topology;
+  access: Access;
   lock: DataLock | undefined;
 }
 
@@ -415,6 +421,21 @@ async function openLocked(
         (topics.find(name, namespace) === undefined ? undefined : 'durable'),
     },
   });
+  const access = new Access({
+    clock,
+    random,
+    ...(options.loopbackUsers === undefined ? {} : { loopbackUsers: options.loopbackUsers }),
+    contents: {
+      opened: (namespace) => exchanges.openNamespace(namespace),
+      clear: async (namespace) => {
+        await Promise.all(queues.list(namespace).map((queue) => queues.delete(queue)));
+        await Promise.all(
+          topics.list(namespace).map((topic) => topics.delete(topic.name, namespace)),
+        );
+        await exchanges.deleteNamespace(namespace);
+      },
+    },
+  });
   const publisher = new Publisher(deadLetters);
   const homes: ShardParts[] = [];
   const homeOf = (name: string): ShardParts =>
@@ -447,7 +468,7 @@ async function openLocked(
         }),
         clock,
         extensions: [
-          ...(index === 0 ? [catalog, exchanges] : []),
+          ...(index === 0 ? [catalog, exchanges, access] : []),
           offsets,
           table,
           transactionTable,
@@ -460,6 +481,7 @@ async function openLocked(
           // What cannot be stored now is tried again by the next recovery.
           topics.link().catch(() => undefined);
           queues.adopt(false).catch(() => undefined);
+          access.link();
           exchanges.link().catch(() => undefined);
           transactions.adopt(index);
         },
@@ -467,7 +489,10 @@ async function openLocked(
       });
       offsets.attach(shard);
       table.attach(shard);
-      if (index === 0) exchanges.attach(shard);
+      if (index === 0) {
+        exchanges.attach(shard);
+        access.attach(shard);
+      }
       shards.push(shard);
       const groups = new GroupCoordinator({
         clock,
@@ -481,6 +506,7 @@ async function openLocked(
     await topics.link();
     catalog.endReplay();
     await queues.adopt(true);
+    access.link();
     await exchanges.link();
     isOpen = true;
     for (const coordinator of coordinators) coordinator.load();
@@ -502,6 +528,7 @@ async function openLocked(
     publisher,
     transactions,
     exchanges,
+    access,
     lock,
   });
 }

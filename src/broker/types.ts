@@ -1,5 +1,11 @@
 import type { Groups, Partition } from '../shard/index.ts';
-import type { ExchangesPort, PeersPort, PublisherPort, QueuesPort } from './ports/index.ts';
+import type {
+  AccessPort,
+  ExchangesPort,
+  PeersPort,
+  PublisherPort,
+  QueuesPort,
+} from './ports/index.ts';
 import type { TransactionsPort } from './transactions/types.ts';
 
 /** Options of a topic that the broker itself understands; doors map their own names to these. */
@@ -65,6 +71,7 @@ export interface BrokerPort {
   readonly transactions: TransactionsPort;
   readonly exchanges: ExchangesPort;
   readonly peers: PeersPort;
+  readonly access: AccessPort;
   /** The coordinator of the shard that owns a group. */
   groupsFor(groupId: string): Groups;
   /** All coordinators, one per shard. */

@@ -50,7 +50,8 @@ export interface Policy {
   readonly namespace: string;
   readonly name: string;
   readonly pattern: string;
-  readonly applyTo: 'queues' | 'exchanges' | 'all' | string;
+  /** `queues`, `exchanges`, `all`, or a narrower word of a door. */
+  readonly applyTo: string;
   readonly priority: number;
   /** As the door that made it wrote it: JSON text of a definition, which the doors of that family understand. */
   readonly definition: string;
@@ -58,11 +59,25 @@ export interface Policy {
   readonly isOperator: boolean;
 }
 
+export type ScramMechanism = 'sha-256' | 'sha-512';
+
+/** What a server keeps to prove somebody by challenge and response (RFC 5802 §3); all but the number are base64. */
+export interface ScramKeys {
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+}
+
 export interface AccessPort {
   /** Undefined when name and password do not fit. Slow on purpose; answers are cached for a short while. */
   authenticate(name: string, password: string): Promise<Identity | undefined>;
   /** The identity of a user that was proved in another way (a certificate); undefined when there is none. */
   identify(name: string): Identity | undefined;
+  /** Undefined also where only a hash of the password is known. Whoever proves the keys is then `identify`-ed. */
+  findScramKeys(name: string, mechanism: ScramMechanism): ScramKeys | undefined;
+  /** It may connect from this machine only: its password is known to everybody. */
+  isLoopbackOnly(identity: Identity): boolean;
   /** The resource is a queue's or exchange's name. */
   allows(identity: Identity, namespace: string, kind: AccessKind, resource: string): boolean;
   allowsKey(

@@ -324,6 +324,10 @@ export class MemoryBroker implements BrokerPort {
     throw new Error('the log door knows no exchanges');
   }
 
+  get access(): never {
+    throw new Error('the log door asks for no credentials');
+  }
+
   get peers(): never {
     throw new Error('the log door lists nobody');
   }

@@ -1,0 +1,2 @@
+export type { AccessJournal, AccessParts, NamespaceContents } from './access.ts';
+export { Access, anonymous } from './access.ts';
