@@ -148,6 +148,8 @@ export const limits = {
   blockedNoticeMs: 500,
   /** Framed doors: deliveries of one channel that are not settled; above it no more are made. */
   unsettledPerChannelMax: 1_000_000,
+  /** Framed doors: a delivery that is not settled for this long closes its channel. */
+  unsettledMs: 1_800_000,
   /** Framed doors: consumers of one channel (the connection is closed), channels that wait for direct replies. */
   consumersPerChannelMax: 10_000,
   replyQueuesMax: 100_000,
