@@ -27,8 +27,16 @@ export class ChannelTransaction {
     this.#port = port;
   }
 
+  /** Messages and settlements that wait for the commit. */
+  messageCount = 0;
+
+  get settledCount(): number {
+    return this.#settled.length / 3;
+  }
+
   publish(targets: readonly Topic[], message: OutgoingMessage): void {
     this.#add(message.bodyBytes + message.headers.length + messageOverheadBytes);
+    this.messageCount += 1;
     for (let index = 0; index < targets.length; index += 1) {
       this.#port.publish(targets[index]!, message);
     }
@@ -52,6 +60,7 @@ export class ChannelTransaction {
   async commit(visit: (source: number) => void): Promise<void> {
     const settled = this.#settled.splice(0);
     this.#bytes = 0;
+    this.messageCount = 0;
     await this.#port.commit();
     for (let index = 1; index < settled.length; index += 3) visit(settled[index]!);
   }
@@ -59,6 +68,7 @@ export class ChannelTransaction {
   rollback(restore?: Restore): void {
     this.#port.rollback();
     this.#bytes = 0;
+    this.messageCount = 0;
     const settled = this.#settled.splice(0);
     if (restore === undefined) return;
     for (let index = 0; index < settled.length; index += 3) {

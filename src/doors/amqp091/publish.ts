@@ -6,7 +6,7 @@ import type { IncomingPublish, MessageChannel } from './message-channel.ts';
 import { type ConfirmBatch, PublishConfirms } from './publish-confirms.ts';
 import { replyKeyPrefix, replyQueueName } from './publish-replies.ts';
 import { PublishRoute } from './publish-route.ts';
-import type { ChannelTransaction } from './publish-transaction.ts';
+import { ChannelTransaction } from './publish-transaction.ts';
 import { encodeMethod, property as basic, writeBodyStart, writeHeaderStart } from './wire/index.ts';
 
 /** The publishing side of one channel. */
@@ -52,6 +52,12 @@ export class ChannelPublisher {
       throw new AmqpError('PRECONDITION_FAILED', 'cannot switch from tx to confirm mode');
     }
     this.#confirms ??= new PublishConfirms(this.#channel.number);
+  }
+
+  /** From here on everything waits for a commit. */
+  beginTransactions(): void {
+    const { services } = this.#channel.link;
+    this.transaction ??= new ChannelTransaction(services.openTransaction());
   }
 
   publish(publish: IncomingPublish): void {

@@ -149,17 +149,17 @@ export class UnsettledTable {
   }
 
   /** Shows the deliveries that were handed out before `timeMs`, oldest first, until `visit` answers false. */
-  forEachBefore(timeMs: number, visit: (tag: number, source: number) => boolean): void {
+  forEachBefore(timeMs: number, visit: (source: number, timeMs: number) => boolean): void {
     for (let at = this.#oldFrom; at < this.#oldTags.length; at += 1) {
       const source = this.#oldSources[at]!;
       if (source < 0 || this.#oldTimesMs[at]! >= timeMs) continue;
-      if (!visit(this.#oldTags[at]!, source)) return;
+      if (!visit(source, this.#oldTimesMs[at]!)) return;
     }
     for (let tag = this.#firstTag; tag <= this.lastTag; tag += 1) {
       const slot = tag & this.#mask;
       if (this.#sources[slot]! < 0) continue;
       if (this.#timesMs[slot]! >= timeMs) return;
-      if (!visit(tag, this.#sources[slot]!)) return;
+      if (!visit(this.#sources[slot]!, this.#timesMs[slot]!)) return;
     }
   }
 

@@ -1,0 +1,227 @@
+import { limits } from '../../../base/index.ts';
+import type { Queue, Topic } from '../../../broker/index.ts';
+import { AmqpError } from '../amqp-error.ts';
+import type { ChannelMessages } from '../channel-messages.ts';
+import { type ChannelConsumer, QueueChannelConsumer } from '../consumer.ts';
+import { DeliveryEncoder } from '../consumer-frames.ts';
+import {
+  checkReadable,
+  findLog,
+  getQueue,
+  queueNameOf,
+  queueNotFound,
+  queueTypeOf,
+  spellQueue,
+} from '../consumer-queue.ts';
+import { ReplyConsumer } from '../consumer-replies.ts';
+import { StreamConsumer } from '../consumer-stream.ts';
+import { readStreamStart } from '../consumer-stream-start.ts';
+import { type ChannelContext, register } from '../handler.ts';
+import { randomToken, replyQueueName } from '../publish-replies.ts';
+import type { FieldTable, MethodArguments } from '../wire/index.ts';
+import { messagesOf } from './basic-messages.ts';
+
+type ConsumeArguments = MethodArguments<'basicConsume'>;
+
+/** basic.consume. `no-local` is not looked at, as in RabbitMQ. */
+export const basicConsume = register('basicConsume', (channel, values) => {
+  const messages = messagesOf(channel);
+  const tag = newTag(channel, messages, values.consumerTag);
+  if (values.queue === replyQueueName) {
+    consumeReplies(channel, messages, values, tag);
+    return undefined;
+  }
+  const name = queueNameOf(channel, values.queue);
+  checkReadable(channel, name);
+  const log = findStream(channel, name, values.arguments);
+  if (log !== undefined) return consumeStream(channel, messages, values, tag, name, log);
+  consumeQueue(channel, messages, values, tag, getQueue(channel, name));
+  return undefined;
+});
+
+export const basicCancel = register('basicCancel', (channel, { consumerTag, nowait }) => {
+  messagesOf(channel).cancelConsumer(consumerTag);
+  // A tag that is not known is no error.
+  if (!nowait) channel.reply('basicCancelOk', { consumerTag });
+});
+
+/** The client has taken note that the server ended its consumer. */
+export const basicCancelOk = register('basicCancelOk', () => undefined);
+
+function newTag(channel: ChannelContext, messages: ChannelMessages, wanted: string): string {
+  if (wanted !== '' && messages.findConsumer(wanted) !== undefined) {
+    throw new AmqpError('NOT_ALLOWED', `attempt to reuse consumer tag '${wanted}'`);
+  }
+  if (messages.consumerCount >= limits.consumersPerChannelMax) {
+    throw new AmqpError(
+      'NOT_ALLOWED',
+      `reached maximum (${limits.consumersPerChannelMax}) of consumers per channel`,
+    );
+  }
+  return wanted === '' ? `amq.ctag-${randomToken(channel.link.services.random)}` : wanted;
+}
+
+function consumeReplies(
+  channel: ChannelContext,
+  messages: ChannelMessages,
+  { noAck, nowait }: ConsumeArguments,
+  tag: string,
+): void {
+  const { publisher } = messages;
+  if (!noAck) throw new AmqpError('PRECONDITION_FAILED', 'reply consumer cannot acknowledge');
+  if (publisher.replyKey !== undefined) {
+    throw new AmqpError('PRECONDITION_FAILED', 'reply consumer already set');
+  }
+  const consumer = new ReplyConsumer(channel, tag, messages, () => publisher.closeReplies());
+  const key = channel.link.services.tools.replies.open(consumer);
+  if (key === undefined) throw new AmqpError('RESOURCE_ERROR', 'too many reply consumers');
+  publisher.replyKey = key;
+  messages.addConsumer(consumer);
+  if (!nowait) channel.reply('basicConsumeOk', { consumerTag: tag });
+}
+
+function consumeQueue(
+  channel: ChannelContext,
+  messages: ChannelMessages,
+  values: ConsumeArguments,
+  tag: string,
+  queue: Queue,
+): void {
+  const { tools } = channel.link.services;
+  const { noAck, exclusive, nowait } = values;
+  const first: object = queue.parts[0] ?? queue;
+  const isTaken = tools.exclusive.has(first) || (exclusive && queue.counts().consumers > 0);
+  if (isTaken) {
+    throw new AmqpError('ACCESS_REFUSED', `${spellQueue(channel, queue.name)} in exclusive use`);
+  }
+  const type = queueTypeOf(queue);
+  const consumer: QueueChannelConsumer = new QueueChannelConsumer({
+    tag,
+    queue,
+    host: messages,
+    encoder: new DeliveryEncoder(
+      channel.link,
+      channel.number,
+      tag,
+      queue.name,
+      { hasCounts: type === 'quorum', hasOffset: false },
+      tools.writer,
+    ),
+    priority: readPriority(values.arguments),
+    prefetch: messages.prefetch,
+    isAutoSettled: noAck,
+    isExclusive: exclusive,
+    timeoutMs: noAck ? 0 : readTimeout(queue, values.arguments),
+    onEnd: () => {
+      if (tools.exclusive.get(first) === consumer) tools.exclusive.delete(first);
+    },
+  });
+  if (exclusive) tools.exclusive.set(first, consumer);
+  begin(channel, messages, consumer, nowait);
+  consumer.start();
+}
+
+function begin(
+  channel: ChannelContext,
+  messages: ChannelMessages,
+  consumer: ChannelConsumer,
+  nowait: boolean,
+): void {
+  messages.addConsumer(consumer);
+  if (!nowait) channel.reply('basicConsumeOk', { consumerTag: consumer.tag });
+}
+
+/** Greater goes first (https://www.rabbitmq.com/docs/consumer-priority). */
+function readPriority(values: FieldTable): number {
+  const field = values.get('x-priority');
+  if (field === undefined) return 0;
+  const priority = Number(field.value);
+  if (!'bBsuIilL'.includes(field.type) || !Number.isSafeInteger(priority)) {
+    throw invalidArgument('x-priority', field.type);
+  }
+  return priority;
+}
+
+/** The consumer's own time, or the queue's, or the broker's. */
+function readTimeout(queue: Queue, values: FieldTable): number {
+  const field = values.get('x-consumer-timeout');
+  if (field === undefined) {
+    const ofQueue = Number(queue.attributes['amqp.consumer-timeout'] ?? Number.NaN);
+    return Number.isSafeInteger(ofQueue) && ofQueue >= 0 ? ofQueue : limits.unsettledMs;
+  }
+  const timeoutMs = Number(field.value);
+  if (!'bBsuIilL'.includes(field.type) || !Number.isSafeInteger(timeoutMs) || timeoutMs < 0) {
+    throw invalidArgument('x-consumer-timeout', field.type);
+  }
+  return timeoutMs;
+}
+
+function invalidArgument(name: string, type: string): AmqpError {
+  return new AmqpError(
+    'PRECONDITION_FAILED',
+    `invalid arg '${name}' for consumer: unacceptable type ${type}`,
+  );
+}
+
+/** The log that is to be read, and not consumed: a stream's, or any where `x-stream-offset` says from where on. */
+function findStream(channel: ChannelContext, name: string, values: FieldTable): Topic | undefined {
+  const { namespace, services } = channel.link;
+  const queue = services.queues.find(namespace, name);
+  if (queue !== undefined) {
+    const isStream = queueTypeOf(queue) === 'stream' || values.has('x-stream-offset');
+    return isStream ? getQueue(channel, name).topic : undefined;
+  }
+  if (!values.has('x-stream-offset')) return undefined;
+  const log = findLog(channel, name);
+  if (log === undefined) throw queueNotFound(channel, name);
+  return log;
+}
+
+async function consumeStream(
+  channel: ChannelContext,
+  messages: ChannelMessages,
+  values: ConsumeArguments,
+  tag: string,
+  name: string,
+  topic: Topic,
+): Promise<void> {
+  const spelled = `stream ${spellQueue(channel, name)}`;
+  if (values.noAck) {
+    throw new AmqpError('NOT_IMPLEMENTED', `automatic acknowledgement not supported by ${spelled}`);
+  }
+  if (messages.hasGlobalPrefetch) {
+    throw new AmqpError(
+      'NOT_IMPLEMENTED',
+      `${spellQueue(channel, name)} does not support global qos`,
+    );
+  }
+  if (messages.prefetch === 0) {
+    throw new AmqpError('PRECONDITION_FAILED', `consumer prefetch count is not set for ${spelled}`);
+  }
+  const { clock, tools } = channel.link.services;
+  const start = readStreamStart(values.arguments.get('x-stream-offset'), clock.nowMs());
+  const consumer = new StreamConsumer({
+    tag,
+    topic,
+    queueName: name,
+    channel,
+    host: messages,
+    encoder: new DeliveryEncoder(
+      channel.link,
+      channel.number,
+      tag,
+      name,
+      { hasCounts: false, hasOffset: true },
+      tools.writer,
+    ),
+    prefetch: messages.prefetch,
+    start,
+  });
+  await consumer.prepare();
+  if (messages.isClosed) {
+    consumer.cancel();
+    return;
+  }
+  begin(channel, messages, consumer, values.nowait);
+  consumer.start();
+}
