@@ -150,6 +150,13 @@ const primitives = {
 type Reader = (reader: ArgumentReader) => unknown;
 type Writer = (writer: ByteWriter, values: unknown, parts: typeof primitives) => void;
 
+const integerWriters: { readonly [kind in FieldKind]?: (name: string) => string } = {
+  octet: (name) => `w.uint8(v.${name});`,
+  short: (name) => `w.uint16(v.${name});`,
+  long: (name) => `w.uint32(v.${name});`,
+  longlong: (name) => `w.safeInt64(v.${name});`,
+};
+
 const readers = compileAll(readerSource, 'r') as Record<MethodName, Reader>;
 const writers = compileAll(writerSource, 'w, v, x') as Record<MethodName, Writer>;
 
@@ -205,10 +212,3 @@ function writerSource(fields: Array<[string, FieldKind]>): string {
   flush();
   return lines.join(' ');
 }
-
-const integerWriters: { readonly [kind in FieldKind]?: (name: string) => string } = {
-  octet: (name) => `w.uint8(v.${name});`,
-  short: (name) => `w.uint16(v.${name});`,
-  long: (name) => `w.uint32(v.${name});`,
-  longlong: (name) => `w.safeInt64(v.${name});`,
-};
