@@ -15,6 +15,8 @@ import type {
 /** Read at once for messages that come one after the other, and for single ones. */
 const windowBytes = 256 * 1024;
 const singleBytes = 32 * 1024;
+/** Messages that were set aside for a consumer come back in such portions when it wants some again. */
+const recallMax = 64;
 /** What cannot be read now is tried again after this. */
 const readRetryMs = 1000;
 
@@ -28,6 +30,9 @@ export interface Attachment {
   idleEpoch: number;
   /** It was given something in this round. */
   isTouched: boolean;
+  /** Offsets of messages that were set aside for it when it did not want any, in order from `matchedAt` on. */
+  matched: number[];
+  matchedAt: number;
 }
 
 /** Hands a queue's messages out: which one next, to whom, and what becomes of those that nobody may get. */
@@ -48,6 +53,8 @@ export class Dispatcher {
   #active: Attachment | undefined;
   #turn = 0;
   #epoch = 1;
+  /** Offsets whose groups must be looked up before anything is given out. */
+  #unknown: number[] | undefined;
   #isReading = false;
   #isRunning = false;
   /** When a read that failed is tried again. */
@@ -92,7 +99,10 @@ export class Dispatcher {
       isAttached: true,
       idleEpoch: 0,
       isTouched: false,
+      matched: [],
+      matchedAt: 0,
     };
+    this.recallAside();
     let at = this.#attachments.length;
     while (at > 0 && this.#attachments[at - 1]!.consumer.priority < consumer.priority) at--;
     this.#attachments.splice(at, 0, attachment);
@@ -108,6 +118,7 @@ export class Dispatcher {
     this.#attachments.splice(at, 1);
     this.#byOwner.delete(attachment.ownerId);
     attachment.isAttached = false;
+    this.recallAside();
     if (this.#active === attachment) this.#active = undefined;
     this.chooseActive();
     return attachment.ownerId;
@@ -149,6 +160,7 @@ export class Dispatcher {
       (aborted) => this.#endAcquirer(aborted),
     );
     this.#acquirers.push(acquirer);
+    this.recallAside();
     if (request.signal?.aborted || request.count <= 0) this.#endAcquirer(acquirer);
     else if (request.waitMs > 0) this.#queue.arm(acquirer.patienceMs);
     return acquirer.result;
@@ -182,6 +194,20 @@ export class Dispatcher {
     for (const attachment of attachments) {
       attachment.isAttached = false;
       attachment.consumer.detached(reason);
+    }
+  }
+
+  /** Whoever is there has changed: what was set aside is looked at again. */
+  recallAside(): void {
+    this.#queue.state.recallAll();
+    this.forgetAside();
+  }
+
+  /** Nothing is set aside any more. */
+  forgetAside(): void {
+    for (const attachment of this.#attachments) {
+      attachment.matched = [];
+      attachment.matchedAt = 0;
     }
   }
 
@@ -223,12 +249,16 @@ export class Dispatcher {
       }
       const taker = queue.isPaused ? undefined : this.#findTaker();
       if (taker === undefined && !queue.mustLook()) return false;
+      if (!queue.areGroupsKnown && !this.#learnGroups(nowMs)) return false;
       if (!queue.state.choose(queue.partition.lastStableOffset)) {
+        if (this.#recallAny()) continue;
         this.#ahead.clear();
         this.#behind.clear();
         return false;
       }
       const { offset } = queue.state;
+      if (taker !== undefined && !(taker instanceof Acquirer) && this.#recallFor(taker, offset))
+        continue;
       const window = queue.state.source === 'cursor' ? this.#ahead : this.#behind;
       const sight = this.#look(window, offset, nowMs);
       if (sight === 'away') return false;
@@ -266,11 +296,79 @@ export class Dispatcher {
       this.isBlocked = true;
       return false;
     }
+    let receiver = taker;
+    if (!(taker instanceof Acquirer)) {
+      const found = this.#match(taker);
+      if (found === undefined) return this.#setAside();
+      receiver = found;
+    }
+    if ((queue.form.isGrouped || queue.form.isFair) && !this.#enterGroup()) return true;
+    this.#hand(receiver);
+    return true;
+  }
+
+  #hand(taker: Attachment | Acquirer): void {
+    const view = this.#view;
     if (taker instanceof Acquirer) {
       if (!taker.fits(Math.max(view.valueBytes, 0))) this.#endAcquirer(taker);
       else this.#giveAcquirer(taker);
     } else this.#give(taker);
+  }
+
+  /** False: another message of its group is out, and it waits for that. */
+  #enterGroup(): boolean {
+    const view = this.#view;
+    const { state } = this.#queue;
+    this.#schedule.read(view.bytes, view.headersAt, view.headerCount);
+    const name = this.#schedule.group;
+    return name === undefined || state.enterGroup(name, Math.max(view.valueBytes, 0));
+  }
+
+  /** Who gets the message in view: `taker`, or another one that wants it. */
+  #match(taker: Attachment): Attachment | undefined {
+    const view = this.#view;
+    const { filter } = taker.consumer;
+    if (filter === undefined || filter(view)) return taker;
+    if (this.#active !== undefined) return undefined;
+    for (const other of this.#attachments) {
+      if (other === taker || !this.#wants(other)) continue;
+      if (other.consumer.filter === undefined || other.consumer.filter(view)) return other;
+    }
+    return undefined;
+  }
+
+  /** Passes the message in view by; false when too many were already. It comes again when who could get it wants some. */
+  #setAside(): boolean {
+    const { state } = this.#queue;
+    if ((state.aside?.count ?? 0) >= limits.queueAsideMax) {
+      this.isBlocked = true;
+      return false;
+    }
+    const view = this.#view;
+    for (const { consumer, matched } of this.#attachments) {
+      if (consumer.filter !== undefined && !consumer.filter(view)) continue;
+      matched.push(view.offset);
+      break;
+    }
+    state.setChosenAside(Math.max(view.valueBytes, 0));
     return true;
+  }
+
+  /** What was set aside for somebody who wants some now goes before the message at `offset`; false when there is none. */
+  #recallFor(attachment: Attachment, offset: number): boolean {
+    const { matched } = attachment;
+    const next = matched[attachment.matchedAt];
+    if (next === undefined || next > offset) return false;
+    let isRecalled = false;
+    const end = Math.min(matched.length, attachment.matchedAt + recallMax);
+    for (; attachment.matchedAt < end; attachment.matchedAt++) {
+      if (this.#queue.state.recall(matched[attachment.matchedAt]!)) isRecalled = true;
+    }
+    if (attachment.matchedAt === matched.length) {
+      attachment.matched = [];
+      attachment.matchedAt = 0;
+    }
+    return isRecalled;
   }
 
   #give(attachment: Attachment): void {
@@ -368,6 +466,34 @@ export class Dispatcher {
     }
     if (sight === 'here') window.show(this.#view);
     return sight;
+  }
+
+  /** Nothing else is there: somebody who wants messages gets those that were set aside for it. */
+  #recallAny(): boolean {
+    if ((this.#queue.state.aside?.count ?? 0) === 0) return false;
+    for (const attachment of this.#attachments) {
+      if (attachment.matched.length === 0 || !this.#wants(attachment)) continue;
+      if (this.#recallFor(attachment, Number.POSITIVE_INFINITY)) return true;
+    }
+    return false;
+  }
+
+  /** After a recovery, what is leased or waits for its next delivery still holds its group. False while it is read. */
+  #learnGroups(nowMs: number): boolean {
+    const { state } = this.#queue;
+    this.#unknown ??= state.listHolders(limits.queueAsideMax);
+    for (let offset = this.#unknown.at(-1); offset !== undefined; offset = this.#unknown.at(-1)) {
+      const sight = this.#look(this.#behind, offset, nowMs);
+      if (sight === 'away') return false;
+      this.#unknown.pop();
+      if (sight === 'gap') continue;
+      this.#schedule.read(this.#view.bytes, this.#view.headersAt, this.#view.headerCount);
+      const name = this.#schedule.group;
+      if (name !== undefined) state.holdGroup(name, offset);
+    }
+    this.#unknown = undefined;
+    this.#queue.areGroupsKnown = true;
+    return true;
   }
 
   #readFailed(error: unknown, nowMs: number): void {

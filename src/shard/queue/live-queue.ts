@@ -55,6 +55,8 @@ const dyingRetryMs = 1000;
 /** A queue that turned empty has its records deleted at once when they are more than this. */
 const emptiedBytesMin = 8 * 1024 * 1024;
 const peekBytes = 64 * 1024;
+/** A message that was admitted is sequenced within this time, or never. */
+const admittedMs = 1000;
 
 /** A queue that is used: its state, who is served, and what the journal is told of it. */
 export class LiveQueue implements PartitionQueue, LogFollower {
@@ -79,11 +81,19 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #settings: QueueSettings;
   #filter: ((message: QueueMessage) => boolean) | undefined;
   #isPaused = false;
+  /** False after a recovery until it is known again which groups have a message out. */
+  areGroupsKnown = true;
   #dispatcher: Dispatcher | undefined;
   #nextOwner: number = owners.first;
   #owners: WeakMap<object, number> | undefined;
   /** Something may be dead at the head that nobody has looked at. */
   #isDoubtful = false;
+  /** Admitted since, and not sequenced yet. */
+  #admitted = 0;
+  #admittedBytes = 0;
+  #admittedMs = 0;
+  /** Ids that were admitted a while ago: in a chunk soon, or never. */
+  #admittedBefore: Set<string> | undefined;
   /** Leases of dead messages. */
   dyingCount = 0;
   // Totals.
@@ -121,6 +131,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   set settings(settings: QueueSettings) {
     this.#settings = settings;
     this.#compile();
+    this.#isDoubtful = (this.state.returned?.count ?? 0) > 0;
     this.#dispatcher?.chooseActive();
     this.schedule();
   }
@@ -255,6 +266,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   purge(): Promise<number> {
     const { state } = this;
     const bytes = this.#purgeableBytes();
+    this.#dispatcher?.forgetAside();
     const count = state.purge(state.ingested, bytes);
     this.#note().notePurged(state.ingested, bytes);
     this.#noteIfEmptied();
@@ -297,7 +309,29 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
-    void admission;
+    const { state, partition } = this;
+    const { dedupWindowMs, readyMax, readyBytesMax, overflow } = this.#settings;
+    const { nowMs, dedupId, bodyBytes } = admission;
+    const isDeduplicated = dedupWindowMs > 0 && dedupId !== undefined;
+    this.#rotateAdmitted(nowMs);
+    if (isDeduplicated) {
+      state.dedup?.expire(nowMs - dedupWindowMs);
+      if (state.dedup?.has(dedupId) || state.admittedIds?.has(dedupId)) return 'duplicate';
+      if (this.#admittedBefore?.has(dedupId)) return 'duplicate';
+    }
+    if (overflow !== 'drop-head') {
+      const ready = state.readyCount(partition.nextOffset) + this.#admitted;
+      const isFull =
+        (readyMax >= 0 && ready >= readyMax) ||
+        (readyBytesMax >= 0 && state.readyBytes + this.#admittedBytes + bodyBytes > readyBytesMax);
+      if (isFull) return overflow;
+      this.#admitted++;
+      this.#admittedBytes += bodyBytes;
+    }
+    if (isDeduplicated) {
+      state.admittedIds ??= new Set();
+      state.admittedIds.add(dedupId);
+    }
     return 'take';
   }
 
@@ -338,9 +372,12 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   sequenced(batch: PendingBatch): void {
+    const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
     this.#published += batch.recordCount;
-    this.state.unsettledBytes +=
-      batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
+    this.state.unsettledBytes += bodyBytes;
+    // What did not ask, from another door, is not known from what did.
+    this.#admitted = Math.max(0, this.#admitted - batch.recordCount);
+    this.#admittedBytes = this.#admitted === 0 ? 0 : Math.max(0, this.#admittedBytes - bodyBytes);
   }
 
   built(batch: PendingBatch): void {
@@ -351,6 +388,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     }
     state.ingestScheduled(batch.bytes, batch.at, batch.baseOffset);
     if (state.delayed !== undefined) this.arm(state.delayed.nextDueMs());
+    if (state.dedup !== undefined) this.#armDedup();
   }
 
   stored(): void {
@@ -382,6 +420,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.state = state;
     this.changes = undefined;
     this.dyingCount = 0;
+    this.#admitted = 0;
+    this.#admittedBytes = 0;
+    this.#admittedBefore = undefined;
+    this.areGroupsKnown = !this.form.isGrouped || state.leasedCount + state.delayedCount === 0;
     this.#trim();
     state.ingestPlain(this.partition.nextOffset);
     this.#isDoubtful = (state.returned?.count ?? 0) > 0;
@@ -400,6 +442,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       const count = this.state.takeDue(nowMs, wakeMax);
       this.#note().noteDue(nowMs, count);
     }
+    this.#expireDedup(nowMs);
     const waitsMs = this.#dispatcher?.endWaits(nowMs) ?? Number.POSITIVE_INFINITY;
     this.schedule();
     const nextMs = Math.min(this.#nextWakeMs(), waitsMs);
@@ -521,6 +564,31 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   // Parts
 
+  /** What was admitted and never came: the publisher gave up, or the storage did. */
+  #rotateAdmitted(nowMs: number): void {
+    if (nowMs < this.#admittedMs + admittedMs && nowMs >= this.#admittedMs) return;
+    this.#admittedMs = nowMs;
+    if (this.partition.waiting.length > 0) return;
+    this.#admitted = 0;
+    this.#admittedBytes = 0;
+    this.#admittedBefore = this.state.admittedIds;
+    this.state.admittedIds = undefined;
+  }
+
+  #armDedup(): void {
+    const { dedupWindowMs } = this.#settings;
+    if (dedupWindowMs <= 0) this.state.dedup = undefined;
+    else this.arm(this.home.clock.nowMs() + dedupWindowMs + 1);
+  }
+
+  #expireDedup(nowMs: number): void {
+    const { dedup } = this.state;
+    if (dedup === undefined) return;
+    dedup.expire(nowMs - this.#settings.dedupWindowMs);
+    if (dedup.count === 0) this.state.dedup = undefined;
+    else this.#armDedup();
+  }
+
   #dispatch(): Dispatcher {
     this.#dispatcher ??= new Dispatcher(this);
     return this.#dispatcher;
@@ -564,7 +632,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     leases.remove(slot);
     this.#settle(offset, bodyBytes, this.#note());
     this.home.urge();
-    if (this.#dispatcher?.isBlocked) this.schedule();
+    if (this.#dispatcher?.isBlocked || this.form.isGrouped || this.form.isFair) this.schedule();
   }
 
   /** `delayMs` undefined: as the settings say. */
@@ -676,6 +744,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** Lets go of what an idle queue does not need. */
   #shed(): void {
     if (!this.#dispatcher?.isIdle) return;
+    this.state.recallAll();
     this.#dispatcher = undefined;
     if (this.state.leases?.count === 0) this.state.leases = undefined;
     if (this.state.returned?.count === 0) this.state.returned = undefined;

@@ -8,7 +8,15 @@ import {
 } from '../../bytes/index.ts';
 import { Schedule } from '../../message/index.ts';
 import type { QueueReplay } from './queue-changes.ts';
-import { DelayedSet, LaneSet, LeaseTable, OffsetSet, ReturnedSet } from './structures/index.ts';
+import {
+  DedupWindow,
+  DelayedSet,
+  GroupTable,
+  LaneSet,
+  LeaseTable,
+  OffsetSet,
+  ReturnedSet,
+} from './structures/index.ts';
 import type { QueueForm } from './types.ts';
 
 /** Owners of leases below this one are not consumers. */
@@ -32,7 +40,7 @@ export interface Listed {
 }
 
 /** Where the message that comes next would be taken from. */
-export type Source = 'none' | 'returned' | 'lane' | 'cursor';
+export type Source = 'none' | 'returned' | 'lane' | 'cursor' | 'group';
 
 /** More leases than a queue makes before its table is made anew. */
 const serialStep = 0x1000000;
@@ -71,6 +79,11 @@ export class QueueState implements QueueReplay {
   aside: ReturnedSet | undefined;
   delayed: DelayedSet | undefined;
   lanes: LaneSet | undefined;
+  dedup: DedupWindow | undefined;
+  /** Which groups have a message out, and what waits behind it. For the journal, what waits is as if returned. */
+  groups: GroupTable | undefined;
+  /** Deduplication ids of messages that were admitted and are in no chunk yet: they are forgotten with them. */
+  admittedIds: Set<string> | undefined;
   /** From the cursor on: not the cursor's business. */
   skipped: OffsetSet | undefined;
 
@@ -166,6 +179,12 @@ export class QueueState implements QueueReplay {
     this.ingestPlain(offset);
     const rank = this.rankOf(schedule.priority);
     if (schedule.expiresAtMs >= 0) this.mayExpire = true;
+    const id = schedule.dedupId;
+    if (id !== undefined) {
+      this.dedup ??= new DedupWindow(this.#serial);
+      this.dedup.note(id, Math.max(cursor.timestampMs, 0));
+      this.admittedIds?.delete(id);
+    }
     this.ingested = offset + 1;
     if (this.form.priorityMax > 0) this.cursor = this.ingested;
     if (schedule.deliverAtMs >= 0) {
@@ -188,7 +207,7 @@ export class QueueState implements QueueReplay {
   /** Finds the message below `limit` that comes next; false when there is none. */
   choose(limit: number): boolean {
     this.source = 'none';
-    const { returned, lanes } = this;
+    const { returned, lanes, groups } = this;
     if (
       returned !== undefined &&
       returned.count > 0 &&
@@ -213,16 +232,39 @@ export class QueueState implements QueueReplay {
         this.rank = 0;
       }
     }
-    if (this.source === 'returned' && returned !== undefined) {
+    if (groups !== undefined) this.#chooseGroup(groups, limit);
+    return this.#describeChosen();
+  }
+
+  #describeChosen(): boolean {
+    const { source, returned, groups } = this;
+    if (source === 'returned' && returned !== undefined) {
       this.bodyBytes = returned.bodyBytes;
       this.deliveries = returned.deliveries;
       this.failures = returned.failures;
+    } else if (source === 'group' && groups !== undefined) {
+      this.bodyBytes = groups.bodyBytes;
+      this.deliveries = groups.deliveries;
+      this.failures = groups.failures;
     } else {
       this.bodyBytes = 0;
       this.deliveries = 0;
       this.failures = 0;
     }
-    return this.source !== 'none';
+    return source !== 'none';
+  }
+
+  /** What waits in its group and may go now, where it comes before what was chosen so far. */
+  #chooseGroup(groups: GroupTable, limit: number): void {
+    const { source } = this;
+    // So many wait that the queue must not look at more of those that nobody has looked at.
+    const isFull = groups.isFull && (source === 'lane' || source === 'cursor');
+    if (isFull) this.source = 'none';
+    if (!groups.first(isFull || source === 'none') || groups.offset >= limit) return;
+    if (!this.#isBefore(groups.rank, groups.offset)) return;
+    this.source = 'group';
+    this.offset = groups.offset;
+    this.rank = groups.rank;
   }
 
   /** Whether that place is before what was chosen so far. */
@@ -235,6 +277,7 @@ export class QueueState implements QueueReplay {
   takeChosen(): void {
     if (this.source === 'returned') this.returned?.removeFirst();
     else if (this.source === 'lane') this.lanes?.removeFirst();
+    else if (this.source === 'group') this.groups?.takeFirst();
     else this.cursor = this.offset + 1;
     this.source = 'none';
   }
@@ -273,6 +316,58 @@ export class QueueState implements QueueReplay {
     this.returned.add(rank, offset, bodyBytes, deliveries, failures);
   }
 
+  /** Nobody who is there may get the message that was chosen: others go before it. */
+  setChosenAside(bodyBytes: number): void {
+    const { offset, rank, deliveries, failures } = this;
+    this.takeChosen();
+    this.aside ??= new ReturnedSet();
+    this.aside.add(rank, offset, bodyBytes, deliveries, failures);
+  }
+
+  /** What was set aside is ready as before; false when it is not there any more. */
+  recall(offset: number): boolean {
+    const { aside } = this;
+    if (aside === undefined || !aside.remove(offset)) return false;
+    this.makeReady(aside.rank, offset, aside.bodyBytes, aside.deliveries, aside.failures);
+    return true;
+  }
+
+  recallAll(): void {
+    const { aside } = this;
+    this.aside = undefined;
+    aside?.forEach((rank, offset, bodyBytes, deliveries, failures) => {
+      this.makeReady(rank, offset, bodyBytes, deliveries, failures);
+    });
+  }
+
+  /** Messages that hold their group, the last one first; of those that are delayed no more than `delayedMax`. */
+  listHolders(delayedMax: number): number[] {
+    const offsets: number[] = [];
+    this.leases?.forEach((slot) => offsets.push(this.openLeases().offset(slot)));
+    let left = delayedMax;
+    this.delayed?.retain((offset) => {
+      if (offset < this.cursor && left-- > 0) offsets.push(offset);
+      return true;
+    });
+    return offsets.toSorted((a, b) => b - a);
+  }
+
+  /** A message that is leased, or was, holds its group. */
+  holdGroup(name: string, offset: number): void {
+    this.groups ??= new GroupTable(this.form.isFair);
+    if (!this.settled.has(offset)) this.groups.hold(name, offset);
+  }
+
+  /** The message that was chosen is of that group. False: another one is out, and it waits for that. */
+  enterGroup(name: string, bodyBytes: number): boolean {
+    this.groups ??= new GroupTable(this.form.isFair);
+    const { rank, offset, deliveries, failures } = this;
+    if (this.source === 'group') return true;
+    if (this.groups.enter(name, rank, offset, bodyBytes, deliveries, failures)) return true;
+    this.takeChosen();
+    return false;
+  }
+
   /** Ends the lease in `slot`: the message is ready again, or waits until `dueMs` (−1: it does not). */
   giveBack(slot: number, isFailure: boolean, dueMs: number): void {
     const leases = this.openLeases();
@@ -282,6 +377,8 @@ export class QueueState implements QueueReplay {
     const deliveries = leases.deliveries(slot);
     const failures = leases.failures(slot) + (isFailure ? 1 : 0);
     leases.remove(slot);
+    // With order, a message that returns still holds its group.
+    if (this.form.isFair) this.groups?.leave(offset);
     if (dueMs < 0) {
       this.makeReady(rank, offset, bodyBytes, deliveries, failures);
       return;
@@ -295,6 +392,7 @@ export class QueueState implements QueueReplay {
   settle(offset: number, bodyBytes: number): void {
     if (!this.settled.add(offset)) return;
     this.spendBytes(bodyBytes);
+    this.groups?.leave(offset);
   }
 
   /** Body bytes that are settled. In replay what is there is added last: the rest may be negative before. */
@@ -326,6 +424,7 @@ export class QueueState implements QueueReplay {
       if (this.leases !== undefined && this.leases.offset(slot) < startOffset) gone.push(slot);
     });
     for (const slot of gone) this.leases?.remove(slot);
+    this.groups?.retain((offset) => offset >= startOffset);
     for (const offset of offsetsBefore(this.returned, startOffset)) this.returned?.remove(offset);
     for (const offset of offsetsBefore(this.aside, startOffset)) this.aside?.remove(offset);
     this.delayed?.retain((offset) => offset >= startOffset);
@@ -391,6 +490,7 @@ export class QueueState implements QueueReplay {
     this.delayed = undefined;
     this.lanes = undefined;
     this.skipped = undefined;
+    this.groups?.retain((at) => (this.leases?.findByOffset(at) ?? -1) >= 0);
     this.cursor = Math.max(this.cursor, offset);
     this.spendBytes(bodyBytes);
     return count;
@@ -532,24 +632,27 @@ export class QueueState implements QueueReplay {
     writer.varlong(this.cursor - floor);
     writer.varlong(this.ingested - floor);
     writer.varlong(this.unsettledBytes);
-    const { leases, returned, aside, delayed, lanes, skipped } = this;
-    const returnedCount = (returned?.count ?? 0) + (aside?.count ?? 0);
+    const { leases, returned, aside, delayed, lanes, skipped, dedup, groups } = this;
+    const asideCount = (aside?.count ?? 0) + (groups?.count ?? 0);
+    const returnedCount = (returned?.count ?? 0) + asideCount;
     writer.unsignedVarint(
       (skipped === undefined ? 0 : presenceBit.skipped) |
         ((leases?.count ?? 0) === 0 ? 0 : presenceBit.leases) |
         (returnedCount === 0 ? 0 : presenceBit.returned) |
         ((delayed?.count ?? 0) === 0 ? 0 : presenceBit.delayed) |
         ((lanes?.count ?? 0) === 0 ? 0 : presenceBit.lanes) |
+        ((dedup?.count ?? 0) === 0 ? 0 : presenceBit.dedup) |
         (this.mayExpire ? presenceBit.mayExpire : 0),
     );
     skipped?.encodeTo(writer);
     if (leases !== undefined && leases.count > 0) leases.encodeTo(writer);
     if (returnedCount > 0) {
-      const all = aside === undefined || aside.count === 0 ? returned : joined(returned, aside);
+      const all = asideCount === 0 ? returned : joined([returned, aside, groups]);
       all?.encodeTo(writer);
     }
     if (delayed !== undefined && delayed.count > 0) delayed.encodeTo(writer);
     if (lanes !== undefined && lanes.count > 0) lanes.encodeTo(writer);
+    if (dedup !== undefined && dedup.count > 0) dedup.encodeTo(writer);
   }
 
   static decode(reader: ByteReader, form: QueueForm, serial: number): QueueState {
@@ -566,14 +669,15 @@ export class QueueState implements QueueReplay {
     if (bits & presenceBit.returned) state.returned = ReturnedSet.decode(reader);
     if (bits & presenceBit.delayed) state.delayed = DelayedSet.decode(reader);
     if (bits & presenceBit.lanes) state.lanes = LaneSet.decode(reader);
+    if (bits & presenceBit.dedup) state.dedup = DedupWindow.decode(reader, serial);
     state.mayExpire = (bits & presenceBit.mayExpire) !== 0;
     return state;
   }
 }
 
-function joined(returned: ReturnedSet | undefined, aside: ReturnedSet): ReturnedSet {
+function joined(sets: ReadonlyArray<ReturnedSet | GroupTable | undefined>): ReturnedSet {
   const all = new ReturnedSet();
-  for (const set of [returned, aside]) {
+  for (const set of sets) {
     set?.forEach((rank, offset, bodyBytes, deliveries, failures) => {
       all.add(rank, offset, bodyBytes, deliveries, failures);
     });

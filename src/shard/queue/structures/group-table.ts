@@ -181,6 +181,23 @@ export class GroupTable {
     return true;
   }
 
+  /** Forgets all messages, waiting or in flight, that `keep` is false for. */
+  retain(keep: (offset: number) => boolean): void {
+    const gone: number[] = [];
+    for (const [slot, owner] of this.#owners.entries()) {
+      const offset = this.#offsets[slot]!;
+      if (owner !== undefined && !keep(offset)) gone.push(offset);
+    }
+    for (const offset of gone) this.leave(offset);
+    for (const group of [...this.#groups.values()]) {
+      const waiting: number[] = [];
+      group.waiting?.forEach((_rank, offset) => {
+        if (!keep(offset)) waiting.push(offset);
+      });
+      for (const offset of waiting) this.remove(group.name, offset);
+    }
+  }
+
   /** Visits all messages that wait, group by group, until `visit` returns false. */
   forEach(
     visit: (
