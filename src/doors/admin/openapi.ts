@@ -14,6 +14,7 @@ import {
   type Schema,
 } from './openapi-parts.ts';
 import { queueParameters, queuePaths, queueSchemas } from './openapi-queues.ts';
+import { userParameters, userPaths, userSchemas } from './openapi-users.ts';
 
 /** The document at `/openapi.json`: OpenAPI 3.1, of everything in routes.ts (a test compares them). */
 export function openApiDocument(version: string): object {
@@ -33,12 +34,20 @@ export function openApiDocument(version: string): object {
       { name: 'topics', description: 'Topics, their settings and their messages' },
       { name: 'queues', description: 'Queues: messages that go to one consumer each' },
       { name: 'groups', description: 'Consumer groups and how far they have read' },
+      { name: 'users', description: 'Users and what they may do' },
       { name: 'cluster', description: 'The broker itself' },
     ],
-    paths: { ...healthPaths, ...topicPaths, ...queuePaths, ...groupPaths, ...clusterPaths },
+    paths: {
+      ...healthPaths,
+      ...topicPaths,
+      ...queuePaths,
+      ...groupPaths,
+      ...userPaths,
+      ...clusterPaths,
+    },
     components: {
-      schemas: { ...schemas, ...queueSchemas },
-      parameters: { ...parameters, ...queueParameters },
+      schemas: { ...schemas, ...queueSchemas, ...userSchemas },
+      parameters: { ...parameters, ...queueParameters, ...userParameters },
       responses,
     },
   };

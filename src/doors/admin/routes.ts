@@ -28,6 +28,7 @@ import {
   describeTopic,
   listTopics,
 } from './handlers/topics.ts';
+import { userRoutes } from './handlers/users.ts';
 
 const apiRoutes: readonly Route[] = [
   { method: 'GET', path: '/health/live', handle: showLive },
@@ -57,6 +58,7 @@ const apiRoutes: readonly Route[] = [
   { method: 'GET', path: '/api/v1/groups', handle: listGroups },
   { method: 'GET', path: '/api/v1/groups/{id}', handle: describeGroup },
   { method: 'DELETE', path: '/api/v1/groups/{id}', handle: deleteGroup },
+  ...userRoutes,
 ];
 
 /** Everything that this door serves; /openapi.json describes each of them. */
