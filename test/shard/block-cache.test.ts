@@ -25,7 +25,7 @@ class FakeJournal {
     this.reads.push({ lsn, bytes: into.length });
     const file = this.files().findLast((candidate) => candidate.baseLsn <= lsn);
     if (file === undefined || lsn + into.length > file.baseLsn + file.bytes) {
-      throw new JournalFileMissing(lsn);
+      throw new JournalFileMissing(`no file has LSN ${lsn}`);
     }
     for (let index = 0; index < into.length; index++) into[index] = expected(lsn + index);
   }

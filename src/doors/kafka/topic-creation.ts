@@ -1,5 +1,5 @@
 import { BrokerError, limits } from '../../base/index.ts';
-import type { BrokerPort, Topic } from '../../broker/index.ts';
+import type { BrokerPort, CreateTopicRequest, Topic } from '../../broker/index.ts';
 
 /** Kafka's rule for topic names. */
 export function isTopicName(name: string): boolean {
@@ -13,9 +13,13 @@ export function isTopicName(name: string): boolean {
 }
 
 /** Creates a topic because somebody uses it. Two that do so at the same time get the same topic. */
-export async function createOnUse(broker: BrokerPort, name: string): Promise<Topic> {
+export async function createOnUse(
+  broker: BrokerPort,
+  name: string,
+  request: Omit<CreateTopicRequest, 'name'> = {},
+): Promise<Topic> {
   try {
-    return await broker.topics.create({ name });
+    return await broker.topics.create({ ...request, name });
   } catch (error) {
     if (!(error instanceof BrokerError) || error.code !== 'topic-exists') throw error;
     const topic = broker.topics.find(name);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
 import type { ResponseOf } from '../../../src/doors/kafka/wire/index.ts';
-import { batchOf, openDoor } from './door-fixture.ts';
+import { batchOf, openDoor, produceTo } from './door-fixture.ts';
 
 const unknownId = '11111111-1111-4111-8111-111111111111';
 
@@ -443,4 +443,26 @@ test('DeleteRecords drops what is before an offset', async (t) => {
     timeoutMs: 1,
   });
   assert.equal(beyond.topics[0]?.partitions[0]?.errorCode, errorCodes.OFFSET_OUT_OF_RANGE);
+});
+
+test('the topics that tools take for internal are there once they are used, marked and closed to producers', async (t) => {
+  const { connect: connectClient } = await openDoor(t, {});
+  const client = await connectClient();
+  const before = await client.ask('Metadata', 9, { topics: null });
+  assert.deepEqual(before.topics, []);
+  await client.ask('FindCoordinator', 4, { keyType: 0, coordinatorKeys: ['group'] });
+  const after = await client.ask('Metadata', 9, { topics: null });
+  assert.deepEqual(
+    after.topics.map((topic) => [topic.name, topic.isInternal, topic.partitions.length]),
+    [['__consumer_offsets', true, 50]],
+  );
+  const produced = await client.ask(
+    'Produce',
+    9,
+    produceTo('__consumer_offsets', batchOf({ values: ['a'] })),
+  );
+  assert.equal(
+    produced.responses[0]?.partitionResponses[0]?.errorCode,
+    errorCodes.INVALID_TOPIC_EXCEPTION,
+  );
 });

@@ -3,6 +3,7 @@ import type { Partition } from '../../../shard/index.ts';
 import { topicOperations } from '../authorized-operations.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { isInternalTopic } from '../internal-topics.ts';
 import { isTopicName } from '../topic-creation.ts';
 import { describePartition } from '../topic-description.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
@@ -37,6 +38,7 @@ export function describeTopicPartitions({ broker }: HandlerContext, request: Req
       errorCode: errorCodes.NONE,
       name,
       topicId: topic.id,
+      isInternal: isInternalTopic(name),
       partitions: page.map((partition) => describe(partition, nodes)),
       topicAuthorizedOperations: topicOperations,
     });

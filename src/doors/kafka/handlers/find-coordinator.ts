@@ -2,17 +2,24 @@
 // Keys of share partitions (type 2, KIP-932) are refused: only brokers ask for them.
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { ensureInternalTopic, internalTopics } from '../internal-topics.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 const keyTypes = { group: 0, transaction: 1 } as const;
 const isKnown = new Set<number>(Object.values(keyTypes));
 
-export function findCoordinator(
-  { broker, connection }: HandlerContext,
+export async function findCoordinator(
+  context: HandlerContext,
   request: RequestOf<'FindCoordinator'>,
   version: number,
-): ResponseInput<'FindCoordinator'> {
+): Promise<ResponseInput<'FindCoordinator'>> {
+  const { broker, connection } = context;
   const { host, port } = connection.advertised;
+  if (request.keyType === keyTypes.group)
+    await ensureInternalTopic(context, internalTopics.offsets);
+  if (request.keyType === keyTypes.transaction) {
+    await ensureInternalTopic(context, internalTopics.transactions);
+  }
   const place = isKnown.has(request.keyType)
     ? { errorCode: errorCodes.NONE, errorMessage: null, nodeId: broker.brokerId, host, port }
     : {

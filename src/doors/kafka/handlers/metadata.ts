@@ -6,6 +6,7 @@ import { clusterOperations, operationsOmitted, topicOperations } from '../author
 import { clusterIdOf } from '../cluster-id.ts';
 import { errorCodes, kafkaErrorCode } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { isInternalTopic } from '../internal-topics.ts';
 import { createOnUse, isTopicName } from '../topic-creation.ts';
 import { describePartition } from '../topic-description.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
@@ -100,7 +101,7 @@ function describe(topic: Topic, brokerId: number, operations: number): TopicEntr
     errorCode: errorCodes.NONE,
     name: topic.name,
     topicId: topic.id,
-    isInternal: false,
+    isInternal: isInternalTopic(topic.name),
     partitions: topic.partitions.map((partition) => describePartition(partition, nodes)),
     topicAuthorizedOperations: operations,
   };

@@ -16,6 +16,7 @@ import type { AppendResult } from '../../../shard/index.ts';
 import type { TopicMetrics } from '../../../net/index.ts';
 import { errorCodes, kafkaErrorCode } from '../error-codes.ts';
 import type { HandlerContext, HandlerResult } from '../handler.ts';
+import { isInternalTopic } from '../internal-topics.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 type TopicResponse = ResponseInput<'Produce'>['responses'][number];
@@ -60,6 +61,8 @@ export function produce(
       } else if (topic === undefined || metrics === undefined) {
         outcome.errorCode =
           version >= 13 ? errorCodes.UNKNOWN_TOPIC_ID : errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
+      } else if (isInternalTopic(topic.name)) {
+        outcome.errorCode = errorCodes.INVALID_TOPIC_EXCEPTION;
       } else {
         const append = startAppend(topic, index, records, version, outcome, metrics);
         if (append !== undefined) appends.push(append);
