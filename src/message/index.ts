@@ -42,6 +42,7 @@ export {
   findProperty,
   fitsForm,
   footerPrefix,
+  formOf,
   headerNameBytesOf,
   headerNameOf,
   isPassable,

@@ -36,6 +36,8 @@ export class DeliveryEncoder {
   #key: Buffer = nothing;
   #keyBytes = -1;
   #frames: DeliveryFrames | undefined;
+  /** Whether what was made last may be used again. */
+  #isLasting = false;
 
   constructor(
     link: MessageLink,
@@ -58,7 +60,7 @@ export class DeliveryEncoder {
     if (isRedelivered || this.#kind.hasOffset) return this.#make(message, isRedelivered);
     if (this.#frames !== undefined && this.#isSame(message)) return this.#frames;
     const frames = this.#make(message, false);
-    this.#remember(message, frames);
+    if (this.#isLasting) this.#remember(message, frames);
     return frames;
   }
 
@@ -95,6 +97,7 @@ export class DeliveryEncoder {
       countHeaders(message, this.#kind),
       this.#link.frameMax - frameOverheadBytes - headerFixedBytes,
     );
+    this.#isLasting = isLasting;
     const exchangeBytes = shortBytes(exchange);
     const keyBytes = shortBytes(routingKey);
     const listBytes = properties.length - 2;

@@ -35,7 +35,7 @@ export function readStreamStart(field: Field | undefined, nowMs: number): Stream
   }
   throw new AmqpError(
     'PRECONDITION_FAILED',
-    `invalid arg 'x-stream-offset': ${JSON.stringify(String(field.value))}`,
+    `invalid arg 'x-stream-offset': ${field.type === 'S' ? field.value : `type ${field.type}`}`,
   );
 }
 

@@ -44,6 +44,8 @@ export function typedOfField(field: Field): TypedValue {
       return { type: 'array', value: field.value.map(typedOfField) };
     case 'F':
       return { type: 'table', value: typedOfTable(field.value) };
+    default:
+      return field satisfies never;
   }
 }
 

@@ -15,6 +15,7 @@ import {
   FieldCursor,
   letter,
   type PropertyIndex,
+  propertyFlag,
   readField,
 } from '../wire/index.ts';
 import { typedOfField } from './field-types.ts';
@@ -79,6 +80,13 @@ export class PropertiesEncoder {
     this.#delayMs = undefined;
     const read: EncodedProperties = newProperties();
     this.#readProperties(header, read, replyTo);
+    // A record without any property would be taken for one of a log producer, and shown with the record's timestamp.
+    if (
+      exchange === '' &&
+      (header.flags & ~bareFlags) === 0 &&
+      header.octet(basic.deliveryMode) === 2
+    )
+      writer.text(property.deliveryMode, 'persistent');
     // Headers that stand for a property give way to the property.
     if (read.ttlMs !== undefined) writer.integer(property.expiresAt, nowMs + read.ttlMs);
     if (header.has(basic.headers)) this.#copyHeaders(header, isDelayed);
@@ -164,11 +172,16 @@ export class PropertiesEncoder {
     const first = bytes[at];
     if (length === 2 && first === 0x43 && bytes[at + 1] === 0x43) {
       this.#cc = readKeys('CC', readField(cursor));
-      return false;
+      return true;
     }
     if (length === 3 && first === 0x42 && isName(bytes, at, bccName)) {
       this.#bcc = readKeys('BCC', readField(cursor));
       return true;
+    }
+    if (length === dedupName.length && first === 0x78 && isName(bytes, at, dedupName)) {
+      const { value } = readField(cursor);
+      if (typeof value === 'string' && value !== '') this.#writer.text(property.dedupId, value);
+      return false;
     }
     if (isDelayed && length === 7 && first === 0x78 && isName(bytes, at, delayName)) {
       const { value } = readField(cursor);
@@ -218,7 +231,11 @@ function writeDigits(bytes: Buffer, at: number, ms: number): void {
 
 /** What `x-delay` may be (2^32 − 1), so that the digits of the time stay thirteen. */
 const delayMsMax = 4_294_967_295;
+/** With no more than these no property is stored. */
+const bareFlags = propertyFlag(basic.headers) | propertyFlag(basic.deliveryMode);
+
 const bccName = Buffer.from('BCC', 'latin1');
+const dedupName = Buffer.from('x-deduplication-header', 'latin1');
 const delayName = Buffer.from('x-delay', 'latin1');
 
 function newProperties(): EncodedProperties {

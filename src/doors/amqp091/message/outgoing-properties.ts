@@ -1,10 +1,12 @@
 import { ByteWriter } from '../../../bytes/index.ts';
 import {
+  decodeCopies,
   decodeDeaths,
   type Death,
   fieldType,
   HeaderReader,
   headerNameOf,
+  formOf,
   isPassable,
   isUtf8Range,
   keyName,
@@ -29,6 +31,8 @@ export interface OutgoingProperties {
   routingKey: string;
   /** Flags and properties. */
   bytes: Uint8Array;
+  /** They follow from headers and key alone: another message with the same has the same. */
+  isLasting: boolean;
 }
 
 /** Where a property's value stands among the record's headers. */
@@ -44,6 +48,9 @@ export class PropertiesWriter {
   readonly #slots = new PropertySlots();
   readonly #writer = new ByteWriter(512);
   readonly #table = new ByteWriter(512);
+  #isLasting = true;
+  /** Some header is a property: the record does not come from a log producer. */
+  #hasProperties = false;
 
   /**
    * `added`: headers of the delivery, which come last. `bytesMax`: what flags and properties may take, for a header frame is
@@ -59,24 +66,29 @@ export class PropertiesWriter {
     const { bytes, headersAt, headersBytes } = message;
     const slots = this.#slots;
     slots.bytes.fill(-1);
+    this.#isLasting = true;
+    this.#hasProperties = false;
     this.#table.reset(keptBytesMax);
     this.#reader.begin(bytes, headersAt, headersAt + headersBytes);
-    this.#readHeaders(bytesMax);
+    const hasDeaths = this.#reader.seek(property.deaths);
+    this.#reader.begin(bytes, headersAt, headersAt + headersBytes);
+    this.#readHeaders(bytesMax, hasDeaths, added);
     const route = this.#readRoute(message, queueName);
     this.#writeDeaths();
     this.#writePassed();
     if (added !== undefined) for (const [name, field] of added) this.#field(name, field);
-    this.#writeProperties(nowMs, bytesMax);
-    return { ...route, bytes: this.#writer.finish() };
+    this.#writeProperties(message, nowMs, bytesMax);
+    return { ...route, bytes: this.#writer.finish(), isLasting: this.#isLasting };
   }
 
   /** Notes the properties, and writes the application's headers. */
-  #readHeaders(bytesMax: number): void {
+  #readHeaders(bytesMax: number, hasDeaths: boolean, added: FieldTable | undefined): void {
     const reader = this.#reader;
     const table = this.#table;
     while (reader.next()) {
       const id = reader.property;
       if (id >= 0) {
+        this.#hasProperties = true;
         if (this.#slots.bytes[id] === -1 && reader.valueBytes >= 0) {
           this.#slots.at[id] = reader.valueAt;
           this.#slots.bytes[id] = reader.valueBytes;
@@ -87,6 +99,9 @@ export class PropertiesWriter {
       const needed = reader.nameBytes + reader.valueBytes + 16;
       if (reader.nameBytes > shortBytesMax || table.position + needed > bytesMax - reservedBytes)
         continue;
+      // What the broker says itself stands for what an application says of the same name.
+      if (hasDeaths && deathNames.has(reader.name)) continue;
+      if (added?.has(reader.name) === true) continue;
       table.uint8(reader.nameBytes);
       table.range(reader.bytes, reader.nameAt, reader.nameAt + reader.nameBytes);
       this.#copyValue();
@@ -147,18 +162,20 @@ export class PropertiesWriter {
     }
   }
 
-  /** Properties that this protocol has no word for are headers of their own name; so are texts too long for theirs. */
+  /** Properties that this protocol has no word for are headers of their own name. */
   #writePassed(): void {
-    const { bytes } = this.#slots;
-    for (let id = 0; id < propertyCount; id += 1) {
-      const length = bytes[id]!;
-      if (length < 0 || !isPassable(id)) continue;
-      if (nativeProperties.has(id) && length <= shortBytesMax) continue;
-      this.#name(headerNameOf(id));
-      this.#table.uint8(letter.S);
-      this.#table.uint32(length);
-      const at = this.#slots.at[id]!;
-      this.#table.range(this.#reader.bytes, at, at + length);
+    if (this.#has(property.copies)) {
+      const keys = decodeCopies(this.#text(property.copies));
+      this.#field('CC', { type: 'A', value: keys.map((key) => ({ type: 'S', value: key })) });
+    }
+    for (const id of passedProperties) {
+      if (!this.#has(id)) continue;
+      const text = this.#text(id);
+      const isDigits = formOf(id) === 'integer' && /^\d{1,15}$/.test(text);
+      this.#field(
+        headerNameOf(id),
+        isDigits ? { type: 'l', value: Number(text) } : { type: 'S', value: text },
+      );
     }
   }
 
@@ -173,7 +190,7 @@ export class PropertiesWriter {
     writeField(this.#table, field);
   }
 
-  #writeProperties(nowMs: number, bytesMax: number): void {
+  #writeProperties(message: QueueMessage, nowMs: number, bytesMax: number): void {
     const writer = this.#writer;
     writer.reset(keptBytesMax);
     let flags = 0;
@@ -200,7 +217,11 @@ export class PropertiesWriter {
     if (this.#short(property.replyTo)) flags |= propertyFlag(basic.replyTo);
     if (this.#writeExpiration(nowMs)) flags |= propertyFlag(basic.expiration);
     if (this.#short(property.messageId)) flags |= propertyFlag(basic.messageId);
-    const timestampMs = this.#integer(property.timestamp);
+    let timestampMs = this.#integer(property.timestamp);
+    if (!this.#hasProperties) {
+      timestampMs = message.timestampMs;
+      this.#isLasting = false;
+    }
     if (timestampMs >= 0) {
       flags |= propertyFlag(basic.timestamp);
       writer.safeInt64(Math.floor(timestampMs / 1000));
@@ -219,18 +240,25 @@ export class PropertiesWriter {
     if (this.#short(property.expiration)) return true;
     const expiresAtMs = this.#integer(property.expiresAt);
     if (expiresAtMs < 0) return false;
+    this.#isLasting = false;
     const text = String(Math.max(0, expiresAtMs - nowMs));
     this.#writer.uint8(text.length);
     this.#writer.utf8(text);
     return true;
   }
 
+  /** Cut to what a short string may have, at a character. */
   #short(id: PropertyId): boolean {
-    const length = this.#slots.bytes[id]!;
-    if (length < 0 || length > shortBytesMax) return false;
+    let length = this.#slots.bytes[id]!;
+    if (length < 0) return false;
     const at = this.#slots.at[id]!;
+    const { bytes } = this.#reader;
+    if (length > shortBytesMax) {
+      length = shortBytesMax;
+      while (length > 0 && (bytes[at + length]! & 0xc0) === 0x80) length -= 1;
+    }
     this.#writer.uint8(length);
-    this.#writer.range(this.#reader.bytes, at, at + length);
+    this.#writer.range(bytes, at, at + length);
     return true;
   }
 
@@ -261,6 +289,11 @@ const nativeProperties: ReadonlySet<PropertyId> = new Set([
   property.expiresAt,
 ]);
 
+const passedProperties: readonly PropertyId[] = Array.from(
+  { length: propertyCount },
+  (_unused, id) => id,
+).filter((id) => isPassable(id) && !nativeProperties.has(id));
+
 const deathHeaders: ReadonlyArray<readonly [PropertyId, string]> = [
   [property.firstDeathReason, 'x-first-death-reason'],
   [property.firstDeathQueue, 'x-first-death-queue'],
@@ -269,6 +302,11 @@ const deathHeaders: ReadonlyArray<readonly [PropertyId, string]> = [
   [property.lastDeathQueue, 'x-last-death-queue'],
   [property.lastDeathExchange, 'x-last-death-exchange'],
 ];
+
+const deathNames: ReadonlySet<string> = new Set([
+  'x-death',
+  ...deathHeaders.map(([, name]) => name),
+]);
 
 function rabbitReason(reason: string): string {
   return reason === 'delivery-limit' ? 'delivery_limit' : reason;
