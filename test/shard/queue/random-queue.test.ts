@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Lease, PartitionQueue, QueueForm, QueueSettings } from '../../../src/shard/index.ts';
+import { SeededRandom } from '../../../src/testing/index.ts';
+import { QueueBed, type Sent, TestConsumer } from './queue-bed.ts';
+
+/** What is known of one message. */
+interface Known {
+  text: string;
+  /** Appended durably: it must come until it is settled. */
+  isStored: boolean;
+  /** Settled for good: it must not come again. */
+  isGone: boolean;
+  /** Settled, and perhaps not durably. */
+  isAsked: boolean;
+  /** It was accepted, here or before a crash, and did not come since. */
+  mayBeGone: boolean;
+  priority: number;
+  dueMs: number;
+  group: string | undefined;
+  deliveries: number;
+}
+
+interface Plan {
+  form: Partial<QueueForm>;
+  settings: Partial<QueueSettings>;
+}
+
+const plans: Plan[] = [
+  { form: {}, settings: {} },
+  { form: {}, settings: { leaseMs: 50 } },
+  { form: { priorityMax: 3, priorityDefault: 1 }, settings: { leaseMs: 200, retryDelayMs: 20 } },
+  { form: { isGrouped: true }, settings: { leaseMs: 100 } },
+  { form: { isFair: true }, settings: {} },
+  { form: { priorityMax: 2, isGrouped: true }, settings: { retryDelayMs: 5 } },
+];
+
+/** One queue, used and crashed at random, against what was promised. */
+class RandomQueue {
+  readonly random: SeededRandom;
+  readonly plan: Plan;
+  bed!: QueueBed;
+  queue!: PartitionQueue;
+  known: Known[] = [];
+  consumers: TestConsumer[] = [];
+  held: Array<{ offset: number; lease: Lease }> = [];
+  /** Acceptances that are not known to be durable. */
+  asked: number[] = [];
+  #sent = 0;
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed);
+    this.plan = plans[seed % plans.length] as Plan;
+  }
+
+  async run(steps: number): Promise<void> {
+    this.bed = await QueueBed.open({
+      seed: this.random.nextInt(1e9),
+      latencyMsMax: 3,
+      journalFileBytes: this.random.nextInt(2) === 0 ? 8 * 1024 : 1024 * 1024,
+      tailCacheBytes: this.random.nextInt(2) === 0 ? 4096 : 1024 * 1024,
+    });
+    this.queue = this.bed.openQueue(this.plan.settings, this.plan.form);
+    await this.bed.clock.runUntil(this.bed.shard.barrier());
+    for (let step = 0; step < steps; step++) await this.#step();
+    await this.#crash();
+    await this.#drain();
+  }
+
+  async #step(): Promise<void> {
+    const { random, bed } = this;
+    switch (random.nextInt(12)) {
+      case 0:
+      case 1:
+      case 2:
+        this.#append();
+        break;
+      case 3:
+        if (this.consumers.length < 3) this.#attach();
+        break;
+      case 4: {
+        const consumer = this.consumers[random.nextInt(4)];
+        if (consumer === undefined) break;
+        this.queue.detach(consumer, random.nextInt(2) === 0 ? 'return' : 'return-failed');
+        this.consumers.splice(this.consumers.indexOf(consumer), 1);
+        break;
+      }
+      case 5:
+      case 6:
+      case 7:
+        this.#settle();
+        break;
+      case 8:
+        for (const consumer of this.consumers) consumer.credit += random.nextInt(5);
+        this.queue.resume();
+        break;
+      case 9:
+        if (random.nextInt(4) === 0) await this.#crash();
+        break;
+      case 10:
+        if (random.nextInt(4) === 0) await this.#noteSettled();
+        break;
+      default:
+        await bed.clock.runFor(random.nextInt(15));
+    }
+    this.#gather();
+    this.#checkCounts();
+  }
+
+  #append(): void {
+    const { random, bed } = this;
+    const messages: Sent[] = [];
+    const fresh: Known[] = [];
+    for (let count = 1 + random.nextInt(5); count > 0; count--) {
+      const headers: Record<string, string> = {};
+      const priority = random.nextInt(4);
+      const dueMs = random.nextInt(4) === 0 ? bed.clock.nowMs() + random.nextInt(100) : -1;
+      const group = random.nextInt(3) === 0 ? undefined : `g${random.nextInt(3)}`;
+      if (random.nextInt(2) === 0) headers['pabal.priority'] = `${priority}`;
+      if (dueMs >= 0) headers['pabal.deliver-at'] = `${dueMs}`;
+      if (group !== undefined) headers['pabal.group'] = group;
+      const text = `${this.#sent++}`;
+      messages.push({ text, headers });
+      fresh.push({
+        text,
+        isStored: false,
+        isGone: false,
+        isAsked: false,
+        mayBeGone: false,
+        priority,
+        dueMs,
+        group,
+        deliveries: 0,
+      });
+    }
+    const from = bed.log.nextOffset;
+    for (const [index, message] of fresh.entries()) this.known[from + index] = message;
+    bed.append(messages, random.nextInt(2) === 0).then(
+      () => {
+        for (const message of fresh) message.isStored = true;
+      },
+      () => undefined,
+    );
+  }
+
+  #attach(): void {
+    const consumer = new TestConsumer({
+      credit: this.random.nextInt(6),
+      priority: this.random.nextInt(2),
+    });
+    this.consumers.push(consumer);
+    this.queue.attach(consumer);
+  }
+
+  /** Takes what the consumers got. */
+  #gather(): void {
+    for (const consumer of this.consumers) {
+      for (const { offset, lease, text, deliveries } of consumer.taken_.splice(0)) {
+        const message = this.known[offset];
+        assert.ok(message !== undefined && message.text === text, `${offset} is not ${text}`);
+        assert.ok(!message.isGone, `${text} came again`);
+        assert.ok(!message.isAsked, `${text} came though it was accepted`);
+        assert.ok(deliveries > message.deliveries, `${text}: delivery ${deliveries}`);
+        if (message.dueMs >= 0) assert.ok(this.bed.clock.nowMs() >= message.dueMs, 'too early');
+        message.deliveries = deliveries;
+        message.mayBeGone = false;
+        this.#checkGroup(message, lease);
+        this.held.push({ offset, lease });
+      }
+    }
+  }
+
+  #checkGroup(message: Known, lease: Lease): void {
+    if (!this.plan.form.isGrouped || message.group === undefined) return;
+    for (const { offset, lease: other } of this.held) {
+      if (other === lease || this.known[offset]?.group !== message.group) continue;
+      assert.ok(!this.queue.isLeased(other), `two of ${message.group} at once`);
+    }
+  }
+
+  #settle(): void {
+    const { random } = this;
+    for (let count = random.nextInt(4); count > 0 && this.held.length > 0; count--) {
+      const [held] = this.held.splice(random.nextInt(this.held.length), 1);
+      if (held === undefined) return;
+      const { offset, lease } = held;
+      switch (random.nextInt(5)) {
+        case 0:
+          this.queue.release(lease, { isFailure: random.nextInt(2) === 0 });
+          break;
+        case 1:
+          this.queue.release(lease, { isFailure: false, delayMs: random.nextInt(30) });
+          break;
+        default:
+          if (!this.queue.accept(lease)) break;
+          (this.known[offset] as Known).isAsked = true;
+          (this.known[offset] as Known).mayBeGone = true;
+          this.asked.push(offset);
+      }
+    }
+  }
+
+  async #noteSettled(): Promise<void> {
+    const asked = this.asked.splice(0);
+    await this.bed.clock.runUntil(this.queue.settled());
+    for (const offset of asked) (this.known[offset] as Known).isGone = true;
+  }
+
+  async #crash(): Promise<void> {
+    this.#gather();
+    await this.bed.crash();
+    this.queue = this.bed.findQueue(this.plan.settings);
+    this.consumers = [];
+    this.held = [];
+    this.asked = [];
+    for (const [offset, message] of this.known.entries()) {
+      if (message === undefined) continue;
+      message.isAsked = false;
+      // Deliveries alone do not wait for the journal.
+      message.deliveries = 0;
+      if (offset < this.bed.log.nextOffset) message.isStored = true;
+      else assert.ok(!message.isStored, `${message.text} was stored and is gone`);
+    }
+    this.known.length = Math.min(this.known.length, this.bed.log.nextOffset);
+  }
+
+  #checkCounts(): void {
+    const counts = this.queue.counts();
+    assert.equal(this.queue.partition, this.bed.log);
+    let outstanding = 0;
+    for (const message of this.known) if (message !== undefined && !message.isAsked) outstanding++;
+    const total = counts.ready + counts.delayed + counts.leased;
+    // An acceptance before the last crash may or may not have become durable.
+    assert.ok(total <= outstanding, `${total} of ${outstanding}`);
+    if (total === 0) assert.equal(counts.readyBytes, 0);
+  }
+
+  /** In the end everything that was not accepted comes, each once, and what is left is nothing. */
+  async #drain(): Promise<void> {
+    await this.bed.clock.runFor(500);
+    const expected = this.queue.counts();
+    let bytes = 0;
+    const seen = new Set<number>();
+    const consumer = new TestConsumer({ credit: 1 });
+    this.queue.attach(consumer);
+    let last = -1;
+    for (let idle = 0; idle < 40; ) {
+      await this.bed.clock.runFor(10);
+      if (consumer.taken_.length === 0) idle++;
+      for (const { offset, lease, text } of consumer.taken_.splice(0)) {
+        idle = 0;
+        assert.ok(!seen.has(offset), `${text} came twice`);
+        assert.ok(!(this.known[offset] as Known).isGone, `${text} came again`);
+        const { form } = this.plan;
+        if (!form.priorityMax && !form.isFair && !form.isGrouped)
+          assert.ok(offset > last, `${offset} after ${last}`);
+        last = offset;
+        seen.add(offset);
+        bytes += text.length;
+        assert.equal(this.queue.accept(lease), true);
+        consumer.credit = 1;
+        this.queue.resume();
+      }
+    }
+    assert.equal(seen.size, expected.ready + expected.leased + expected.delayed);
+    assert.equal(bytes, expected.readyBytes + expected.leasedBytes);
+    for (const [offset, message] of this.known.entries())
+      assert.ok(message.mayBeGone || seen.has(offset), `${message.text} is lost`);
+    const { ready, leased, delayed, readyBytes } = this.queue.counts();
+    assert.deepEqual([ready, leased, delayed, readyBytes], [0, 0, 0, 0]);
+  }
+}
+
+const seeds = Number(process.env.PABAL_QUEUE_SEEDS ?? 60);
+
+test('whatever happens, what was accepted never comes again, and all else does', async () => {
+  for (let seed = 1; seed <= seeds; seed++) {
+    try {
+      await new RandomQueue(seed).run(120);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
+    }
+  }
+});
