@@ -55,7 +55,7 @@ export class Topology implements ExchangesPort, StateExtension {
   readonly #router: Router;
   #journal: TopologyJournal | undefined;
   /** What was temporary when a recovery began, until `link`. */
-  #carried: ReturnType<TopologyState['temporary']> | undefined;
+  #carried: ReturnType<TopologyState['temporary']> = { exchanges: [], bindings: [] };
 
   constructor(parts: TopologyParts) {
     this.#destinations = parts.destinations;
@@ -228,9 +228,9 @@ export class Topology implements ExchangesPort, StateExtension {
    */
   async link(): Promise<void> {
     const carried = this.#carried;
-    this.#carried = undefined;
-    for (const exchange of carried?.exchanges ?? []) this.#state.addExchange(exchange);
-    for (const binding of carried?.bindings ?? []) {
+    this.#carried = { exchanges: [], bindings: [] };
+    for (const exchange of carried.exchanges) this.#state.addExchange(exchange);
+    for (const binding of carried.bindings) {
       this.#state.addBinding(binding.namespace, binding.source, storeBinding(binding), false);
     }
     const durable: Array<Promise<void>> = [];
@@ -294,8 +294,10 @@ export class Topology implements ExchangesPort, StateExtension {
   }
 
   restore(state: Uint8Array | undefined): void {
+    const { exchanges, bindings } = this.#state.temporary();
     // A recovery may fail and begin again before `link`.
-    this.#carried ??= this.#state.temporary();
+    this.#carried.exchanges.push(...exchanges);
+    this.#carried.bindings.push(...bindings);
     this.#state.restore(state);
   }
 

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Broker } from '../../../src/broker/index.ts';
+import { BrokerBed } from '../broker-bed.ts';
+import { bind, exchange, routeTo } from './fixture.ts';
+
+/** What is given to the broker as a promise runs on the bed's clock. */
+async function declareQueue(bed: BrokerBed, name: string): Promise<void> {
+  await bed.run(bed.broker.queues.declare({ namespace: '', name }));
+}
+
+function names(broker: Broker): string[] {
+  return broker.exchanges
+    .listBindings({})
+    .map(({ source, key, destination }) => `${source} ${key} ${destination.name}`)
+    .toSorted();
+}
+
+test('exchanges and bindings outlive the loss of power once they were answered', async () => {
+  const bed = await BrokerBed.open();
+  await declareQueue(bed, 'orders');
+  await bed.run(bed.broker.topics.create({ name: 'log' }));
+  await bed.run(bed.broker.exchanges.declare(exchange('events', { kind: 'topic' })));
+  assert.equal(await bed.run(bind(bed.broker.exchanges, 'events', 'order.#', 'orders')), true);
+  await bed.run(bind(bed.broker.exchanges, 'events', '#', 'log'));
+  await bed.run(bind(bed.broker.exchanges, 'amq.fanout', '', 'events', { kind: 'exchange' }));
+  for (let round = 0; round < 2; round++) {
+    await bed.crash();
+    const { exchanges } = bed.broker;
+    assert.equal(exchanges.find('', 'events')?.kind, 'topic');
+    assert.deepEqual(routeTo(exchanges, 'events', 'order.new'), ['log', 'orders']);
+    assert.deepEqual(routeTo(exchanges, 'amq.fanout', 'x'), ['log']);
+    assert.deepEqual(routeTo(exchanges, '', 'orders'), ['orders']);
+  }
+  await bed.run(bed.broker.close());
+});
+
+test('queues and topics that are deleted are bound no more', async () => {
+  const bed = await BrokerBed.open();
+  await declareQueue(bed, 'q');
+  await bed.run(bed.broker.topics.create({ name: 'log' }));
+  await bed.run(bed.broker.topics.create({ name: 'both' }));
+  await declareQueue(bed, 'both');
+  for (const name of ['q', 'log', 'both']) {
+    await bed.run(bind(bed.broker.exchanges, 'amq.topic', name, name));
+  }
+  await bed.run(bed.broker.queues.delete(bed.broker.queues.find('', 'q')!));
+  assert.deepEqual(names(bed.broker), ['amq.topic both both', 'amq.topic log log']);
+  await bed.run(bed.broker.topics.delete('log'));
+  assert.deepEqual(names(bed.broker), ['amq.topic both both']);
+  // The topic is still there, but what was bound was the queue.
+  await bed.run(bed.broker.queues.delete(bed.broker.queues.find('', 'both')!));
+  assert.ok(bed.broker.topics.find('both'));
+  assert.deepEqual(names(bed.broker), []);
+  await bed.crash();
+  assert.deepEqual(names(bed.broker), []);
+  await bed.run(bed.broker.close());
+});
+
+test('temporary queues take their bindings with them when the broker ends', async () => {
+  const bed = await BrokerBed.open();
+  const { queues, exchanges } = bed.broker;
+  await bed.run(queues.declare({ namespace: '', name: 'replies', lifetime: 'temporary' }));
+  await bed.run(bind(exchanges, 'amq.direct', 'r', 'replies'));
+  assert.deepEqual(routeTo(exchanges, 'amq.direct', 'r'), ['replies']);
+  await bed.crash();
+  assert.deepEqual(names(bed.broker), []);
+  await bed.run(bed.broker.close());
+});
+
+test('a filter in a queue’s settings settles what it does not match', async () => {
+  const bed = await BrokerBed.open();
+  await bed.run(
+    bed.broker.queues.declare({
+      namespace: '',
+      name: 'big',
+      settings: { filter: { language: 'selector', text: "size > 10 AND kind LIKE 'a%'" } },
+    }),
+  );
+  await assert.rejects(
+    bed.run(
+      bed.broker.queues.declare({
+        namespace: '',
+        name: 'wrong',
+        settings: { filter: { language: 'selector', text: 'size >' } },
+      }),
+    ),
+    { code: 'filter-invalid' },
+  );
+  await bed.run(bed.broker.close());
+});
