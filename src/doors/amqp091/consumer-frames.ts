@@ -90,6 +90,7 @@ export class DeliveryEncoder {
       exchange,
       routingKey,
       bytes: properties,
+      isLasting,
     } = this.#writer.encode(
       message,
       this.#queueName,
