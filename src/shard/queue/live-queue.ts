@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../base/index.ts';
 import { batchHeaderBytes } from '../../bytes/index.ts';
 import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { defaultQueueSettings } from './queue-defaults.ts';
 import { copyView, isDeleted, MessageView, MessageWindow } from './message-window.ts';
 import type { QueueChanges } from './queue-changes.ts';
 import { owners, type QueueState } from './queue-state.ts';
@@ -85,6 +86,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   areGroupsKnown = true;
   #dispatcher: Dispatcher | undefined;
   #nextOwner: number = owners.first;
+  /** Recovered, and nobody has given it its settings: what dies now would go the wrong way. */
+  #isAwaited: boolean;
   #owners: WeakMap<object, number> | undefined;
   /** Something may be dead at the head that nobody has looked at. */
   #isDoubtful = false;
@@ -111,7 +114,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     partition: PartitionLog,
     subscription: string,
     state: QueueState,
-    settings: QueueSettings,
+    settings: QueueSettings | undefined,
     home: QueueHome,
   ) {
     this.id = id;
@@ -119,7 +122,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.subscription = subscription;
     this.form = state.form;
     this.state = state;
-    this.#settings = settings;
+    this.#settings = settings ?? defaultQueueSettings;
+    this.#isAwaited = settings === undefined;
     this.home = home;
     this.#compile();
   }
@@ -130,6 +134,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   set settings(settings: QueueSettings) {
     this.#settings = settings;
+    this.#begin();
     this.#compile();
     this.#isDoubtful = (this.state.returned?.count ?? 0) > 0;
     this.#dispatcher?.chooseActive();
@@ -149,6 +154,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   attach(consumer: QueueConsumer): void {
     if (this.isDropped) return consumer.detached('deleted');
+    this.#begin();
     this.#dispatch().attach(consumer, this.#nextOwner++);
     this.schedule();
   }
@@ -169,6 +175,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   acquire(request: AcquireRequest): Promise<AcquiredMessage[]> {
     if (this.isDropped || this.home.isLost) return Promise.resolve([]);
+    this.#begin();
     const ownerId = request.owner === undefined ? owners.none : this.#ownerId(request.owner);
     const result = this.#dispatch().acquire(request, ownerId);
     this.schedule();
@@ -433,7 +440,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** Its time has come: leases that ended, messages that are due, waits that are over. */
   wake(nowMs: number): void {
-    if (this.isDropped || this.home.isLost) return;
+    if (this.isDropped || this.home.isLost || this.#isAwaited) return;
     const { leases, delayed } = this.state;
     if (leases !== undefined) {
       leases.takeExpired(nowMs, (slot) => this.#expireLease(slot), wakeMax);
@@ -452,7 +459,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** One round; true when it should have another soon. */
   round(max: number): boolean {
-    if (this.isDropped || this.home.isLost) return false;
+    if (this.isDropped || this.home.isLost || this.#isAwaited) return false;
     const dispatcher = this.#dispatch();
     const goesOn = dispatcher.run(max);
     if (!goesOn) this.#isDoubtful = false;
@@ -653,6 +660,13 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.home.urge();
     if (dueMs >= 0) this.arm(dueMs);
     if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
+  }
+
+  /** Whoever recovered it has given it its settings, or uses it without. */
+  #begin(): void {
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.arm(this.#nextWakeMs());
   }
 
   #retryDelayMs(failures: number): number {

@@ -6,7 +6,6 @@ import { DeadlineQueue, type Deadline } from '../group/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
 import { LiveQueue, type QueueHome } from './live-queue.ts';
 import { QueueChanges, replayChanges } from './queue-changes.ts';
-import { defaultQueueSettings } from './queue-defaults.ts';
 import { QueueState } from './queue-state.ts';
 import type {
   PartitionQueue,
@@ -255,9 +254,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
         openedAt === 0 ? log.bodyBytes : Math.min(log.bodyBytes, estimateBytes(log, openedAt));
       const known = before.get(partition)?.get(subscription);
       const queue =
-        known?.id === id
-          ? known
-          : new LiveQueue(id, log, subscription, state, defaultQueueSettings, this);
+        known?.id === id ? known : new LiveQueue(id, log, subscription, state, undefined, this);
       if (known === queue) before.get(partition)?.delete(subscription);
       this.#add(queue);
       queue.adopt(state);
