@@ -161,6 +161,7 @@ export const limits = {
   /** Metrics: topics and groups that have series of their own; the others are summed as `_other`. */
   metricTopicsMax: 1000,
   metricGroupsMax: 1000,
+  metricQueuesMax: 1000,
   /** Message: tables and arrays inside each other in one header; one deeper is refused, or shown as text when stored. */
   fieldDepthMax: 64,
   /** Message: entries of a message's history of deaths; the oldest is forgotten. */

@@ -10,7 +10,9 @@ const packageFile = new URL('../../package.json', import.meta.url);
 const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   topic: async () => (await import('./commands/topic.ts')).topicCommand(),
+  queue: async () => (await import('./commands/queue.ts')).queueCommand(),
   group: async () => (await import('./commands/group.ts')).groupCommand(),
+  user: async () => (await import('./commands/user.ts')).userCommand(),
   send: async () => (await import('./commands/send.ts')).sendCommand(),
   receive: async () => (await import('./commands/receive.ts')).receiveCommand(),
   verify: async () => (await import('./commands/verify.ts')).verifyCommand(),

@@ -1,5 +1,5 @@
 import { limits } from '../base/index.ts';
-import type { BrokerPort, Topic } from '../broker/index.ts';
+import type { BrokerPort, Queue, QueueCounts, Topic } from '../broker/index.ts';
 import { type DoorMetrics, latencyBoundsMs, type TopicMetrics } from '../net/index.ts';
 import type { CommitMetrics } from './commit-metrics.ts';
 import { Exposition, type Sample } from './exposition.ts';
@@ -22,6 +22,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   const shown = new Set(topics.slice(0, limits.metricTopicsMax).map(({ name }) => name));
   writeTopics(page, topics, shown);
   writeTraffic(page, sources, shown);
+  writeQueues(page, sources.broker.queues.list());
   await writeGroups(page, sources.broker, shown);
   writeStorage(page, sources.broker);
   writeCommits(page, sources.commits);
@@ -97,6 +98,52 @@ function foldTopics(
     folded.set(key, sum);
   }
   return folded;
+}
+
+/** Name, help and value of what is counted of each queue. */
+const queueGauges = [
+  ['pabal_queue_ready', 'Messages that can be delivered now', 'ready'],
+  ['pabal_queue_ready_bytes', 'Bytes of their bodies', 'readyBytes'],
+  ['pabal_queue_delayed', 'Messages that wait for their time', 'delayed'],
+  ['pabal_queue_leased', 'Messages in the hands of consumers', 'leased'],
+  ['pabal_queue_consumers', 'Consumers', 'consumers'],
+] as const;
+const queueCounters = [
+  ['pabal_queue_published_total', 'Messages that came to the queue', 'published'],
+  ['pabal_queue_delivered_total', 'Deliveries', 'delivered'],
+  ['pabal_queue_redelivered_total', 'Deliveries that were not the first', 'redelivered'],
+  ['pabal_queue_accepted_total', 'Messages that were accepted', 'accepted'],
+  ['pabal_queue_released_total', 'Deliveries that were given back', 'released'],
+  ['pabal_queue_dead_total', 'Messages that died', 'dead'],
+] as const;
+
+type QueueNumbers = { [K in Exclude<keyof QueueCounts, 'oldestTimestampMs'>]: number };
+
+function writeQueues(page: Exposition, queues: readonly Queue[]): void {
+  const series: Array<{ labels: Sample['labels']; counts: QueueNumbers }> = [];
+  let folded: QueueNumbers | undefined;
+  for (const [index, queue] of queues.entries()) {
+    const counts = queue.counts();
+    if (index < limits.metricQueuesMax) {
+      const { namespace, name, subscription } = queue;
+      series.push({ labels: { namespace, queue: name, subscription }, counts });
+    } else folded = addCounts(folded, counts);
+  }
+  if (folded !== undefined) {
+    const labels = { namespace: '', queue: others, subscription: '' };
+    series.push({ labels, counts: folded });
+  }
+  page.gauge('pabal_queues', 'Queues', queues.length);
+  const each = (key: keyof QueueNumbers): Sample[] =>
+    series.map(({ labels, counts }) => ({ labels, value: counts[key] }));
+  for (const [name, help, key] of queueGauges) page.gauge(name, help, each(key));
+  for (const [name, help, key] of queueCounters) page.counter(name, help, each(key));
+}
+
+function addCounts(sum: QueueNumbers | undefined, counts: QueueNumbers): QueueNumbers {
+  if (sum === undefined) return { ...counts };
+  for (const [, , key] of [...queueGauges, ...queueCounters]) sum[key] += counts[key];
+  return sum;
 }
 
 async function writeGroups(

@@ -3,6 +3,7 @@ import {
   HeaderReader,
   headerNameOf,
   newFields,
+  property,
   readFields,
 } from '../../message/index.ts';
 import type { Lease, PartitionQueue, QueueMessage } from '../../shard/index.ts';
@@ -72,7 +73,8 @@ export class ReceivedMessage {
     const properties = newFields() as Record<string, string>;
     const reader = new HeaderReader().begin(this.#headers, 0, this.#headers.length);
     while (reader.next()) {
-      if (reader.property >= 0) properties[headerNameOf(reader.property).slice(6)] = reader.text;
+      if (reader.property >= 0 && reader.property !== property.types)
+        properties[headerNameOf(reader.property).slice(6)] = reader.text;
     }
     return properties;
   }

@@ -161,6 +161,8 @@ function show(message: QueueMessage, receipt?: string): object {
   const key = encode(keyBytes < 0 ? null : bytes.subarray(keyAt, keyAt + keyBytes));
   const value = encode(valueBytes < 0 ? null : bytes.subarray(valueAt, valueAt + valueBytes));
   const view = readMessage(bytes, headersAt, headersAt + headersBytes);
+  // The headers show their types themselves.
+  const { types: _types, ...properties } = view.properties;
   return {
     ...(receipt === undefined ? {} : { receipt }),
     offset: message.offset,
@@ -171,7 +173,7 @@ function show(message: QueueMessage, receipt?: string): object {
     keyEncoding: key.encoding,
     value: value.text,
     valueEncoding: value.encoding,
-    properties: view.properties,
+    properties,
     headers: view.headers.map(({ name, value: typed }) => {
       const content = typed.type === 'bytes' ? typed.value : undefined;
       const { text, encoding } = encode(content ?? null);
