@@ -20,6 +20,8 @@ export {
   ReceivedMessage,
 } from './embedded/index.ts';
 export type { IncomingRecord } from './incoming-record.ts';
+export type { FilterOptions } from './message-filter.ts';
+export { compileFilter } from './message-filter.ts';
 export type { OutgoingRecord, SentRecord } from './sender.ts';
 export type {
   BrokerPort,

@@ -121,7 +121,10 @@ function textOf(value: FieldValue | undefined): string {
   if (value === undefined || value === null) return '';
   if (value instanceof Date) return String(value.getTime());
   if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value !== 'object') return String(value);
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === 'bigint' ? String(item) : item,
+  );
 }
 
 function hashOf(text: string): number {

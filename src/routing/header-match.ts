@@ -23,7 +23,7 @@ export function parseHeaderMatch(given: Fields): HeaderMatch {
   if (word !== 'all' && word !== 'any' && word !== 'all-with-x' && word !== 'any-with-x') {
     throw new BrokerError(
       'filter-invalid',
-      `${matchArgument} is all, any, all-with-x or any-with-x, not ${describe(word)}`,
+      `${matchArgument} is all or any, or one of them with -with-x behind it, not ${describe(word)}`,
     );
   }
   const withReserved = word.endsWith('-with-x');

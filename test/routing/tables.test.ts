@@ -126,6 +126,7 @@ test('hash: by a header or a property where one is named, and what lacks it goes
     found.add(match(byHeader, ['k'], { user: index })[0]!);
   }
   assert.equal(found.size, 4);
+  assert.equal(match(byHeader, [], { user: { deep: [1n, null] } }).length, 1);
   assert.deepEqual(match(byHeader, ['x']), match(byHeader, ['y'], { other: 1 }));
   const byId = (id: string | undefined): NamedTarget[] => {
     const targets = new Set<NamedTarget>();

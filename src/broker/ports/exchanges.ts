@@ -46,11 +46,18 @@ export interface ExchangesPort {
   readonly version: number;
   find(namespace: string, name: string): Exchange | undefined;
   list(namespace?: string): Exchange[];
-  /** Answers one that exists as it is, unchanged. Durable exchanges are durable when this resolves. */
+  /**
+   * Answers one that exists as it is, unchanged. Durable exchanges are durable when this resolves. Rejects: config-invalid,
+   * policy-refused (the broker has too many).
+   */
   declare(exchange: Exchange): Promise<{ exchange: Exchange; isNew: boolean }>;
-  /** Rejects: exchange-not-found, exchange-in-use (`ifUnused`), access-denied for built-in ones. */
+  /** Rejects: exchange-not-found, exchange-in-use (`ifUnused`), exchange-built-in. */
   delete(namespace: string, name: string, conditions?: { ifUnused?: boolean }): Promise<void>;
-  /** False when it was there before. Rejects: exchange-not-found, queue-not-found. */
+  /**
+   * False when it was there before. Durable when this resolves, unless one of its ends is temporary. Rejects:
+   * exchange-not-found, queue-not-found, exchange-built-in (the default exchange), config-invalid (sizes, a weight that is
+   * none), filter-invalid (headers that cannot be matched), policy-refused (the broker has too many).
+   */
   bind(binding: Binding): Promise<boolean>;
   /** False when there was none. */
   unbind(binding: Binding): Promise<boolean>;
@@ -64,4 +71,13 @@ export interface ExchangesPort {
    * the same object for the same facts while `version` stays, where the exchange looks at keys only.
    */
   route(exchange: Exchange, facts: RoutingFacts): readonly Topic[];
+  /** Of several sources the last counts. */
+  useAlternates(source: AlternateSource): void;
+}
+
+/** Who understands policies says which alternate they give an exchange that was declared without one. */
+export interface AlternateSource {
+  /** Grows whenever `findAlternate` may answer something else. */
+  readonly version: number;
+  findAlternate(exchange: Exchange): string | undefined;
 }

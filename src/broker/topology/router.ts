@@ -1,4 +1,4 @@
-import type { RoutingFacts } from '../ports/index.ts';
+import type { AlternateSource, RoutingFacts } from '../ports/index.ts';
 import type { Topic } from '../types.ts';
 import { ExchangeState, type Target } from './exchange-state.ts';
 import { RouteCache } from './route-cache.ts';
@@ -13,6 +13,8 @@ export class Router {
   readonly #state: TopologyState;
   readonly #destinations: Destinations;
   readonly #cache: RouteCache;
+  #alternates: AlternateSource | undefined;
+  #formerVersions = 0;
   // Filled anew by each message; the results of a search are never kept in them.
   readonly #seen = new Set<ExchangeState>();
   readonly #matched = new Set<Target>();
@@ -25,7 +27,14 @@ export class Router {
   }
 
   get version(): number {
-    return this.#state.version + this.#destinations.version;
+    const own = this.#state.version + this.#destinations.version + this.#formerVersions;
+    return this.#alternates === undefined ? own : own + this.#alternates.version;
+  }
+
+  useAlternates(source: AlternateSource): void {
+    // The sum must not fall back to what it was.
+    this.#formerVersions += (this.#alternates?.version ?? 0) + 1;
+    this.#alternates = source;
   }
 
   route(start: ExchangeState, facts: RoutingFacts): readonly Topic[] {
@@ -47,8 +56,7 @@ export class Router {
       const isRouted = exchange.isDefault
         ? this.#followKeys(exchange, facts.keys)
         : this.#followBindings(exchange, facts);
-      if (isRouted || exchange.alternate === undefined) continue;
-      const alternate = this.#state.find(exchange.namespace, exchange.alternate);
+      const alternate = isRouted ? undefined : this.#findAlternate(exchange);
       if (alternate !== undefined) this.#seen.add(alternate);
     }
     const topics = [...this.#topics];
@@ -56,6 +64,12 @@ export class Router {
     this.#seen.clear();
     if (isKeyOnly) this.#cache.remember(start.routes, facts.keys, usesKeys, topics);
     return topics;
+  }
+
+  #findAlternate(exchange: ExchangeState): ExchangeState | undefined {
+    // What was declared counts before what a policy gives.
+    const name = exchange.alternate ?? this.#alternates?.findAlternate(exchange);
+    return name === undefined ? undefined : this.#state.find(exchange.namespace, name);
   }
 
   #followKeys(exchange: ExchangeState, keys: readonly string[]): boolean {

@@ -209,6 +209,7 @@ export class TopologyState {
   /** Takes the place of everything that is there. */
   restore(state: Uint8Array | undefined): void {
     for (const name of this.namespaceNames()) this.removeNamespace(name);
+    this.openNamespace('');
     if (state === undefined) return;
     const reader = new ByteReader(state);
     const format = reader.uint8();

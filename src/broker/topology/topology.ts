@@ -1,6 +1,12 @@
 import { BrokerError, limits, present, type Random } from '../../base/index.ts';
 import type { StateExtension } from '../../shard/index.ts';
-import type { Binding, Exchange, ExchangesPort, RoutingFacts } from '../ports/index.ts';
+import type {
+  AlternateSource,
+  Binding,
+  Exchange,
+  ExchangesPort,
+  RoutingFacts,
+} from '../ports/index.ts';
 import type { Topic } from '../types.ts';
 import { type BuiltInExchanges, builtInExchanges } from './built-in-exchanges.ts';
 import {
@@ -199,6 +205,10 @@ export class Topology implements ExchangesPort, StateExtension {
         ? exchange
         : this.#state.find(exchange.namespace, exchange.name);
     return current === undefined ? nowhere : this.#router.route(current, facts);
+  }
+
+  useAlternates(source: AlternateSource): void {
+    this.#router.useAlternates(source);
   }
 
   // What the broker tells it.

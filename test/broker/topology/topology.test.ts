@@ -15,6 +15,7 @@ test('the default exchange routes to the queue of the key, whenever it comes', (
 
 test('built-in exchanges are there in every namespace and cannot be changed', async () => {
   const { topology } = createFixture(['q']);
+  assert.equal(topology.list().length, 6, 'without being asked for');
   for (const namespace of ['', 'other']) {
     assert.deepEqual(
       topology.list(namespace).map(({ name, kind }) => [name, kind]),
@@ -124,6 +125,32 @@ test('the alternate gets what finds nothing, through alternates of alternates, a
   assert.deepEqual(routeTo(topology, 'first', 'known'), ['known']);
   destinations.remove('known');
   assert.deepEqual(routeTo(topology, 'first', 'known'), ['rest']);
+});
+
+test('who understands policies gives alternates to exchanges that were declared without one', async () => {
+  const { topology } = createFixture(['rest', 'other']);
+  await topology.declare(exchange('plain'));
+  await topology.declare(exchange('own', { alternate: 'amq.topic' }));
+  await bind(topology, 'amq.fanout', '', 'rest');
+  await bind(topology, 'amq.topic', '#', 'other');
+  assert.deepEqual(routeTo(topology, 'plain', 'k'), []);
+  const source = {
+    version: 0,
+    name: 'amq.fanout' as string | undefined,
+    findAlternate: (): string | undefined => source.name,
+  };
+  let before = topology.version;
+  topology.useAlternates(source);
+  assert.ok(topology.version > before);
+  assert.deepEqual(routeTo(topology, 'plain', 'k'), ['rest']);
+  assert.deepEqual(routeTo(topology, 'own', 'k'), ['other']);
+  source.name = undefined;
+  source.version = 7;
+  assert.deepEqual(routeTo(topology, 'plain', 'k'), []);
+  before = topology.version;
+  topology.useAlternates({ version: 0, findAlternate: () => 'amq.topic' });
+  assert.ok(topology.version > before);
+  assert.deepEqual(routeTo(topology, 'plain', 'k'), ['other']);
 });
 
 test('an exchange that is bound to one which looks at headers is not remembered by key', async () => {
