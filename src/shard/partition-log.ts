@@ -287,6 +287,8 @@ export class PartitionLog implements Partition {
     coordinatorEpoch: number,
   ): Promise<void> {
     const { transactions } = this;
+    // What a shard that failed has sequenced may be taken back: it cannot say that there is nothing to end.
+    this.#host.checkWritable();
     if (this.isDropped || transactions === undefined) return;
     transactions.forbid(producerId);
     if (transactions.findOpen(producerId) === undefined) {
@@ -294,7 +296,6 @@ export class PartitionLog implements Partition {
       if (offset !== undefined) await this.#repeat(offset);
       return;
     }
-    this.#host.checkWritable();
     const nowMs = this.#host.nowMs();
     const marker = encodeMarker({ producerId, epoch, outcome, coordinatorEpoch }, nowMs);
     const batch = this.#sequence(marker, 0, nowMs, noBodies);

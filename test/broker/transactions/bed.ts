@@ -59,6 +59,21 @@ export class Bed {
     return this.broker;
   }
 
+  /** The disk fails now and then, or takes its time: long enough for a shard to recover meanwhile. */
+  ail(): void {
+    const { faults } = this.disk;
+    if (this.random.chance(0.7)) faults.syncErrorRate = this.random.pick([0.05, 0.3]);
+    if (this.random.chance(0.5)) {
+      faults.slowSyncRate = 0.2;
+      faults.slowSyncMs = this.random.pick([20, 1500]);
+    }
+  }
+
+  heal(): void {
+    this.disk.faults.syncErrorRate = 0;
+    this.disk.faults.slowSyncRate = 0;
+  }
+
   /** Runs what there is to run until the promise is settled. */
   async settle<T>(promise: Promise<T>): Promise<T> {
     const ending: { isOver: boolean } = { isOver: false };
@@ -87,11 +102,16 @@ export class Bed {
     return values;
   }
 
-  async readPart(partition: Partition): Promise<string[]> {
+  readPart(partition: Partition): Promise<string[]> {
+    return this.settle(this.collect(partition));
+  }
+
+  /** Of one partition; somebody else must run what there is to run. */
+  async collect(partition: Partition): Promise<string[]> {
     const values: string[] = [];
     for (let offset = partition.logStartOffset; offset < partition.lastStableOffset; ) {
       const options = { maxBytes: 100_000, minOneBatch: true, onlyStable: true };
-      const { slices } = await this.settle(Promise.resolve(partition.read(offset, options)));
+      const { slices } = await partition.read(offset, options);
       for (const slice of slices) {
         for (let at = 0; at < slice.length; at += batchTotalBytes(slice, at)) {
           const attributes = batchAttributes(slice, at);
