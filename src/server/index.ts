@@ -29,3 +29,5 @@ export {
   variableOf,
 } from './settings.ts';
 export { findNearest, suggest } from './suggestion.ts';
+export type { ConfiguredUser } from './users.ts';
+export { applyUsers } from './users.ts';

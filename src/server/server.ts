@@ -9,6 +9,7 @@ import { HeapPacing } from './heap-pacing.ts';
 import { type Address, printAddress } from './kind.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import type { DoorName, Settings } from './settings.ts';
+import { applyUsers } from './users.ts';
 
 /** A broker with its doors. */
 export interface Server {
@@ -41,6 +42,7 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
   const broker = await openBroker(settings, commits, log);
   const server = new RunningServer(settings, broker, commits, log);
   try {
+    await applyUsers(broker.access, settings.users);
     for (const door of doors) await server.startDoor(door);
   } catch (error) {
     await server.stop(0);
@@ -191,6 +193,7 @@ async function openBroker(settings: Settings, commits: CommitMetrics, log: Log):
       sync: settings.sync,
       defaultPartitions: settings.defaultPartitions,
       createTopicsOnUse: settings.createTopicsOnUse,
+      loopbackUsers: settings.loopbackUsers,
       tuning: {
         tailCacheBytes: settings.cache,
         journalFileBytes: settings.journalFileBytes,

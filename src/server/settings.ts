@@ -10,6 +10,7 @@ import {
   several,
   truth,
 } from './kind.ts';
+import { type ConfiguredUser, userList } from './users.ts';
 
 /** The doors of this build, their standard ports and what comes in by them. */
 export const doorTable = {
@@ -61,6 +62,16 @@ export const settingTable = {
     truth(),
     false,
     'allow listening beyond loopback without credentials or TLS: anybody who reaches it may do anything',
+  ),
+  users: setting<readonly ConfiguredUser[]>(
+    userList(),
+    [],
+    'users that are made, or changed to what is said here, at the start; better in a file',
+  ),
+  loopbackUsers: setting(
+    several(plainText('<user>'), '<user,...>'),
+    ['guest'],
+    'users who may connect from this machine only',
   ),
   readyFile: setting(
     plainText('<file>'),
