@@ -68,24 +68,29 @@ test('temporary queues take their bindings with them when the broker ends', asyn
   await bed.run(bed.broker.close());
 });
 
-test('a filter in a queue’s settings settles what it does not match', async () => {
+test('a queue delivers what its filter matches and settles the rest', async () => {
   const bed = await BrokerBed.open();
-  await bed.run(
-    bed.broker.queues.declare({
-      namespace: '',
-      name: 'big',
-      settings: { filter: { language: 'selector', text: "size > 10 AND kind LIKE 'a%'" } },
-    }),
-  );
-  await assert.rejects(
+  const queue = bed.broker.queue('big');
+  const filter = { language: 'selector', text: "size > 10 AND kind LIKE 'a%'" };
+  const declare = (name: string, text: string): Promise<unknown> =>
     bed.run(
-      bed.broker.queues.declare({
-        namespace: '',
-        name: 'wrong',
-        settings: { filter: { language: 'selector', text: 'size >' } },
-      }),
-    ),
-    { code: 'filter-invalid' },
-  );
+      bed.broker.queues.declare({ namespace: '', name, settings: { filter: { ...filter, text } } }),
+    );
+  await declare('big', filter.text);
+  await assert.rejects(declare('wrong', 'size >'), { code: 'filter-invalid' });
+  assert.equal(bed.broker.queues.find('', 'wrong'), undefined);
+  for (const [body, size, kind] of [
+    ['small', 5, 'a'],
+    ['first', 11, 'ab'],
+    ['other', 12, 'b'],
+    ['second', 13, 'a'],
+  ] as const) {
+    await bed.run(queue.send(body, { headers: { size, kind } }));
+  }
+  assert.deepEqual(await bed.drain(queue), ['first', 'second']);
+  const { ready, leased } = bed.broker.queues.find('', 'big')!.counts();
+  assert.deepEqual([ready, leased], [0, 0]);
+  await bed.crash();
+  assert.deepEqual(await bed.drain(bed.broker.queue('big')), []);
   await bed.run(bed.broker.close());
 });
