@@ -719,6 +719,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const average = before === 0 ? 0 : this.#purgeableBytes() / before;
     const leased = state.leasedBytes;
     const count = state.trim(partition.logStartOffset);
+    this.dyingCount = state.leases?.countOf(owners.dying) ?? 0;
     const gone = leased - state.leasedBytes + Math.floor(count * average);
     state.spendBytes(Math.min(gone, state.unsettledBytes));
     if (state.readyCount(partition.nextOffset) + state.delayedCount + state.leasedCount === 0)

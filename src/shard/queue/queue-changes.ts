@@ -54,11 +54,17 @@ export interface QueueReplay {
   replayRewound(offset: number, bodyBytes: number): void;
 }
 
+/** About how many bytes the changes of all queues take in memory that wait for the journal. */
+export class ChangeTally {
+  bytes = 0;
+}
+
 /**
  * Gathers a queue's changes until a chunk is built. Changes of different messages commute, so each kind has its own list
  * of runs, written in the order acquired, returned, settled; what would depend on another order closes the lists first.
  */
 export class QueueChanges {
+  readonly #tally: ChangeTally;
   /** from, count, deadline ms, body bytes, rank, 1 for an extension. */
   readonly #acquired: number[] = [];
   /** from, count, 1 for a failure, due ms. */
@@ -69,23 +75,8 @@ export class QueueChanges {
   /** Lists that were closed. */
   #closed: ByteWriter | undefined;
 
-  get isEmpty(): boolean {
-    return (
-      this.#closed === undefined &&
-      this.#acquired.length === 0 &&
-      this.#returned.length === 0 &&
-      this.#settled.length === 0
-    );
-  }
-
-  /** About what it will take in the journal. */
-  get bytes(): number {
-    return (
-      (this.#closed?.position ?? 0) +
-      this.#acquired.length +
-      this.#returned.length * 2 +
-      this.#settled.length * 2
-    );
+  constructor(tally: ChangeTally) {
+    this.#tally = tally;
   }
 
   noteAcquired(offset: number, deadlineMs: number, bodyBytes: number, rank: number): void {
@@ -102,12 +93,16 @@ export class QueueChanges {
       runs[last + 5] === 0
     )
       runs[last + 1]!++;
-    else runs.push(offset, 1, deadlineMs, bodyBytes, rank, 0);
+    else {
+      runs.push(offset, 1, deadlineMs, bodyBytes, rank, 0);
+      this.#tally.bytes += acquiredFields * 8;
+    }
   }
 
   noteExtended(offset: number, deadlineMs: number): void {
     if (this.#returned.length > 0) this.#close();
     this.#acquired.push(offset, 1, deadlineMs, 0, 0, 1);
+    this.#tally.bytes += acquiredFields * 8;
   }
 
   noteReturned(offset: number, isFailure: boolean, dueMs: number): void {
@@ -121,7 +116,10 @@ export class QueueChanges {
       runs[last + 3] === dueMs
     )
       runs[last + 1]!++;
-    else runs.push(offset, 1, failure, dueMs);
+    else {
+      runs.push(offset, 1, failure, dueMs);
+      this.#tally.bytes += returnedFields * 8;
+    }
   }
 
   noteSettled(offset: number, bodyBytes: number): void {
@@ -129,7 +127,10 @@ export class QueueChanges {
     const last = runs.length - settledFields;
     this.#settledBytes += bodyBytes;
     if (last >= 0 && runs[last]! + runs[last + 1]! === offset) runs[last + 1]!++;
-    else runs.push(offset, 1);
+    else {
+      runs.push(offset, 1);
+      this.#tally.bytes += settledFields * 8;
+    }
   }
 
   noteDue(nowMs: number, count: number): void {

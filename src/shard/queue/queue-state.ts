@@ -345,9 +345,8 @@ export class QueueState implements QueueReplay {
     const offsets: number[] = [];
     this.leases?.forEach((slot) => offsets.push(this.openLeases().offset(slot)));
     let left = delayedMax;
-    this.delayed?.retain((offset) => {
-      if (offset < this.cursor && left-- > 0) offsets.push(offset);
-      return true;
+    this.delayed?.forEach((offset, _dueMs, _bodyBytes, _rank, deliveries) => {
+      if (deliveries > 0 && left-- > 0) offsets.push(offset);
     });
     return offsets.toSorted((a, b) => b - a);
   }

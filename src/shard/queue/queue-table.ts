@@ -5,7 +5,7 @@ import type { EntrySource, StateExtension } from '../extension.ts';
 import { DeadlineQueue, type Deadline } from '../group/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
 import { LiveQueue, type QueueHome } from './live-queue.ts';
-import { QueueChanges, replayChanges } from './queue-changes.ts';
+import { ChangeTally, QueueChanges, replayChanges } from './queue-changes.ts';
 import { QueueState } from './queue-state.ts';
 import type {
   PartitionQueue,
@@ -91,6 +91,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   // The journal
   #dirty: LiveQueue[] = [];
   readonly #spare: QueueChanges[] = [];
+  readonly #tally = new ChangeTally();
   /** Number of the chunk that is gathered for, and of the newest that is durable. */
   #chunk = 1;
   #durableChunk = 0;
@@ -103,6 +104,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   // Recovery
   /** States without their queues yet, by queue number. */
   #replayed: Map<number, Replayed> | undefined;
+  readonly #replayedOf = new Map<number, Replayed[]>();
   #logs: ReadonlyMap<number, PartitionLog> = new Map();
 
   constructor(parts: QueueTableParts) {
@@ -187,10 +189,14 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
       const ingested = reader.varlong();
       const state = new QueueState(identity.form, startOffset, ingested, this.#serial());
       state.unsettledBytes = reader.varlong();
-      replayed.set(identity.id, { ...identity, state, openedAt: ingested });
+      this.#addReplayed({ ...identity, state, openedAt: ingested });
       this.#nextQueue = Math.max(this.#nextQueue, identity.id + 1);
     } else if (kind === queueEntryKind.dropped) {
-      replayed.delete(reader.uint32());
+      const id = reader.uint32();
+      const partition = replayed.get(id)?.partition ?? -1;
+      replayed.delete(id);
+      const others = this.#replayedOf.get(partition)?.filter((other) => other.id !== id);
+      if (others !== undefined) this.#replayedOf.set(partition, others);
     } else if (kind === queueEntryKind.changed) {
       while (reader.remaining > 0) {
         const id = reader.uint32();
@@ -218,6 +224,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   restore(state: Uint8Array | undefined, logs: ReadonlyMap<number, PartitionLog>): void {
     this.#logs = logs;
     this.#replayed = new Map();
+    this.#replayedOf.clear();
     this.#nextQueue = 1;
     if (state === undefined) return;
     const reader = new ByteReader(state);
@@ -225,14 +232,14 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     for (let count = reader.uint32(); count > 0; count--) {
       const identity = decodeIdentity(reader);
       const queueState = QueueState.decode(reader, identity.form, this.#serial());
-      this.#replayed.set(identity.id, { ...identity, state: queueState, openedAt: 0 });
+      this.#addReplayed({ ...identity, state: queueState, openedAt: 0 });
     }
   }
 
   replayBatch(log: PartitionLog, batch: Uint8Array): void {
     const baseOffset = batchBaseOffset(batch, 0);
-    for (const replayed of this.#replayed?.values() ?? [])
-      if (replayed.partition === log.number) replayed.state.ingestScheduled(batch, 0, baseOffset);
+    for (const { state } of this.#replayedOf.get(log.number) ?? [])
+      state.ingestScheduled(batch, 0, baseOffset);
   }
 
   reopened(): void {
@@ -242,6 +249,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   adopted(): void {
     const replayed = this.#replayed ?? new Map<number, Replayed>();
     this.#replayed = undefined;
+    this.#replayedOf.clear();
     const before = new Map([...this.#byPartition].map(([number, queues]) => [number, queues]));
     this.#byPartition.clear();
     this.#queues.clear();
@@ -297,6 +305,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
       if (this.#spare.length < limits.queueSpareChangesMax) this.#spare.push(changes);
     }
     this.#dirty = [];
+    this.#tally.bytes = 0;
     this.isUrgent = false;
     this.#lazyTimer?.cancel();
     this.#lazyTimer = undefined;
@@ -332,7 +341,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   }
 
   openChanges(queue: LiveQueue): QueueChanges {
-    const changes = this.#spare.pop() ?? new QueueChanges();
+    const changes = this.#spare.pop() ?? new QueueChanges(this.#tally);
     queue.changes = changes;
     // They are forgotten with the state that recovery replaces.
     if (this.isLost) return changes;
@@ -353,9 +362,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   }
 
   get isClogged(): boolean {
-    let bytes = 0;
-    for (const queue of this.#dirty) bytes += queue.changes?.bytes ?? 0;
-    return bytes > limits.queueChangesBytesMax;
+    return this.#tally.bytes > limits.queueChangesBytesMax;
   }
 
   awaitRoom(queue: LiveQueue): void {
@@ -436,6 +443,13 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     this.#disarm(queue);
   }
 
+  #addReplayed(replayed: Replayed): void {
+    this.#replayed?.set(replayed.id, replayed);
+    const others = this.#replayedOf.get(replayed.partition);
+    if (others === undefined) this.#replayedOf.set(replayed.partition, [replayed]);
+    else others.push(replayed);
+  }
+
   #disarm(queue: LiveQueue): void {
     this.#deadlines.cancel(this.#armed.get(queue));
     this.#armed.delete(queue);
@@ -471,6 +485,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #forgetGathered(): void {
     for (const queue of this.#dirty) queue.changes = undefined;
     this.#dirty = [];
+    this.#tally.bytes = 0;
     this.#taken.length = 0;
     this.#durableChunk = this.#chunk++;
     this.isUrgent = false;
