@@ -260,6 +260,8 @@ for (const id of [
   property.expiresAt,
   property.expiration,
   property.deliverAt,
+  // A second death would be taken for a repetition of the first, and be lost.
+  property.dedupId,
   property.exchange,
   property.routingKey,
   property.copies,
