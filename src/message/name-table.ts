@@ -23,7 +23,8 @@ export class NameTable {
   find(bytes: Uint8Array, at: number, length: number): number {
     const candidates = this.#byLength[length];
     if (candidates === undefined) return -1;
-    for (const index of candidates) {
+    for (let place = 0; place < candidates.length; place++) {
+      const index = candidates[place]!;
       if (matchesAt(bytes, at, this.#names[index]!)) return index;
     }
     return -1;
