@@ -113,6 +113,16 @@ test('with 100,000 patterns a key looks at those that may fit and no others', ()
   assert.ok(visited < 12, `${visited} nodes`);
 });
 
+test('nothing is left of patterns that were removed', () => {
+  const table = new TopicTable<NamedTarget>();
+  const routes = ['a.b.c', 'a.*', '#', 'a.#.b', '', '*.*.*'].map((key) => createRoute('q', key));
+  for (const route of routes) table.add(route);
+  for (const route of routes) table.remove(route);
+  const before = table.visits;
+  assert.deepEqual(match(table, ['a.b.c']), []);
+  assert.equal(table.visits - before, 1, 'only the root');
+});
+
 test('many # are walked word by word, never in every combination', () => {
   const table = new TopicTable<NamedTarget>();
   table.add(createRoute('q', Array.from({ length: 60 }, () => '#.a').join('.')));
