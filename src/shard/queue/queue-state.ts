@@ -219,7 +219,7 @@ export class QueueState implements QueueReplay {
       this.rank = returned.rank;
     }
     if (lanes !== undefined) {
-      if (lanes.first() && lanes.offset < limit && this.#isBefore(lanes.rank, lanes.offset)) {
+      if (lanes.first(limit) && this.#isBefore(lanes.rank, lanes.offset)) {
         this.source = 'lane';
         this.offset = lanes.offset;
         this.rank = lanes.rank;
@@ -276,7 +276,7 @@ export class QueueState implements QueueReplay {
   /** Takes what was chosen away from where it was; the caller says what becomes of it. */
   takeChosen(): void {
     if (this.source === 'returned') this.returned?.removeFirst();
-    else if (this.source === 'lane') this.lanes?.removeFirst();
+    else if (this.source === 'lane') this.lanes?.removeFirst(this.rank);
     else if (this.source === 'group') this.groups?.takeFirst();
     else this.cursor = this.offset + 1;
     this.source = 'none';

@@ -60,20 +60,26 @@ export class LaneSet {
     last.add(firstOffset, count);
   }
 
-  /** Finds the message that comes first; false when there is none. */
-  first(): boolean {
+  /** Finds the message below `limit` that comes first; false when there is none. */
+  first(limit = Number.POSITIVE_INFINITY): boolean {
     if (this.#count === 0) return false;
     while (this.#lanes[this.#lowest] === undefined) this.#lowest++;
-    const lane = this.#lanes[this.#lowest]!;
-    this.rank = this.#lowest;
-    this.offset = lane.blocks[lane.start]!.first;
-    return true;
+    // The newest of one rank may be out of reach while older ones of another are not.
+    for (let rank = this.#lowest; rank < this.#lanes.length; rank++) {
+      const lane = this.#lanes[rank];
+      const block = lane?.blocks[lane.start];
+      if (block === undefined || block.first >= limit) continue;
+      this.rank = rank;
+      this.offset = block.first;
+      return true;
+    }
+    return false;
   }
 
-  /** Removes what `first()` finds. */
-  removeFirst(): void {
-    assert(this.first(), 'the lanes are empty');
-    this.#removeFirst(this.rank, 1);
+  /** Removes the first message of a rank that has one: the one that `first()` has found. */
+  removeFirst(rank = this.rank): void {
+    assert(this.#lanes[rank] !== undefined, 'the lane is empty');
+    this.#removeFirst(rank, 1);
   }
 
   /** The rank under which an offset is in the set, or -1. */

@@ -131,6 +131,28 @@ describe('lanes of messages by rank', () => {
     assert.ok(set.memoryBytes < 700, `${set.memoryBytes} bytes`);
   });
 
+  test('look no further than they are told to, and at other ranks instead', () => {
+    const set = new LaneSet();
+    set.add(2, 5, 2);
+    set.add(0, 9, 1);
+    set.add(1, 7, 2);
+    const found: Array<readonly number[]> = [];
+    for (const limit of [5, 6, 7, 8, 9, 10]) {
+      if (set.first(limit)) found.push([limit, set.rank, set.offset]);
+    }
+    assert.deepEqual(found, [
+      [6, 2, 5],
+      [7, 2, 5],
+      [8, 1, 7],
+      [9, 1, 7],
+      [10, 0, 9],
+    ]);
+    assert.equal(set.first(7), true);
+    set.removeFirst();
+    assert.equal(set.first(7) && set.offset, 6);
+    assert.equal(set.count, 4);
+  });
+
   test('take messages that come late, wherever they belong', () => {
     const set = new LaneSet();
     for (let offset = 39_999; offset >= 0; offset -= 2) set.add(0, offset, 1);
