@@ -23,7 +23,7 @@ export async function joinGroup(
     protocolType,
     protocols: request.protocols,
     sessionTimeoutMs,
-    rebalanceTimeoutMs: version >= 1 ? request.rebalanceTimeoutMs : sessionTimeoutMs,
+    rebalanceTimeoutMs: rebalanceTimeoutOf(request, version),
     requireMemberId: version >= 4,
     canSkipAssignment: version >= 9,
   };
@@ -56,4 +56,10 @@ export async function joinGroup(
       members: [],
     };
   }
+}
+
+/** Members that say none, as in version 0 or by a zero, get the time of their session: none could keep up with zero. */
+function rebalanceTimeoutOf(request: RequestOf<'JoinGroup'>, version: number): number {
+  const { rebalanceTimeoutMs, sessionTimeoutMs } = request;
+  return version >= 1 && rebalanceTimeoutMs > 0 ? rebalanceTimeoutMs : sessionTimeoutMs;
 }
