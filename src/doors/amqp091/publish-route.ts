@@ -3,6 +3,7 @@ import { readFields } from '../../message/index.ts';
 import { AmqpError } from './amqp-error.ts';
 import type { IncomingPublish, MessageChannel } from './message-channel.ts';
 import type { EncodedProperties } from './message/index.ts';
+import { checkAccess, nameOf, notFound } from './resource-name.ts';
 import { readShortText } from './wire/index.ts';
 
 /**
@@ -89,28 +90,22 @@ export class PublishRoute implements RoutingFacts {
 
   #lookUp(): void {
     const { link } = this.#channel;
-    const { namespace, vhost, identity, services } = link;
-    const { access, exchanges } = services;
+    const { namespace, services } = link;
+    const { exchanges } = services;
     const name = this.exchangeName;
     if (this.#permitted !== name) {
-      const resource = name === '' ? 'amq.default' : name;
-      if (!access.allows(identity, namespace, 'write', resource)) {
-        throw new AmqpError(
-          'ACCESS_REFUSED',
-          `write access to exchange '${resource}' in vhost '${vhost}' refused for user '${identity.name}'`,
-        );
-      }
+      checkAccess(link, 'write', 'exchange', name);
       this.#permitted = name;
     }
     this.#version = exchanges.version;
     const exchange = exchanges.find(namespace, name);
     if (exchange === undefined) {
-      throw new AmqpError('NOT_FOUND', `no exchange '${name}' in vhost '${vhost}'`);
+      throw notFound('exchange', name, link);
     }
     if (exchange.isInternal) {
       throw new AmqpError(
         'ACCESS_REFUSED',
-        `cannot publish to internal exchange '${name}' in vhost '${vhost}'`,
+        `cannot publish to internal ${nameOf('exchange', name, link)}`,
       );
     }
     this.exchange = exchange;

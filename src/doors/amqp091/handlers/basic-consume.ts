@@ -4,21 +4,16 @@ import { AmqpError } from '../amqp-error.ts';
 import type { ChannelMessages } from '../channel-messages.ts';
 import { type ChannelConsumer, QueueChannelConsumer } from '../consumer.ts';
 import { DeliveryEncoder } from '../consumer-frames.ts';
-import {
-  checkReadable,
-  findLog,
-  getQueue,
-  queueNameOf,
-  queueNotFound,
-  queueTypeOf,
-  spellQueue,
-} from '../consumer-queue.ts';
+import { findLog, getQueue, queueNameOf } from '../consumer-queue.ts';
 import { ReplyConsumer } from '../consumer-replies.ts';
 import { StreamConsumer } from '../consumer-stream.ts';
 import { readStreamStart } from '../consumer-stream-start.ts';
+import { findUsable, queueType } from '../declared-queue.ts';
+import { letterName } from '../field-name.ts';
 import { type ChannelContext, register } from '../handler.ts';
 import { randomToken, replyQueueName } from '../publish-replies.ts';
-import type { FieldTable, MethodArguments } from '../wire/index.ts';
+import { checkAccess, nameOf, notFound } from '../resource-name.ts';
+import type { Field, FieldTable, MethodArguments } from '../wire/index.ts';
 import { messagesOf } from './basic-messages.ts';
 
 type ConsumeArguments = MethodArguments<'basicConsume'>;
@@ -32,10 +27,12 @@ export const basicConsume = register('basicConsume', (channel, values) => {
     return undefined;
   }
   const name = queueNameOf(channel, values.queue);
-  checkReadable(channel, name);
+  checkAccess(channel.link, 'read', 'queue', name);
   const log = findStream(channel, name, values.arguments);
   if (log !== undefined) return consumeStream(channel, messages, values, tag, name, log);
-  consumeQueue(channel, messages, values, tag, getQueue(channel, name));
+  const queue = findUsable(channel.link, name);
+  if (queue === undefined) return consumeLog(channel, messages, values, tag, name);
+  consumeQueue(channel, messages, values, tag, queue);
   return undefined;
 });
 
@@ -80,6 +77,20 @@ function consumeReplies(
   if (!nowait) channel.reply('basicConsumeOk', { consumerTag: tag });
 }
 
+/** A log that nobody has declared as a queue becomes one: from its beginning on. */
+async function consumeLog(
+  channel: ChannelContext,
+  messages: ChannelMessages,
+  values: ConsumeArguments,
+  tag: string,
+  name: string,
+): Promise<void> {
+  const { namespace, services } = channel.link;
+  if (findLog(channel, name) === undefined) throw notFound('queue', name, channel.link);
+  await services.queues.declare({ namespace, name });
+  if (!messages.isClosed) consumeQueue(channel, messages, values, tag, getQueue(channel, name));
+}
+
 function consumeQueue(
   channel: ChannelContext,
   messages: ChannelMessages,
@@ -92,9 +103,12 @@ function consumeQueue(
   const first: object = queue.parts[0] ?? queue;
   const isTaken = tools.exclusive.has(first) || (exclusive && queue.counts().consumers > 0);
   if (isTaken) {
-    throw new AmqpError('ACCESS_REFUSED', `${spellQueue(channel, queue.name)} in exclusive use`);
+    throw new AmqpError(
+      'ACCESS_REFUSED',
+      `${nameOf('queue', queue.name, channel.link)} in exclusive use`,
+    );
   }
-  const type = queueTypeOf(queue);
+  const type = queueType(queue);
   const consumer: QueueChannelConsumer = new QueueChannelConsumer({
     tag,
     queue,
@@ -137,7 +151,7 @@ function readPriority(values: FieldTable): number {
   if (field === undefined) return 0;
   const priority = Number(field.value);
   if (!'bBsuIilL'.includes(field.type) || !Number.isSafeInteger(priority)) {
-    throw invalidArgument('x-priority', field.type);
+    throw invalidArgument('x-priority', field);
   }
   return priority;
 }
@@ -146,20 +160,20 @@ function readPriority(values: FieldTable): number {
 function readTimeout(queue: Queue, values: FieldTable): number {
   const field = values.get('x-consumer-timeout');
   if (field === undefined) {
-    const ofQueue = Number(queue.attributes['amqp.consumer-timeout'] ?? Number.NaN);
-    return Number.isSafeInteger(ofQueue) && ofQueue >= 0 ? ofQueue : limits.unsettledMs;
+    const { leaseMs } = queue.settings;
+    return leaseMs > 0 ? leaseMs : limits.unsettledMs;
   }
   const timeoutMs = Number(field.value);
   if (!'bBsuIilL'.includes(field.type) || !Number.isSafeInteger(timeoutMs) || timeoutMs < 0) {
-    throw invalidArgument('x-consumer-timeout', field.type);
+    throw invalidArgument('x-consumer-timeout', field);
   }
   return timeoutMs;
 }
 
-function invalidArgument(name: string, type: string): AmqpError {
+function invalidArgument(name: string, field: Field): AmqpError {
   return new AmqpError(
     'PRECONDITION_FAILED',
-    `invalid arg '${name}' for consumer: unacceptable type ${type}`,
+    `invalid arg '${name}' for consumer: "expected integer, got ${letterName(field)}"`,
   );
 }
 
@@ -168,12 +182,12 @@ function findStream(channel: ChannelContext, name: string, values: FieldTable): 
   const { namespace, services } = channel.link;
   const queue = services.queues.find(namespace, name);
   if (queue !== undefined) {
-    const isStream = queueTypeOf(queue) === 'stream' || values.has('x-stream-offset');
+    const isStream = queueType(queue) === 'stream' || values.has('x-stream-offset');
     return isStream ? getQueue(channel, name).topic : undefined;
   }
   if (!values.has('x-stream-offset')) return undefined;
   const log = findLog(channel, name);
-  if (log === undefined) throw queueNotFound(channel, name);
+  if (log === undefined) throw notFound('queue', name, channel.link);
   return log;
 }
 
@@ -185,18 +199,21 @@ async function consumeStream(
   name: string,
   topic: Topic,
 ): Promise<void> {
-  const spelled = `stream ${spellQueue(channel, name)}`;
+  const place = nameOf('queue', name, channel.link);
   if (values.noAck) {
-    throw new AmqpError('NOT_IMPLEMENTED', `automatic acknowledgement not supported by ${spelled}`);
-  }
-  if (messages.hasGlobalPrefetch) {
     throw new AmqpError(
       'NOT_IMPLEMENTED',
-      `${spellQueue(channel, name)} does not support global qos`,
+      `automatic acknowledgement not supported by stream ${place}`,
     );
   }
+  if (messages.hasGlobalPrefetch) {
+    throw new AmqpError('NOT_IMPLEMENTED', `${place} does not support global qos`);
+  }
   if (messages.prefetch === 0) {
-    throw new AmqpError('PRECONDITION_FAILED', `consumer prefetch count is not set for ${spelled}`);
+    throw new AmqpError(
+      'PRECONDITION_FAILED',
+      `consumer prefetch count is not set for stream ${place}`,
+    );
   }
   const { clock, tools } = channel.link.services;
   const start = readStreamStart(values.arguments.get('x-stream-offset'), clock.nowMs());

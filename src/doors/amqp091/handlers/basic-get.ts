@@ -1,15 +1,11 @@
 import type { AcquiredMessage } from '../../../shard/index.ts';
 import { AmqpError } from '../amqp-error.ts';
 import { countHeaders } from '../consumer-frames.ts';
-import {
-  checkReadable,
-  getQueue,
-  queueNameOf,
-  queueTypeOf,
-  spellQueue,
-} from '../consumer-queue.ts';
+import { getQueue, queueNameOf } from '../consumer-queue.ts';
+import { queueType } from '../declared-queue.ts';
 import type { ChannelMessages } from '../channel-messages.ts';
 import { type ChannelContext, register } from '../handler.ts';
+import { checkAccess, nameOf } from '../resource-name.ts';
 import {
   encodeMethod,
   frameEnd,
@@ -24,19 +20,19 @@ import { messagesOf } from './basic-messages.ts';
 export const basicGet = register('basicGet', async (channel, { queue: wanted, noAck }) => {
   const messages = messagesOf(channel);
   const name = queueNameOf(channel, wanted);
-  checkReadable(channel, name);
+  checkAccess(channel.link, 'read', 'queue', name);
   const queue = getQueue(channel, name);
-  const type = queueTypeOf(queue);
+  const type = queueType(queue);
   if (type === 'stream') {
     throw new AmqpError(
       'NOT_IMPLEMENTED',
-      `basic.get not supported by stream queues ${spellQueue(channel, name)}`,
+      `basic.get not supported by stream queues ${nameOf('queue', name, channel.link)}`,
     );
   }
   if (queue.settings.isSingleActive) {
     throw new AmqpError(
       'RESOURCE_LOCKED',
-      `cannot obtain access to locked ${spellQueue(channel, name)}. basic.get operations are not supported by ` +
+      `cannot obtain access to locked ${nameOf('queue', name, channel.link)}. basic.get operations are not supported by ` +
         `${type} queues with single active consumer`,
     );
   }
