@@ -29,11 +29,14 @@ if (single === undefined) {
     const fresh = Array.from({ length: count }, (_, index) => from + index);
     const outcomes = await runSeeds([...new Set([...keptSeeds, ...fresh])]);
     const failures = outcomes.filter((outcome) => outcome.error !== undefined);
-    const total = (key: 'acked' | 'read' | 'duplicates' | 'damaged'): number =>
-      outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
+    const total = (
+      key: 'acked' | 'read' | 'duplicates' | 'damaged' | 'delivered' | 'redelivered' | 'buried',
+    ): number => outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
     context.diagnostic(
       `${outcomes.length} seeds: ${total('acked')} batches acknowledged, ${total('read')} read, ` +
-        `${total('duplicates')} repeats recognised, ${total('damaged')} times damage reported`,
+        `${total('duplicates')} repeats recognised, ${total('damaged')} times damage reported; ` +
+        `${total('delivered')} messages of queues delivered, ${total('redelivered')} of them again, ` +
+        `${total('buried')} dead letters`,
     );
     const shown = failures
       .slice(0, failuresShown)
@@ -49,6 +52,9 @@ if (single === undefined) {
     assert.ok(total('read') > outcomes.length * 20, 'it was read');
     assert.ok(count < 500 || total('duplicates') > 0, 'repeats met what they repeat');
     assert.ok(count < 500 || total('damaged') > 0, 'damage was met');
+    assert.ok(total('delivered') > outcomes.length * 10, 'queues delivered');
+    assert.ok(count < 500 || total('redelivered') > outcomes.length, 'some of it again');
+    assert.ok(count < 500 || total('buried') > outcomes.length / 10, 'some of it died');
   });
 
   test('a seed replays to the same end', async () => {

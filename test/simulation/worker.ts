@@ -12,6 +12,9 @@ export interface SeedOutcome {
   read: number;
   duplicates: number;
   damaged: number;
+  delivered: number;
+  redelivered: number;
+  buried: number;
   digest: string;
 }
 
@@ -22,12 +25,21 @@ process.on('unhandledRejection', (error) => {
 
 async function runSeed(seed: number): Promise<SeedOutcome> {
   unhandled = undefined;
-  const none = { seed, acked: 0, read: 0, duplicates: 0, damaged: 0, digest: '' };
+  const none = {
+    seed,
+    acked: 0,
+    read: 0,
+    duplicates: 0,
+    damaged: 0,
+    delivered: 0,
+    redelivered: 0,
+    buried: 0,
+    digest: '',
+  };
   try {
     const { counts, digest } = await simulate(seed);
     if (unhandled !== undefined) throw unhandled;
-    const { acked, read, duplicates, damaged } = counts;
-    return { seed, acked, read, duplicates, damaged, digest };
+    return { seed, ...counts, digest };
   } catch (error) {
     return {
       ...none,

@@ -2,6 +2,7 @@ import { Broker, BrokerError, type Topic } from '../../src/broker/index.ts';
 import { SeededRandom, SimulatedClock, SimulatedDisk } from '../../src/testing/index.ts';
 import { LifeClock } from './life-clock.ts';
 import { PartitionModel, type SentBatch } from './partition-model.ts';
+import { QueueWorld } from './queue-actors.ts';
 import { expectThat, Violation } from './violation.ts';
 
 export const dataDirectory = '/data';
@@ -66,7 +67,18 @@ export class World {
   readonly offsets = new Map<string, CommittedOffset>();
   readonly producerIds = new Set<number>();
   readonly producers: ProducerState[] = [];
-  readonly counts = { acked: 0, read: 0, lives: 0, duplicates: 0, compacted: 0, damaged: 0 };
+  readonly queues: QueueWorld;
+  readonly counts = {
+    acked: 0,
+    read: 0,
+    lives: 0,
+    duplicates: 0,
+    compacted: 0,
+    damaged: 0,
+    delivered: 0,
+    redelivered: 0,
+    buried: 0,
+  };
   disk: SimulatedDisk;
   life: LifeClock;
   broker!: Broker;
@@ -79,6 +91,7 @@ export class World {
   failure: unknown;
   #event = 0;
   #batchId = 0;
+  #queuedId = 0;
   readonly #trace: ((line: string) => void) | undefined;
 
   constructor(seed: number, trace?: (line: string) => void) {
@@ -89,6 +102,7 @@ export class World {
     this.disk = new SimulatedDisk({ clock: this.clock, random: this.random.fork() });
     this.life = new LifeClock(this.clock);
     this.trace(JSON.stringify(this.plan));
+    this.queues = new QueueWorld(this);
   }
 
   get isOver(): boolean {
@@ -101,6 +115,10 @@ export class World {
 
   nextBatchId(): number {
     return ++this.#batchId;
+  }
+
+  nextQueuedId(): number {
+    return ++this.#queuedId;
   }
 
   trace(line: string): void {

@@ -1,0 +1,366 @@
+import type { QueueMessage } from '../../src/shard/queue/index.ts';
+import { expectThat } from './violation.ts';
+
+/** What decides about a queue in one seed. */
+export interface QueuePlan {
+  name: string;
+  priorityMax: number;
+  leaseMs: number;
+  failuresMax: number;
+  retryDelayMs: number;
+  messageTtlMs: number;
+  hasDeadLetters: boolean;
+  isSingleActive: boolean;
+  /** Messages that may be ready, the oldest goes; -1: any number. */
+  readyMax: number;
+  /** Its consumers ask for messages instead of being given them. */
+  isPulled: boolean;
+  consumers: number;
+}
+
+/** A message that somebody tried to publish, and what was promised of it. */
+export interface QueuedMessage {
+  id: number;
+  /** In the order of publishing, which is that of offsets. */
+  sequence: number;
+  rank: number;
+  deliverAtMs: number;
+  expiresAtMs: number;
+  /** Stored durably: its publisher was told. */
+  isConfirmed: boolean;
+  /** -1: nobody has seen it yet. */
+  offset: number;
+  isTouched: boolean;
+  /** Of the last delivery; and of the last one that certainly outlives a crash. */
+  deliveries: number;
+  deliveriesDurable: number;
+  /** Of the model's events; 0: not so. */
+  takenAt: number;
+  settledAt: number;
+  /** Its settlement was asked for, and a crash came before the answer. */
+  isDoubtful: boolean;
+  holder: object | undefined;
+  /** It was given back with a delay, until this time at least. */
+  notBeforeMs: number;
+  /** It certainly can be given out, for it was never given out, or given back at once. */
+  isReady: boolean;
+  /** A queue that goes back forgets what priority its messages have. */
+  isRankKnown: boolean;
+  /** Something asked for its death: it was rejected, or failed too often. */
+  mayDie: boolean;
+  wasTaken: boolean;
+  /** Somebody accepted it, or purged the queue: it need not be anywhere. */
+  mayBeGone: boolean;
+  isInDeadLetters: boolean;
+}
+
+/** What is known of one queue: what was settled durably may never come back, what was confirmed may never be lost. */
+export class QueueModel {
+  readonly plan: QueuePlan;
+  readonly messages = new Map<number, QueuedMessage>();
+  readonly #byOffset = new Map<number, QueuedMessage>();
+  /** Not settled, in order of publishing. */
+  readonly #live = new Set<QueuedMessage>();
+  /** Changes until this event are durable. */
+  #durableAt = 0;
+  #sequence = 0;
+  /** Power was lost with data that may go: nothing is promised any more. */
+  isLoose = false;
+  /** Where the dead of this queue are looked for. */
+  deadLetters: DeadLetterModel | undefined;
+
+  constructor(plan: QueuePlan) {
+    this.plan = plan;
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
+  }
+
+  add(
+    id: number,
+    priority: number | undefined,
+    deliverAtMs: number,
+    expiresAtMs: number,
+  ): QueuedMessage {
+    const { priorityMax } = this.plan;
+    const message: QueuedMessage = {
+      id,
+      sequence: ++this.#sequence,
+      rank: priorityMax === 0 ? 0 : priorityMax - Math.min(priority ?? 0, priorityMax),
+      deliverAtMs,
+      expiresAtMs,
+      isConfirmed: false,
+      offset: -1,
+      isTouched: false,
+      deliveries: 0,
+      deliveriesDurable: 0,
+      takenAt: 0,
+      settledAt: 0,
+      isDoubtful: false,
+      holder: undefined,
+      notBeforeMs: 0,
+      isReady: deliverAtMs === 0,
+      isRankKnown: true,
+      mayDie: false,
+      wasTaken: false,
+      mayBeGone: false,
+      isInDeadLetters: false,
+    };
+    this.messages.set(id, message);
+    this.#live.add(message);
+    return message;
+  }
+
+  /** It certainly was not stored. */
+  refuse(message: QueuedMessage): void {
+    this.messages.delete(message.id);
+    this.#live.delete(message);
+  }
+
+  /** Checks a delivery, and notes it. */
+  take(
+    id: number,
+    delivery: QueueMessage,
+    holder: object,
+    now: number,
+    nowMs: number,
+  ): QueuedMessage {
+    const message = this.messages.get(id);
+    const name = `${this.plan.name}: message ${id}`;
+    if (message === undefined) {
+      expectThat(false, `${name} was never published here`);
+      throw new Error('not reached');
+    }
+    this.#place(message, delivery.offset, name);
+    if (!this.isLoose) {
+      expectThat(message.settledAt === 0, `${name} comes back though it was settled`);
+      // Who asks for messages learns of them a while after they were leased.
+      const { isPulled, leaseMs } = this.plan;
+      const isTimed = isPulled && leaseMs >= 0;
+      expectThat(message.holder === undefined || isTimed, `${name} is given out twice`);
+      expectThat(
+        delivery.deliveries > message.deliveries,
+        `${name}: ${delivery.deliveries} deliveries follow ${message.deliveries}`,
+      );
+      expectThat(
+        nowMs >= Math.max(message.deliverAtMs, message.notBeforeMs),
+        `${name} comes before its time`,
+      );
+      expectThat(
+        message.expiresAtMs > nowMs || isPulled,
+        `${name} is given out though it has expired`,
+      );
+      const most = this.plan.failuresMax;
+      expectThat(
+        delivery.failures < delivery.deliveries && (most < 0 || delivery.failures <= most),
+        `${name}: ${delivery.failures} failures`,
+      );
+      if (!this.plan.isPulled) this.#checkOrder(message, name, nowMs);
+    }
+    const { isPulled, leaseMs, failuresMax } = this.plan;
+    if (isPulled && leaseMs >= 0 && failuresMax >= 0) message.mayDie = true;
+    message.holder = holder;
+    message.takenAt = now;
+    message.deliveries = delivery.deliveries;
+    message.isTouched = true;
+    message.wasTaken = true;
+    message.isReady = false;
+    message.isDoubtful = false;
+    message.isConfirmed = true;
+    return message;
+  }
+
+  accept(message: QueuedMessage, now: number): void {
+    message.mayBeGone = true;
+    this.#settle(message, now);
+  }
+
+  /** It dies: sooner or later it is settled, and with a place for the dead it gets there before. */
+  die(message: QueuedMessage, now: number): void {
+    message.mayDie = true;
+    if (!this.plan.hasDeadLetters) return this.#settle(message, now);
+    message.holder = undefined;
+    message.isDoubtful = true;
+  }
+
+  giveBack(message: QueuedMessage, delayMs: number, isFailure: boolean, nowMs: number): void {
+    const { retryDelayMs, failuresMax } = this.plan;
+    const waitMs = delayMs >= 0 ? delayMs : isFailure ? retryDelayMs : 0;
+    message.holder = undefined;
+    message.notBeforeMs = waitMs > 0 ? nowMs + waitMs : 0;
+    message.isReady = waitMs === 0 && !(isFailure && failuresMax >= 0);
+    if (isFailure && failuresMax >= 0) message.mayDie = true;
+  }
+
+  /** All changes until that event are durable. */
+  noteDurable(event: number): void {
+    this.#durableAt = Math.max(this.#durableAt, event);
+    for (const message of this.#live)
+      if (message.takenAt > 0 && message.takenAt <= this.#durableAt)
+        message.deliveriesDurable = message.deliveries;
+  }
+
+  /** The storage failed, or the process ended: what was not durable may be so or not. */
+  roll(): void {
+    const { failuresMax, isPulled } = this.plan;
+    for (const message of this.messages.values()) {
+      // Whoever had it has failed; what was asked for may be on its way to somebody who is gone.
+      if (failuresMax >= 0 && (message.isTouched || isPulled)) message.mayDie = true;
+      message.holder = undefined;
+      message.notBeforeMs = 0;
+      message.deliveries = Math.min(message.deliveries, message.deliveriesDurable);
+      if (message.isTouched) message.isReady = false;
+      if (message.settledAt <= this.#durableAt) continue;
+      message.settledAt = 0;
+      message.isDoubtful = true;
+      this.#live.add(message);
+    }
+  }
+
+  /** Whatever was settled from an offset on may come back. */
+  rewind(offset: number): void {
+    for (const message of this.messages.values()) {
+      if (message.offset >= 0 && message.offset < offset) continue;
+      if (this.plan.priorityMax > 0 && message.isTouched) message.isRankKnown = false;
+      message.isReady &&= message.settledAt === 0 && !message.isTouched;
+      // One that has died of its age or for want of room comes back as if nothing had been, too.
+      if (message.holder !== undefined) continue;
+      message.deliveries = 0;
+      message.deliveriesDurable = 0;
+      if (message.settledAt === 0) continue;
+      message.settledAt = 0;
+      message.isDoubtful = true;
+      this.#live.add(message);
+    }
+  }
+
+  /** Everything that nobody holds is settled. */
+  purge(now: number): void {
+    for (const message of this.#live) {
+      if (message.holder !== undefined) continue;
+      message.mayBeGone = true;
+      message.mayDie = true;
+      message.isReady = false;
+      // What dies is on its way, and what is being published may be behind the purge.
+      if (message.isConfirmed && !message.isDoubtful) this.#settle(message, now);
+      else message.isDoubtful = true;
+    }
+  }
+
+  /** After power loss that may take data: nothing is certain of what was before. */
+  loosen(): void {
+    this.isLoose = true;
+    this.#byOffset.clear();
+  }
+
+  /** Nobody consumes or publishes, no time is awaited: what the queue shows is what the model has. */
+  checkRest(
+    ids: readonly number[],
+    counts: { ready: number; delayed: number; leased: number },
+    nowMs: number,
+  ): void {
+    const { name } = this.plan;
+    const shown = new Set(ids);
+    expectThat(shown.size === ids.length, `${name}: a message is shown twice`);
+    expectThat(
+      counts.ready === ids.length && counts.delayed === 0 && counts.leased === 0,
+      `${name}: ${JSON.stringify(counts)}, but ${ids.length} are shown`,
+    );
+    if (this.isLoose) return;
+    for (const id of ids) {
+      const message = this.messages.get(id);
+      expectThat(message !== undefined, `${name}: message ${id} was never published here`);
+      expectThat(message?.settledAt === 0, `${name}: message ${id} is settled, and shown`);
+    }
+    for (const message of this.#live) {
+      const isCertain =
+        message.isConfirmed &&
+        !message.isDoubtful &&
+        !message.mayDie &&
+        message.expiresAtMs > nowMs &&
+        this.plan.readyMax < 0;
+      expectThat(!isCertain || shown.has(message.id), `${name}: message ${message.id} is gone`);
+    }
+  }
+
+  /** The queue was emptied: everything that was confirmed was given to somebody, or has died for a reason. */
+  checkEnd(nowMs: number): void {
+    if (this.isLoose) return;
+    const { name, hasDeadLetters, readyMax } = this.plan;
+    for (const message of this.messages.values()) {
+      if (!message.isConfirmed) continue;
+      const hasReason = message.mayDie || message.expiresAtMs <= nowMs || readyMax >= 0;
+      const isWell = hasDeadLetters
+        ? message.mayBeGone || message.isInDeadLetters
+        : message.wasTaken || hasReason;
+      expectThat(isWell, `${name}: message ${message.id} is lost`);
+    }
+  }
+
+  /** Whether a message may be among the dead of this queue. */
+  mayHaveDied(id: number, nowMs: number): QueuedMessage | undefined {
+    const message = this.messages.get(id);
+    if (message === undefined) return undefined;
+    const { readyMax } = this.plan;
+    return message.mayDie || message.expiresAtMs <= nowMs || readyMax >= 0 ? message : undefined;
+  }
+
+  #settle(message: QueuedMessage, now: number): void {
+    message.holder = undefined;
+    message.settledAt = now;
+    this.#live.delete(message);
+  }
+
+  #place(message: QueuedMessage, offset: number, name: string): void {
+    if (this.isLoose) return;
+    expectThat(
+      message.offset < 0 || message.offset === offset,
+      `${name} stands at ${message.offset} and at ${offset}`,
+    );
+    const other = this.#byOffset.get(offset);
+    expectThat(
+      other === undefined || other === message,
+      `${this.plan.name}: ${offset} is message ${other?.id} and message ${message.id}`,
+    );
+    message.offset = offset;
+    this.#byOffset.set(offset, message);
+  }
+
+  /** Nothing that is certainly there comes before what is given out. */
+  #checkOrder(message: QueuedMessage, name: string, nowMs: number): void {
+    // What was delayed goes ahead of what waits, once it is due.
+    if (this.plan.readyMax >= 0 || !message.isRankKnown || message.deliverAtMs > 0) return;
+    for (const other of this.#live) {
+      if (!other.isReady || !other.isConfirmed || other.isDoubtful || other === message) continue;
+      if (!other.isRankKnown) continue;
+      if (other.holder !== undefined || other.expiresAtMs <= nowMs) continue;
+      const isBefore =
+        other.rank < message.rank ||
+        (other.rank === message.rank && other.sequence < message.sequence);
+      expectThat(!isBefore, `${name} is given out before message ${other.id}`);
+    }
+  }
+}
+
+/** The queue that the dead go to: each came from somewhere, for a reason, once or more often. */
+export class DeadLetterModel {
+  readonly sources: QueueModel[] = [];
+  /** Ids by offset. */
+  readonly #seen = new Map<number, number>();
+
+  take(id: number, delivery: QueueMessage, nowMs: number): void {
+    const source = this.sources.find((model) => model.messages.has(id));
+    expectThat(source !== undefined, `dead letters: message ${id} is from nowhere`);
+    if (source === undefined || source.isLoose) return;
+    const before = this.#seen.get(delivery.offset);
+    expectThat(
+      before === undefined || before === id,
+      `dead letters: ${delivery.offset} is message ${before} and message ${id}`,
+    );
+    this.#seen.set(delivery.offset, id);
+    const message = source.mayHaveDied(id, nowMs);
+    expectThat(message !== undefined, `dead letters: message ${id} has died for no reason`);
+    if (message !== undefined) message.isInDeadLetters = true;
+  }
+}
