@@ -1,9 +1,10 @@
 import type { Clock, Random } from '../../base/index.ts';
 import { batchHeaderBytes } from '../../bytes/index.ts';
 import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
+import { Admissions } from './admissions.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { defaultQueueSettings } from './queue-defaults.ts';
-import { copyView, isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import { OldestMessage, peekMessages } from './message-lookup.ts';
 import type { QueueChanges } from './queue-changes.ts';
 import { owners, type QueueState } from './queue-state.ts';
 import type {
@@ -55,9 +56,6 @@ const wakeMax = 10_000;
 const dyingRetryMs = 1000;
 /** A queue that turned empty has its records deleted at once when they are more than this. */
 const emptiedBytesMin = 8 * 1024 * 1024;
-const peekBytes = 64 * 1024;
-/** A message that was admitted is sequenced within this time, or never. */
-const admittedMs = 1000;
 
 /** A queue that is used: its state, who is served, and what the journal is told of it. */
 export class LiveQueue implements PartitionQueue, LogFollower {
@@ -91,12 +89,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #owners: WeakMap<object, number> | undefined;
   /** Something may be dead at the head that nobody has looked at. */
   #isDoubtful = false;
-  /** Admitted since, and not sequenced yet. */
-  #admitted = 0;
-  #admittedBytes = 0;
-  #admittedMs = 0;
-  /** Ids that were admitted a while ago: in a chunk soon, or never. */
-  #admittedBefore: Set<string> | undefined;
+  #admissions: Admissions | undefined;
   /** Leases of dead messages. */
   dyingCount = 0;
   // Totals.
@@ -106,8 +99,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #accepted = 0;
   #released = 0;
   #dead = 0;
-  #oldestOffset = -1;
-  #oldestTimestampMs = -1;
+  #oldest: OldestMessage | undefined;
 
   constructor(
     id: number,
@@ -311,61 +303,19 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       accepted: this.#accepted,
       released: this.#released,
       dead: this.#dead,
-      oldestTimestampMs: this.#findOldest(),
+      oldestTimestampMs: (this.#oldest ??= new OldestMessage(this.partition)).find(
+        state.settled.floor,
+      ),
     };
   }
 
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
-    const { state, partition } = this;
-    const { dedupWindowMs, readyMax, readyBytesMax, overflow } = this.#settings;
-    const { nowMs, dedupId, bodyBytes } = admission;
-    const isDeduplicated = dedupWindowMs > 0 && dedupId !== undefined;
-    this.#rotateAdmitted(nowMs);
-    if (isDeduplicated) {
-      state.dedup?.expire(nowMs - dedupWindowMs);
-      if (state.dedup?.has(dedupId) || state.admittedIds?.has(dedupId)) return 'duplicate';
-      if (this.#admittedBefore?.has(dedupId)) return 'duplicate';
-    }
-    if (overflow !== 'drop-head') {
-      const ready = state.readyCount(partition.nextOffset) + this.#admitted;
-      const isFull =
-        (readyMax >= 0 && ready >= readyMax) ||
-        (readyBytesMax >= 0 && state.readyBytes + this.#admittedBytes + bodyBytes > readyBytesMax);
-      if (isFull) return overflow;
-      this.#admitted++;
-      this.#admittedBytes += bodyBytes;
-    }
-    if (isDeduplicated) {
-      state.admittedIds ??= new Set();
-      state.admittedIds.add(dedupId);
-    }
-    return 'take';
+    this.#admissions ??= new Admissions(this);
+    return this.#admissions.admit(admission);
   }
 
-  async peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]> {
-    const window = new MessageWindow(this.partition, peekBytes);
-    const view = new MessageView();
-    const messages: QueueMessage[] = [];
-    let bytes = 0;
-    for (const { offset, deliveries, failures } of this.state.list(skip, count)) {
-      if (offset >= this.partition.lastStableOffset) break;
-      if (window.seek(offset) === 'away') {
-        try {
-          await window.load(offset);
-        } catch (error) {
-          if (isDeleted(error)) continue;
-          throw error;
-        }
-      }
-      if (window.seek(offset) !== 'here') continue;
-      window.show(view);
-      bytes += Math.max(view.valueBytes, 0);
-      if (messages.length > 0 && bytes > bytesMax) break;
-      view.deliveries = deliveries;
-      view.failures = failures;
-      messages.push(copyView(view));
-    }
-    return messages;
+  peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]> {
+    return peekMessages(this.partition, this.state.list(skip, count), bytesMax);
   }
 
   // LogFollower
@@ -382,9 +332,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
     this.#published += batch.recordCount;
     this.state.unsettledBytes += bodyBytes;
-    // What did not ask, from another door, is not known from what did.
-    this.#admitted = Math.max(0, this.#admitted - batch.recordCount);
-    this.#admittedBytes = this.#admitted === 0 ? 0 : Math.max(0, this.#admittedBytes - bodyBytes);
+    this.#admissions?.noteSequenced(batch.recordCount, bodyBytes);
   }
 
   built(batch: PendingBatch): void {
@@ -427,9 +375,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.state = state;
     this.changes = undefined;
     this.dyingCount = 0;
-    this.#admitted = 0;
-    this.#admittedBytes = 0;
-    this.#admittedBefore = undefined;
+    this.#admissions = undefined;
     this.areGroupsKnown = !this.form.isGrouped || state.leasedCount + state.delayedCount === 0;
     this.#trim();
     state.ingestPlain(this.partition.nextOffset);
@@ -570,17 +516,6 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   // Parts
-
-  /** What was admitted and never came: the publisher gave up, or the storage did. */
-  #rotateAdmitted(nowMs: number): void {
-    if (nowMs < this.#admittedMs + admittedMs && nowMs >= this.#admittedMs) return;
-    this.#admittedMs = nowMs;
-    if (this.partition.waiting.length > 0) return;
-    this.#admitted = 0;
-    this.#admittedBytes = 0;
-    this.#admittedBefore = this.state.admittedIds;
-    this.state.admittedIds = undefined;
-  }
 
   #armDedup(): void {
     const { dedupWindowMs } = this.#settings;
@@ -763,31 +698,5 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#dispatcher = undefined;
     if (this.state.leases?.count === 0) this.state.leases = undefined;
     if (this.state.returned?.count === 0) this.state.returned = undefined;
-  }
-
-  #findOldest(): number | undefined {
-    const offset = this.state.settled.floor;
-    if (offset >= this.partition.highWatermark) return undefined;
-    if (this.#oldestOffset === offset)
-      return this.#oldestTimestampMs < 0 ? undefined : this.#oldestTimestampMs;
-    const window = new MessageWindow(this.partition, 1);
-    const note = (): void => {
-      if (window.seek(offset) !== 'here') return;
-      const view = new MessageView();
-      window.show(view);
-      this.#oldestOffset = offset;
-      this.#oldestTimestampMs = view.timestampMs;
-    };
-    try {
-      const reading = window.load(offset);
-      if (reading === undefined) note();
-      // Known when it is asked for the next time.
-      else reading.then(note, () => undefined);
-    } catch (error) {
-      if (!isDeleted(error)) throw error;
-    }
-    return this.#oldestOffset === offset && this.#oldestTimestampMs >= 0
-      ? this.#oldestTimestampMs
-      : undefined;
   }
 }

@@ -86,7 +86,7 @@ export class QueueChanges {
     const last = runs.length - acquiredFields;
     if (
       last >= 0 &&
-      runs[last]! + runs[last + 1]! === offset &&
+      follows(runs, last, offset) &&
       runs[last + 2] === deadlineMs &&
       runs[last + 3] === bodyBytes &&
       runs[last + 4] === rank &&
@@ -111,7 +111,7 @@ export class QueueChanges {
     const failure = isFailure ? 1 : 0;
     if (
       last >= 0 &&
-      runs[last]! + runs[last + 1]! === offset &&
+      follows(runs, last, offset) &&
       runs[last + 2] === failure &&
       runs[last + 3] === dueMs
     )
@@ -126,7 +126,7 @@ export class QueueChanges {
     const runs = this.#settled;
     const last = runs.length - settledFields;
     this.#settledBytes += bodyBytes;
-    if (last >= 0 && runs[last]! + runs[last + 1]! === offset) runs[last + 1]!++;
+    if (last >= 0 && follows(runs, last, offset)) runs[last + 1]!++;
     else {
       runs.push(offset, 1);
       this.#tally.bytes += settledFields * 8;
@@ -232,6 +232,12 @@ export class QueueChanges {
     let end = 0;
     for (let at = 0; at < runs.length; at += settledFields) end = writeRun(writer, runs, at, end);
   }
+}
+
+/** Whether the run at `last` ends where `offset` is. */
+function follows(runs: readonly number[], last: number, offset: number): boolean {
+  const end = runs[last]! + runs[last + 1]!;
+  return end === offset;
 }
 
 /** Hands the changes between the reader's position and `end` to `target`. Throws a ProtocolError where they do not parse. */

@@ -1,10 +1,15 @@
 import { BrokerError, type Clock, limits, type Random, type Timer } from '../../base/index.ts';
 import { batchBaseOffset, ByteReader, ByteWriter } from '../../bytes/index.ts';
-import { entryKind } from '../entry.ts';
 import type { EntrySource, StateExtension } from '../extension.ts';
 import { DeadlineQueue, type Deadline } from '../group/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
 import { LiveQueue, type QueueHome } from './live-queue.ts';
+import {
+  decodeIdentity,
+  encodeIdentity,
+  type QueueIdentity,
+  queueEntryKind,
+} from './queue-entries.ts';
 import { ChangeTally, QueueChanges, replayChanges } from './queue-changes.ts';
 import { QueueState } from './queue-state.ts';
 import type {
@@ -14,18 +19,6 @@ import type {
   QueueMessage,
   QueueSettings,
 } from './types.ts';
-
-/** Entry kinds of queues. */
-export const queueEntryKind = {
-  /** Queue (see `encodeIdentity`); varlongs start offset, ingested offset, body bytes in between. */
-  opened: entryKind.extensionMin + 96,
-  /** u32 queue number. */
-  dropped: entryKind.extensionMin + 97,
-  /** Per queue that has changed: u32 queue number, u32 bytes of what follows, its changes (see `queue-changes.ts`). */
-  changed: entryKind.extensionMin + 98,
-  /** Last of those that belong to queues. */
-  last: entryKind.extensionMin + 127,
-} as const;
 
 /** What the queues ask of their shard. */
 export interface QueueHost {
@@ -504,44 +497,10 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   }
 }
 
-interface Identity {
-  id: number;
-  partition: number;
-  subscription: string;
-  form: QueueForm;
-}
-
-interface Replayed extends Identity {
+interface Replayed extends QueueIdentity {
   state: QueueState;
   /** Batches before this offset were in the log when it was opened. */
   openedAt: number;
-}
-
-/** u32 queue number, u32 partition number, u16 bytes and UTF-8 of the subscription, u16 form bits, its two priorities u16. */
-function encodeIdentity(writer: ByteWriter, queue: LiveQueue): void {
-  const { form } = queue;
-  const name = Buffer.from(queue.subscription, 'utf8');
-  writer.uint32(queue.id);
-  writer.uint32(queue.partition.number);
-  writer.uint16(name.length);
-  writer.bytes(name);
-  writer.uint8((form.isGrouped ? 1 : 0) | (form.isFair ? 2 : 0));
-  writer.uint16(form.priorityMax);
-  writer.uint16(form.priorityDefault);
-}
-
-function decodeIdentity(reader: ByteReader): Identity {
-  const id = reader.uint32();
-  const partition = reader.uint32();
-  const subscription = reader.utf8(reader.uint16());
-  const bits = reader.uint8();
-  const form = {
-    priorityMax: reader.uint16(),
-    priorityDefault: reader.uint16(),
-    isGrouped: (bits & 1) !== 0,
-    isFair: (bits & 2) !== 0,
-  };
-  return { id, partition, subscription, form };
 }
 
 /** Body bytes from an offset on, as far as the log's size tells. */

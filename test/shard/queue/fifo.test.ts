@@ -11,8 +11,8 @@ test('messages go out in order, and are gone when they are accepted', async () =
   await bed.send('d');
   assert.deepEqual(consumer.texts, ['a', 'b', 'c', 'd']);
   assert.deepEqual(pick(queue.counts()), { ready: 0, readyBytes: 0, leased: 4, leasedBytes: 4 });
-  for (const { lease } of consumer.taken_) assert.equal(queue.accept(lease), true);
-  for (const { lease } of consumer.taken_) assert.equal(queue.accept(lease), false);
+  for (const { lease } of consumer.kept) assert.equal(queue.accept(lease), true);
+  for (const { lease } of consumer.kept) assert.equal(queue.accept(lease), false);
   await bed.clock.runUntil(queue.settled());
   assert.deepEqual(pick(queue.counts()), { ready: 0, readyBytes: 0, leased: 0, leasedBytes: 0 });
   await bed.crash();
@@ -65,21 +65,21 @@ test('what a consumer leaves behind returns to its place, with its history', asy
   const leaving = new TestConsumer({ credit: 3 });
   queue.attach(leaving);
   await bed.send('a', 'b', 'c', 'd');
-  queue.accept(leaving.taken_[1]?.lease ?? -1);
+  queue.accept(leaving.kept[1]?.lease ?? -1);
   queue.detach(leaving, 'return-failed');
   const next = new TestConsumer();
   queue.attach(next);
   await bed.settle();
   assert.deepEqual(next.texts, ['a', 'c', 'd']);
   assert.deepEqual(
-    next.taken_.map(({ deliveries, failures }) => [deliveries, failures]),
+    next.kept.map(({ deliveries, failures }) => [deliveries, failures]),
     [
       [2, 1],
       [2, 1],
       [1, 0],
     ],
   );
-  assert.equal(queue.accept(leaving.taken_[0]?.lease ?? -1), false);
+  assert.equal(queue.accept(leaving.kept[0]?.lease ?? -1), false);
 });
 
 test('what was leased when the power went comes again as a failure, in order', async () => {
@@ -88,7 +88,7 @@ test('what was leased when the power went comes again as a failure, in order', a
   const consumer = new TestConsumer({ credit: 3 });
   queue.attach(consumer);
   await bed.send('a', 'b', 'c', 'd', 'e');
-  queue.accept(consumer.taken_[1]?.lease ?? -1);
+  queue.accept(consumer.kept[1]?.lease ?? -1);
   await bed.clock.runUntil(queue.settled());
   await bed.crash();
   const again = bed.findQueue();
@@ -97,7 +97,7 @@ test('what was leased when the power went comes again as a failure, in order', a
   again.attach(other);
   await bed.settle();
   assert.deepEqual(
-    other.taken_.map(({ text, deliveries, failures }) => `${text}${deliveries}${failures}`),
+    other.kept.map(({ text, deliveries, failures }) => `${text}${deliveries}${failures}`),
     ['a21', 'c21', 'd10', 'e10'],
   );
 });
@@ -165,7 +165,7 @@ test('a purge settles all that is not leased, for good', async () => {
   const consumer = new TestConsumer({ credit: 2 });
   queue.attach(consumer);
   await bed.send('a', 'b', 'c', 'd', 'e');
-  queue.release(consumer.taken_[0]?.lease ?? -1, { isFailure: false });
+  queue.release(consumer.kept[0]?.lease ?? -1, { isFailure: false });
   assert.equal(await bed.clock.runUntil(queue.purge()), 4);
   assert.deepEqual(pick(queue.counts()), { ready: 0, readyBytes: 0, leased: 1, leasedBytes: 1 });
   await bed.crash();

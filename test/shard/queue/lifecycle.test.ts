@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { QueueBed, TestConsumer } from './queue-bed.ts';
+import { QueueBed, type Sent, TestConsumer } from './queue-bed.ts';
 
 test('a message with a due time waits for it, and then has its place in the order', async () => {
   const bed = await QueueBed.open();
@@ -36,7 +36,7 @@ test('a delivered delayed message is not delayed again by a restart', async () =
     await bed.send({ text: 'a', headers: { 'pabal.deliver-at': `${bed.clock.nowMs() + 100}` } });
     await bed.clock.runFor(200);
     assert.deepEqual(consumer.texts, ['a']);
-    if (isAccepted) queue.accept(consumer.taken_[0]?.lease ?? -1);
+    if (isAccepted) queue.accept(consumer.kept[0]?.lease ?? -1);
     await bed.clock.runUntil(queue.settled());
     await bed.crash();
     const again = bed.findQueue();
@@ -47,13 +47,13 @@ test('a delivered delayed message is not delayed again by a restart', async () =
   }
 });
 
+function priority(text: string, value: number): Sent {
+  return { text, headers: { 'pabal.priority': `${value}` } };
+}
+
 test('greater priorities go first, equal ones in order, also after a crash', async () => {
   const bed = await QueueBed.open();
   const queue = bed.openQueue({}, { priorityMax: 9, priorityDefault: 4 });
-  const priority = (text: string, value: number) => ({
-    text,
-    headers: { 'pabal.priority': `${value}` },
-  });
   await bed.send(priority('1a', 1), 'a', priority('9a', 9), priority('99', 99));
   await bed.send('b', 'c');
   await bed.send(priority('9b', 9), priority('1b', 1));
@@ -66,7 +66,7 @@ test('greater priorities go first, equal ones in order, also after a crash', asy
   queue.attach(consumer);
   await bed.settle();
   assert.deepEqual(consumer.texts, ['9a', '99']);
-  queue.accept(consumer.taken_[1]?.lease ?? -1);
+  queue.accept(consumer.kept[1]?.lease ?? -1);
   await bed.clock.runUntil(queue.settled());
   await bed.crash();
   const again = bed.findQueue();
@@ -107,12 +107,12 @@ test('a message that failed once more than it may dies; without a target it is d
     const consumer = new TestConsumer();
     queue.attach(consumer);
     await bed.send('a');
-    queue.release(consumer.taken_[0]?.lease ?? -1, { isFailure: true });
+    queue.release(consumer.kept[0]?.lease ?? -1, { isFailure: true });
     await bed.settle();
-    assert.equal(consumer.taken_.length, 2);
-    queue.release(consumer.taken_[1]?.lease ?? -1, { isFailure: true });
+    assert.equal(consumer.kept.length, 2);
+    queue.release(consumer.kept[1]?.lease ?? -1, { isFailure: true });
     await bed.settle();
-    assert.equal(consumer.taken_.length, 2);
+    assert.equal(consumer.kept.length, 2);
     assert.deepEqual(
       bed.deaths.map(({ text, reason }) => [text, reason]),
       hasTarget ? [['a', 'delivery-limit']] : [],
@@ -132,7 +132,7 @@ test('a poison message dies also when each attempt ends in a crash', async () =>
     const consumer = new TestConsumer({ credit: 1 });
     queue.attach(consumer);
     await bed.settle();
-    deliveries.push(...consumer.taken_.map(({ offset }) => offset));
+    deliveries.push(...consumer.kept.map(({ offset }) => offset));
     await bed.crash();
   }
   assert.deepEqual(deliveries, [0, 0, 0, 1]);
@@ -149,12 +149,12 @@ test('a failed message waits longer each time', async () => {
   queue.attach(consumer);
   await bed.send('a');
   for (const waitMs of [1000, 3000, 5000, 5000]) {
-    const count = consumer.taken_.length;
-    queue.release(consumer.taken_.at(-1)?.lease ?? -1, { isFailure: true });
+    const count = consumer.kept.length;
+    queue.release(consumer.kept.at(-1)?.lease ?? -1, { isFailure: true });
     await bed.clock.runFor(waitMs - 100);
-    assert.equal(consumer.taken_.length, count);
+    assert.equal(consumer.kept.length, count);
     await bed.clock.runFor(200);
-    assert.equal(consumer.taken_.length, count + 1);
+    assert.equal(consumer.kept.length, count + 1);
   }
 });
 
@@ -165,7 +165,7 @@ test('a dead message stays until it has arrived; one that could not is tried aga
   const consumer = new TestConsumer({ credit: 1 });
   queue.attach(consumer);
   await bed.send('a');
-  const { lease = -1 } = consumer.taken_[0] ?? {};
+  const { lease = -1 } = consumer.kept[0] ?? {};
   assert.equal(queue.reject(lease, 'rejected'), true);
   assert.equal(queue.accept(lease), false);
   await bed.settle();
@@ -242,7 +242,7 @@ test('more than may be leased at once is not given out', async () => {
   queue.attach(consumer);
   await bed.send('a', 'b', 'c');
   assert.deepEqual(consumer.texts, ['a', 'b']);
-  queue.accept(consumer.taken_[0]?.lease ?? -1);
+  queue.accept(consumer.kept[0]?.lease ?? -1);
   await bed.settle();
   assert.deepEqual(consumer.texts, ['a', 'b', 'c']);
 });
@@ -253,7 +253,7 @@ test('going back gives settled messages out again, but not those that are in han
   const consumer = new TestConsumer();
   queue.attach(consumer);
   await bed.send('a', 'b', 'c', 'd', 'e');
-  for (const at of [0, 1, 2, 4]) queue.accept(consumer.taken_[at]?.lease ?? -1);
+  for (const at of [0, 1, 2, 4]) queue.accept(consumer.kept[at]?.lease ?? -1);
   consumer.drain();
   await bed.clock.runUntil(queue.rewind(1));
   await bed.settle();
@@ -294,7 +294,7 @@ test('a log that keeps its own retention takes the floor of its queues along', a
   const consumer = new TestConsumer({ credit: 2 });
   queue.attach(consumer);
   await bed.send('a', 'b', 'c', 'd', 'e');
-  queue.release(consumer.taken_[0]?.lease ?? -1, { isFailure: false });
+  queue.release(consumer.kept[0]?.lease ?? -1, { isFailure: false });
   await bed.clock.runUntil(bed.log.deleteBefore(3));
   await bed.settle();
   assert.deepEqual([queue.counts().ready, queue.counts().leased], [2, 0]);

@@ -217,7 +217,7 @@ export interface Taken {
 
 /** A consumer that keeps what it gets. */
 export class TestConsumer implements QueueConsumer {
-  readonly taken_: Taken[] = [];
+  readonly kept: Taken[] = [];
   readonly priority: number;
   readonly isAutoSettled: boolean;
   readonly leaseMs: number | undefined;
@@ -245,12 +245,12 @@ export class TestConsumer implements QueueConsumer {
   }
 
   get texts(): string[] {
-    return this.taken_.map(({ text }) => text);
+    return this.kept.map(({ text }) => text);
   }
 
   /** What was taken since the last call. */
   drain(): string[] {
-    return this.taken_.splice(0).map(({ text }) => text);
+    return this.kept.splice(0).map(({ text }) => text);
   }
 
   wants(): boolean {
@@ -260,7 +260,7 @@ export class TestConsumer implements QueueConsumer {
   take(message: QueueMessage, lease: Lease): void {
     this.credit--;
     const { offset, deliveries, failures } = message;
-    this.taken_.push({ text: textOf(message), offset, lease, deliveries, failures });
+    this.kept.push({ text: textOf(message), offset, lease, deliveries, failures });
   }
 
   taken(): void {

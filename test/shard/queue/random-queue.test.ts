@@ -155,7 +155,7 @@ class RandomQueue {
   /** Takes what the consumers got. */
   #gather(): void {
     for (const consumer of this.consumers) {
-      for (const { offset, lease, text, deliveries } of consumer.taken_.splice(0)) {
+      for (const { offset, lease, text, deliveries } of consumer.kept.splice(0)) {
         const message = this.known[offset];
         assert.ok(message !== undefined && message.text === text, `${offset} is not ${text}`);
         assert.ok(!message.isGone, `${text} came again`);
@@ -246,8 +246,8 @@ class RandomQueue {
     let last = -1;
     for (let idle = 0; idle < 40; ) {
       await this.bed.clock.runFor(10);
-      if (consumer.taken_.length === 0) idle++;
-      for (const { offset, lease, text } of consumer.taken_.splice(0)) {
+      if (consumer.kept.length === 0) idle++;
+      for (const { offset, lease, text } of consumer.kept.splice(0)) {
         idle = 0;
         assert.ok(!seen.has(offset), `${text} came twice`);
         assert.ok(!(this.known[offset] as Known).isGone, `${text} came again`);

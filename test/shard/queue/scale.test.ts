@@ -11,7 +11,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 function usedBytes(): number {
-  collectGarbage();
+  // Memory of buffers is given back some time after their collection.
+  for (let count = 0; count < 3; count++) collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
@@ -22,6 +23,12 @@ test('120,000 messages in hand take less than 10 MB', async () => {
   const batch = Array.from({ length: 10_000 }, (_, index) => `${index}`);
   for (let count = 0; count < 12; count++) await bed.clock.runUntil(bed.append(batch));
   await bed.settle();
+  // What the first deliveries bring into memory is not the leases'.
+  const first = new TestConsumer({ credit: 20_000 });
+  queue.attach(first);
+  await bed.clock.runFor(100);
+  queue.detach(first, 'return');
+  first.drain();
   let taken = 0;
   const consumer = {
     priority: 0,
@@ -31,6 +38,7 @@ test('120,000 messages in hand take less than 10 MB', async () => {
     take: () => void taken++,
     detached: () => undefined,
   };
+  await bed.settle();
   const before = usedBytes();
   queue.attach(consumer);
   await bed.clock.runFor(1000);
@@ -48,21 +56,21 @@ test('a backlog takes no memory for each message, in the state and in the snapsh
   await bed.clock.runUntil(bed.log.append(bytes, traits));
   await bed.settle();
   const before = usedBytes();
-  for (let count = 0; count < 20; count++) await bed.clock.runUntil(bed.log.append(bytes, traits));
+  for (let count = 0; count < 10; count++) await bed.clock.runUntil(bed.log.append(bytes, traits));
   await bed.settle();
-  assert.equal(queue.counts().ready, 2_100_000);
+  assert.equal(queue.counts().ready, 1_100_000);
   assert.ok(bed.table.encode().length < snapshotBytes + 32);
   // What the simulated disk holds is not the queue's.
-  const perMessage = (usedBytes() - before - 20 * bytes.length * 3) / 2_000_000;
+  const perMessage = (usedBytes() - before - 10 * bytes.length * 3) / 1_000_000;
   assert.ok(perMessage < 0.5, `${perMessage} bytes`);
-  const [last] = await bed.clock.runUntil(queue.peek(2_000_000, 1, 100));
-  assert.equal(last?.offset, 2_000_000);
+  const [last] = await bed.clock.runUntil(queue.peek(1_000_000, 1, 100));
+  assert.equal(last?.offset, 1_000_000);
   assert.equal((await bed.clock.runUntil(queue.acquire(lease))).length, 1000);
 });
 
 test('idle queues cost little, each and in a snapshot', async () => {
   const bed = await QueueBed.open();
-  const count = 20_000;
+  const count = 10_000;
   const before = usedBytes();
   const durables: Array<Promise<void>> = [];
   for (let index = 0; index < count; index++) {
@@ -85,10 +93,10 @@ test('after the storage failed and works again, what was accepted durably does n
   const consumer = new TestConsumer();
   queue.attach(consumer);
   await bed.send('a', 'b', 'c');
-  queue.accept(consumer.taken_[0]?.lease ?? -1);
+  queue.accept(consumer.kept[0]?.lease ?? -1);
   await bed.clock.runUntil(queue.settled());
   bed.disk.faults.writeErrorRate = 1;
-  queue.accept(consumer.taken_[1]?.lease ?? -1);
+  queue.accept(consumer.kept[1]?.lease ?? -1);
   await assert.rejects(bed.clock.runUntil(queue.settled()));
   bed.disk.faults.writeErrorRate = 0;
   await bed.clock.runFor(5000);
@@ -98,8 +106,8 @@ test('after the storage failed and works again, what was accepted durably does n
   queue.attach(other);
   await bed.settle();
   assert.deepEqual(other.texts, ['b', 'c']);
-  assert.equal(queue.accept(consumer.taken_[2]?.lease ?? -1), false);
-  for (const { lease: held } of other.taken_) assert.equal(queue.accept(held), true);
+  assert.equal(queue.accept(consumer.kept[2]?.lease ?? -1), false);
+  for (const { lease: held } of other.kept) assert.equal(queue.accept(held), true);
   await bed.clock.runUntil(queue.settled());
 });
 

@@ -3,6 +3,10 @@ import test from 'node:test';
 import type { QueueMessage } from '../../../src/shard/index.ts';
 import { QueueBed, type Sent, TestConsumer, textOf } from './queue-bed.ts';
 
+function startsWith(prefix: string): (message: QueueMessage) => boolean {
+  return (message) => textOf(message).startsWith(prefix);
+}
+
 function grouped(text: string, group: string): Sent {
   return { text, headers: { 'pabal.group': group } };
 }
@@ -21,7 +25,7 @@ test('of a group one message is out at a time, in order; groups go in parallel',
   );
   assert.deepEqual(consumer.texts, ['a1', 'b1', 'free']);
   assert.equal(queue.counts().ready, 2);
-  queue.accept(consumer.taken_[0]?.lease ?? -1);
+  queue.accept(consumer.kept[0]?.lease ?? -1);
   await bed.settle();
   assert.deepEqual(consumer.drain(), ['a1', 'b1', 'free', 'a2']);
 });
@@ -34,7 +38,7 @@ test('a message that failed still holds its group, while it waits and after a re
   queue.attach(consumer);
   await bed.send(grouped('a1', 'a'), grouped('a2', 'a'), grouped('b1', 'b'), grouped('b2', 'b'));
   assert.deepEqual(consumer.texts, ['a1', 'b1']);
-  queue.release(consumer.taken_[0]?.lease ?? -1, { isFailure: true });
+  queue.release(consumer.kept[0]?.lease ?? -1, { isFailure: true });
   await bed.clock.runUntil(queue.settled());
   await bed.crash();
   const again = bed.findQueue(settings);
@@ -58,7 +62,7 @@ test('purging leaves those of a group that are out, and forgets those that wait 
   assert.equal(await bed.clock.runUntil(queue.purge()), 1);
   await bed.send(grouped('a3', 'a'));
   assert.deepEqual(consumer.texts, ['a1']);
-  queue.accept(consumer.taken_[0]?.lease ?? -1);
+  queue.accept(consumer.kept[0]?.lease ?? -1);
   await bed.settle();
   assert.deepEqual(consumer.texts, ['a1', 'a3']);
 });
@@ -82,11 +86,7 @@ test('a noisy tenant does not keep the others waiting', async () => {
 });
 
 test('the queue settles what its own filter does not match', async () => {
-  const compileFilter =
-    ({ text }: { text: string }) =>
-    (message: QueueMessage): boolean =>
-      textOf(message).startsWith(text);
-  const bed = await QueueBed.open({ compileFilter });
+  const bed = await QueueBed.open({ compileFilter: ({ text }) => startsWith(text) });
   const queue = bed.openQueue({ filter: { language: 'prefix', text: 'y' } });
   const consumer = new TestConsumer();
   queue.attach(consumer);
@@ -98,8 +98,6 @@ test('the queue settles what its own filter does not match', async () => {
 test('what a consumer does not match is passed by, and is there for the next one', async () => {
   const bed = await QueueBed.open();
   const queue = bed.openQueue();
-  const startsWith = (letter: string) => (message: QueueMessage) =>
-    textOf(message).startsWith(letter);
   const forA = new TestConsumer({ filter: startsWith('a'), credit: 1 });
   const forB = new TestConsumer({ filter: startsWith('b') });
   queue.attach(forA);
@@ -118,7 +116,7 @@ test('what a consumer does not match is passed by, and is there for the next one
   again.attach(all);
   await bed.settle();
   assert.deepEqual(
-    all.taken_.map(({ text, failures }) => `${text}${failures}`),
+    all.kept.map(({ text, failures }) => `${text}${failures}`),
     ['a11', 'b11', 'a21', 'c10', 'b21', 'a31'],
   );
 });
