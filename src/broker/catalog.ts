@@ -100,7 +100,8 @@ export class CatalogTopic implements Topic {
     this.id = stored.id;
     this.namespace = stored.namespace ?? '';
     this.name = stored.name;
-    this.retention = stored.retention ?? 'by-limits';
+    // The word of the program, not one more copy of it for each topic.
+    this.retention = stored.retention === 'until-settled' ? 'until-settled' : 'by-limits';
     this.createdMs = stored.createdMs;
     this.partitionCount = stored.partitions;
     this.attributes = shared(stored.attributes);

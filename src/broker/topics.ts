@@ -220,7 +220,7 @@ export class Topics implements TopicsPort {
       partitions[index] = opened.log;
       durable.push(opened.durable);
     }
-    topic.partitions = partitions;
+    topic.partitions = exact(partitions);
     return durable;
   }
 
@@ -272,6 +272,11 @@ class DryTopic implements Topic {
     this.attributes = stored.attributes;
     this.createdMs = stored.createdMs;
   }
+}
+
+/** Without the room to grow that an array has which was filled one by one: there are many, mostly of one element. */
+export function exact<T>(items: readonly T[]): T[] {
+  return items.slice();
 }
 
 /** Which shard a name lives on: FNV-1a, stable for ever, for it decides where stored data are looked for. */

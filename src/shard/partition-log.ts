@@ -139,7 +139,7 @@ export class PartitionLog implements Partition {
   inFlight: PendingBatch[] = [];
 
   /** Queues over the log. */
-  readonly followers: LogFollower[] = [];
+  followers: readonly LogFollower[] = [];
   /** Of all batches that were sequenced or replayed since the newest snapshot was loaded, about. */
   bodyBytes = 0;
 
@@ -437,12 +437,12 @@ export class PartitionLog implements Partition {
   }
 
   follow(follower: LogFollower): void {
-    this.followers.push(follower);
+    // An array that grows has room for many; most logs have one follower or none.
+    this.followers = [...this.followers, follower];
   }
 
   unfollow(follower: LogFollower): void {
-    const at = this.followers.indexOf(follower);
-    if (at >= 0) this.followers.splice(at, 1);
+    this.followers = this.followers.filter((one) => one !== follower);
   }
 
   wakeWaiters(appendedBytes: number): void {

@@ -22,9 +22,12 @@ export type SequenceCheck =
 
 const isNext: SequenceCheck = { outcome: 'next' };
 
+/** Of the many partitions that no such producer writes to: a map of their own would be most of their memory. */
+const none: Map<number, Producer> = new Map();
+
 /** What one partition knows of its idempotent producers: a repeated batch is found, a missing one is noticed. */
 export class ProducerTable {
-  readonly #producers = new Map<number, Producer>();
+  #producers: Map<number, Producer> = none;
 
   get size(): number {
     return this.#producers.size;
@@ -139,7 +142,7 @@ export class ProducerTable {
           baseOffset: reader.safeInt64(),
         });
       }
-      table.#producers.set(id, producer);
+      table.#open().set(id, producer);
     }
     return table;
   }
@@ -149,9 +152,14 @@ export class ProducerTable {
     if (producer === undefined) {
       if (this.#producers.size >= limits.producersPerPartitionMax) this.#forgetOldest();
       producer = { epoch, lastTimestampMs: timestampMs, batches: [] };
-      this.#producers.set(producerId, producer);
+      this.#open().set(producerId, producer);
     }
     return producer;
+  }
+
+  #open(): Map<number, Producer> {
+    if (this.#producers === none) this.#producers = new Map();
+    return this.#producers;
   }
 
   #forgetOldest(): void {

@@ -17,7 +17,7 @@ import {
   type StoredSubscription,
 } from '../catalog.ts';
 import type { DeclareQueueRequest, Queue, QueuesPort } from '../ports/index.ts';
-import type { TopicQueues, Topics } from '../topics.ts';
+import { exact, type TopicQueues, type Topics } from '../topics.ts';
 import { checkQueueForm, checkQueueSettings } from './queue-options.ts';
 import { type QueueKeeper, TopicQueue } from './topic-queue.ts';
 
@@ -406,7 +406,7 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
       parts.push(part);
     }
     this.#partCount += parts.length - queue.parts.length;
-    queue.setParts(parts);
+    queue.setParts(exact(parts));
     return durable;
   }
 
@@ -481,7 +481,7 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
 }
 
 function setQueues(topic: CatalogTopic, queues: readonly TopicQueue[]): void {
-  topic.queues = queues;
+  topic.queues = exact(queues);
   topic.hasAdmission = queues.some((queue) => queue.hasAdmission);
 }
 
