@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { type Clock, ProtocolError } from '../base/index.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import type { Log } from './log.ts';
 import type { LogLimiter } from './log-limiter.ts';
+import { TlsFacts } from './tls.ts';
 
 /** The protocol that runs over a connection: what a door implements. */
 export interface ConnectionProtocol {
@@ -120,6 +122,20 @@ export class Connection {
 
   get remoteAddress(): string {
     return this.#socket.remoteAddress ?? '';
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
+  /** What was agreed on with the peer; undefined on a connection without TLS. */
+  get tls(): TlsFacts | undefined {
+    return this.#socket instanceof TLSSocket ? new TlsFacts(this.#socket) : undefined;
+  }
+
+  /** Bytes that wait to be sent. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   /** The address of ours that the peer connected to. */

@@ -12,4 +12,6 @@ export { LogLimiter } from './log-limiter.ts';
 export { isLoopbackHost } from './loopback-host.ts';
 export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
+export type { CertificateUser, TlsOptions } from './tls.ts';
+export { createTlsServer, TlsFacts } from './tls.ts';
 export { RequestPace } from './request-pace.ts';

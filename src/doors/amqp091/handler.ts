@@ -1,4 +1,5 @@
-import type { MessageChannel, IncomingPublish } from './message-channel.ts';
+import type { IncomingPublish, MessageChannel } from './message-channel.ts';
+import type { DoorServices } from './services.ts';
 import type { MethodArguments, MethodName } from './wire/index.ts';
 
 /** What a handler may use of its channel; the seam to the message half is in it. */
@@ -6,6 +7,7 @@ export interface ChannelContext extends MessageChannel {
   /** The half of the channel that publishes, delivers and settles. */
   readonly messages: MessageHalf;
   lastQueueName: string;
+  readonly services: DoorServices;
   /** Queues a method of this channel. */
   reply<Name extends MethodName>(name: Name, values: MethodArguments<Name>): void;
 }
@@ -27,6 +29,8 @@ export interface MessageHalf {
   resume(): void;
   /** What the message half gives away: consumers are detached, messages return. The channel or connection is gone. */
   close(): void;
+  /** Confirms, or a commit, are still to be sent: a shutdown waits for them. */
+  readonly owesAnswers: boolean;
   /** RabbitMQ's words of a channel for the management door: `consumer_count`, `prefetch_count`, `confirm`, ... */
   details(): Record<string, unknown>;
   /** Those of its consumers. */

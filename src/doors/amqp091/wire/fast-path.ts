@@ -1,9 +1,9 @@
-import { ProtocolError } from '../../../base/index.ts';
 import { readInt32, writeInt32, writeInt64 } from '../../../bytes/index.ts';
 import { classId, frameEnd, frameHeadBytes, frameOverheadBytes, frameType } from './constants.ts';
 import { writeShortText } from './field-table.ts';
 import { readLongNumber } from './field-table.ts';
 import { ByteWriter } from '../../../bytes/index.ts';
+import { ArgumentsMismatch } from './method-codec.ts';
 import { methodKey, methods } from './methods.ts';
 
 /*
@@ -189,6 +189,6 @@ export function copyRange(
   return at + length;
 }
 
-function tooShort(): ProtocolError {
-  return new ProtocolError('the arguments end too early or too late');
+function tooShort(): ArgumentsMismatch {
+  return new ArgumentsMismatch('the arguments end too early or too late');
 }

@@ -42,6 +42,7 @@ export {
 } from './field-table.ts';
 export { FrameFault, FrameReader } from './frame-reader.ts';
 export {
+  ArgumentsMismatch,
   decodeArguments,
   encodeMethod,
   MalformedText,

@@ -17,6 +17,9 @@ import {
   methods,
 } from './methods.ts';
 
+/** The bytes of a method's arguments are not those that its description asks for: too few, or too many. */
+export class ArgumentsMismatch extends ProtocolError {}
+
 /** A short string that is not UTF-8: RabbitMQ answers it with FRAME_ERROR, and not with SYNTAX_ERROR. */
 export class MalformedText extends ProtocolError {}
 
@@ -116,13 +119,13 @@ class ArgumentReader {
 
   finish(): void {
     if (this.#at !== this.#end) {
-      throw new ProtocolError(`${this.#end - this.#at} bytes follow the arguments`);
+      throw new ArgumentsMismatch(`${this.#end - this.#at} bytes follow the arguments`);
     }
   }
 
   #take(length: number): number {
     const at = this.#at;
-    if (length > this.#end - at) throw new ProtocolError('the arguments end too early');
+    if (length > this.#end - at) throw new ArgumentsMismatch('the arguments end too early');
     this.#at = at + length;
     return at;
   }

@@ -1,0 +1,440 @@
+import { ProtocolError } from '../../base/index.ts';
+import type { PeerChannel, PeerConsumer } from '../../broker/index.ts';
+import { AmqpError, amqpErrorOf } from './amqp-error.ts';
+import { payloadSnippet, printBinary } from './erlang-term.ts';
+import type { ChannelContext, MessageHalf } from './handler.ts';
+import { IncomingContent } from './incoming-content.ts';
+import type { MessageLink } from './message-channel.ts';
+import type { DoorServices } from './services.ts';
+import {
+  ackKey,
+  ArgumentsMismatch,
+  classId,
+  decodeArguments,
+  encodeMethod,
+  findMethod,
+  frameOverheadBytes,
+  frameType,
+  MalformedText,
+  type MethodArguments,
+  type MethodName,
+  publishKey,
+  readAckMultiple,
+  readAckTag,
+  readMethodKey,
+} from './wire/index.ts';
+
+/** What a channel asks of its connection. */
+export interface ChannelHost {
+  readonly link: MessageLink;
+  readonly services: DoorServices;
+  send(bytes: Uint8Array): void;
+  /** An error that ends the connection came up on a channel; `key` is the method's, 0 for none. */
+  failHard(error: AmqpError, key: number): void;
+  /** A fault of ours. */
+  failInside(error: unknown, key: number): void;
+  /** The channel is closed on both sides: its number is free. */
+  forget(channel: Channel): void;
+  /** `turnEnded` of this channel's message half is due. */
+  touch(channel: Channel): void;
+  /** Frames wait behind a method (or no longer do, with a negative number). */
+  changeWaiting(bytes: number): void;
+  /** A method that was being carried out is done, and nothing waits behind it. */
+  becameIdle(channel: Channel): void;
+}
+
+/** A frame that waits behind a method. */
+interface WaitingFrame {
+  readonly type: number;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * One channel: puts content together, carries methods out one after the other, and closes itself on errors.
+ * States: `new` (nothing but channel.open is expected), `open`, `closing` (channel.close was sent; what still comes is
+ * dropped until its answer), `closed`.
+ */
+export class Channel implements ChannelContext, PeerChannel {
+  readonly number: number;
+  readonly link: MessageLink;
+  readonly messages: MessageHalf;
+  lastQueueName = '';
+  readonly services: DoorServices;
+  isTouched = false;
+  readonly #host: ChannelHost;
+  #state: 'new' | 'open' | 'closing' | 'closed' = 'new';
+  #expects: 'method' | 'header' | 'body' = 'method';
+  #content: IncomingContent | undefined;
+  /** Of the body that is being received; its parts are dropped while the channel closes. */
+  #bodyBytesLeft = 0;
+  /** A method is being carried out; what follows waits. */
+  #isBusy = false;
+  #waiting: WaitingFrame[] | undefined;
+  #waitingBytes = 0;
+
+  constructor(number: number, host: ChannelHost) {
+    this.number = number;
+    this.link = host.link;
+    this.services = host.services;
+    this.#host = host;
+    this.messages = host.services.createMessages(this);
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  get owesAnswers(): boolean {
+    return this.#isBusy || this.messages.owesAnswers;
+  }
+
+  /** A frame of this channel, other than a heartbeat. Throws an AmqpError for what ends the connection. */
+  receive(type: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#isBusy) {
+      this.#waiting ??= [];
+      this.#waiting.push({ type, bytes, start, end });
+      const waitingBytes = end - start + waitingOverheadBytes;
+      this.#waitingBytes += waitingBytes;
+      this.#host.changeWaiting(waitingBytes);
+      return;
+    }
+    this.#accept(type, bytes, start, end);
+  }
+
+  reply<Name extends MethodName>(name: Name, values: MethodArguments<Name>): void {
+    if (this.#state !== 'open') return;
+    this.#host.send(encodeMethod(this.number, name, values));
+  }
+
+  fail(error: unknown): void {
+    this.#fail(error, 0);
+  }
+
+  /** Everything that came in one turn was handed over. */
+  turnEnded(): void {
+    this.isTouched = false;
+    if (this.#state !== 'open') return;
+    try {
+      this.messages.turnEnded();
+    } catch (error) {
+      this.#fail(error, 0);
+    }
+  }
+
+  /** The connection's send queue has room again. */
+  resume(): void {
+    if (this.#state !== 'open') return;
+    try {
+      this.messages.resume();
+    } catch (error) {
+      this.#fail(error, 0);
+    }
+  }
+
+  /** The connection is gone, or going: nothing more is taken or sent. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    const wasOpen = this.#state === 'open';
+    this.#state = 'closed';
+    this.#dropWaiting();
+    this.#content = undefined;
+    if (wasOpen) this.messages.close();
+  }
+
+  details(): Record<string, unknown> {
+    return {
+      number: this.number,
+      state: this.#state === 'open' ? 'running' : this.#state,
+      ...this.messages.details(),
+    };
+  }
+
+  consumers(): readonly PeerConsumer[] {
+    return this.messages.consumers();
+  }
+
+  #accept(type: number, bytes: Buffer, start: number, end: number): void {
+    switch (this.#expects) {
+      case 'method':
+        if (type !== frameType.method) {
+          if (type === frameType.header && end - start < headerBytesLeast) {
+            throw malformedFrame(type, bytes.subarray(start, end));
+          }
+          throw unexpected('expected method frame, got non method frame instead', 0);
+        }
+        this.#method(bytes, start, end);
+        return;
+      case 'header':
+        this.#header(type, bytes, start, end);
+        return;
+      case 'body':
+        this.#body(type, bytes, start, end);
+    }
+  }
+
+  #method(bytes: Buffer, start: number, end: number): void {
+    const key = readMethodKey(bytes, start, end);
+    if (key === -1) throw malformedFrame(frameType.method, bytes.subarray(start, end));
+    try {
+      if (key === publishKey) {
+        this.#content ??= new IncomingContent();
+        this.#content.begin(bytes, start, end);
+        this.#expects = 'header';
+      } else if (key === ackKey && this.#state === 'open') {
+        const deliveryTag = readAckTag(bytes, start, end);
+        this.messages.ack(deliveryTag, readAckMultiple(bytes, end));
+        this.#touch();
+      } else {
+        this.#dispatch(key, bytes, start, end);
+      }
+    } catch (error) {
+      this.#fail(error, key);
+    }
+  }
+
+  #dispatch(key: number, bytes: Buffer, start: number, end: number): void {
+    const name = findMethod(key);
+    if (name === undefined) throw unknownMethod(key);
+    const values = this.#decode(name, bytes, start + 4, end);
+    if (name === 'channelOpen') {
+      if (this.#state !== 'new') throw new AmqpError('CHANNEL_ERROR', `second 'channel.open' seen`);
+      this.#state = 'open';
+      this.reply('channelOpenOk', { channelId: noBytes });
+      return;
+    }
+    if (this.#state === 'new') throw new AmqpError('CHANNEL_ERROR', `expected 'channel.open'`);
+    if (name === 'channelClose') {
+      this.#closeForClient();
+      return;
+    }
+    if (this.#state === 'closing') {
+      if (name === 'channelCloseOk') this.#host.forget(this);
+      return;
+    }
+    const registration = this.#host.services.handlers.get(key);
+    if (registration === undefined) throw new AmqpError('COMMAND_INVALID', 'unimplemented method');
+    const metrics = this.#host.services.metrics.forRequest(name);
+    const beganMs = this.#host.services.clock.monotonicMs();
+    const result = registration.handle(this, values);
+    if (result instanceof Promise) {
+      this.#isBusy = true;
+      void this.#await(result, key, () =>
+        metrics.record(this.#host.services.clock.monotonicMs() - beganMs),
+      );
+    } else {
+      metrics.record(this.#host.services.clock.monotonicMs() - beganMs);
+    }
+  }
+
+  #decode(name: MethodName, bytes: Buffer, start: number, end: number) {
+    try {
+      return decodeArguments(name, bytes, start, end);
+    } catch (error) {
+      throw argumentsFault(error, bytes, start, end);
+    }
+  }
+
+  async #await(result: Promise<void>, key: number, done: () => void): Promise<void> {
+    try {
+      await result;
+    } catch (error) {
+      this.#fail(error, key);
+    }
+    done();
+    this.#isBusy = false;
+    this.#goOn();
+  }
+
+  /** Takes what has been waiting behind a method. */
+  #goOn(): void {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) {
+      let taken = 0;
+      try {
+        while (taken < waiting.length && !this.#isBusy && this.#state !== 'closed') {
+          const { type, bytes, start, end } = waiting[taken]!;
+          taken += 1;
+          this.#accept(type, bytes, start, end);
+        }
+      } catch (error) {
+        this.#fail(error, 0);
+      }
+      this.#dropWaiting(taken);
+    }
+    if (!this.#isBusy) this.#host.becameIdle(this);
+  }
+
+  /** The first `count`, or all. */
+  #dropWaiting(count = Number.MAX_SAFE_INTEGER): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    let bytes = 0;
+    for (const { start, end } of waiting.splice(0, count)) {
+      bytes += end - start + waitingOverheadBytes;
+    }
+    if (waiting.length === 0) this.#waiting = undefined;
+    this.#waitingBytes -= bytes;
+    this.#host.changeWaiting(-bytes);
+  }
+
+  #header(type: number, bytes: Buffer, start: number, end: number): void {
+    if (type !== frameType.header) {
+      throw unexpected(
+        `expected content header for class ${classId.basic}, got non content header frame instead`,
+        publishKey,
+      );
+    }
+    if (end - start < headerBytesLeast) {
+      throw malformedFrame(type, bytes.subarray(start, end));
+    }
+    const found = bytes.readUInt16BE(start);
+    if (found !== classId.basic) {
+      throw unexpected(
+        `expected content header for class ${classId.basic}, got one for class ${found} instead`,
+        publishKey,
+      );
+    }
+    const content = this.#content!;
+    content.setHeader(bytes, start, end);
+    this.#bodyBytesLeft = content.bodyBytes;
+    this.#expects = 'body';
+    const { messageBytesMax } = this.#host.services;
+    if (content.bodyBytes > messageBytesMax || content.bodyBytes < 0) {
+      this.#fail(
+        new AmqpError(
+          'PRECONDITION_FAILED',
+          `message size ${content.bodyBytes} is larger than configured max size ${messageBytesMax}`,
+        ),
+        publishKey,
+      );
+    }
+    if (this.#bodyBytesLeft === 0) this.#publish();
+  }
+
+  #body(type: number, bytes: Buffer, start: number, end: number): void {
+    if (type !== frameType.body) {
+      throw unexpected('expected content body, got non content body frame instead', publishKey);
+    }
+    const length = end - start;
+    if (length > this.#bodyBytesLeft) {
+      throw new MethodFailure(
+        new AmqpError('FRAME_ERROR', 'content body is longer than its header says'),
+        publishKey,
+      );
+    }
+    this.#bodyBytesLeft -= length;
+    if (this.#state === 'open' && length > 0) this.#content!.body.push(bytes.subarray(start, end));
+    if (this.#bodyBytesLeft === 0) this.#publish();
+  }
+
+  #publish(): void {
+    this.#expects = 'method';
+    const content = this.#content!;
+    try {
+      if (this.#state === 'open') {
+        this.#touch();
+        this.messages.publish(content);
+      } else if (this.#state === 'new') {
+        throw new AmqpError('CHANNEL_ERROR', `expected 'channel.open'`);
+      }
+    } catch (error) {
+      this.#fail(error, publishKey);
+    } finally {
+      content.clear();
+    }
+  }
+
+  #touch(): void {
+    if (this.isTouched) return;
+    this.isTouched = true;
+    this.#host.touch(this);
+  }
+
+  #closeForClient(): void {
+    if (this.#state === 'open') this.messages.close();
+    this.#host.send(encodeMethod(this.number, 'channelCloseOk', {}));
+    // When both sides close at the same time, the client still answers ours.
+    if (this.#state === 'closing') return;
+    this.#state = 'closed';
+    this.#host.forget(this);
+  }
+
+  /** Closes the channel, or the connection, with what is said of `error`. */
+  #fail(thrown: unknown, thrownKey: number): void {
+    if (this.#state === 'closed') return;
+    const key = thrown instanceof MethodFailure ? thrown.key : thrownKey;
+    const cause = thrown instanceof MethodFailure ? thrown.reason : thrown;
+    const error = cause instanceof ProtocolError ? syntaxError(cause) : amqpErrorOf(cause);
+    if (error === undefined) {
+      this.#host.failInside(cause, key);
+      return;
+    }
+    if (error.isHard) {
+      this.#host.failHard(error, key);
+      return;
+    }
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.messages.close();
+    this.#content?.clear();
+    this.#host.send(
+      encodeMethod(this.number, 'channelClose', {
+        replyCode: error.replyCode,
+        replyText: error.replyText,
+        failedClassId: Math.floor(key / 0x10000),
+        failedMethodId: key % 0x10000,
+      }),
+    );
+  }
+}
+
+/** An error that is known to belong to a method, although it came up in another place. */
+export class MethodFailure extends Error {
+  readonly reason: AmqpError;
+  readonly key: number;
+
+  constructor(reason: AmqpError, key: number) {
+    super(reason.message);
+    this.reason = reason;
+    this.key = key;
+  }
+}
+
+function unexpected(text: string, key: number): MethodFailure {
+  return new MethodFailure(new AmqpError('UNEXPECTED_FRAME', text), key);
+}
+
+export function syntaxError(cause: ProtocolError): AmqpError {
+  const reply = cause instanceof MalformedText ? 'FRAME_ERROR' : 'SYNTAX_ERROR';
+  return new AmqpError(reply, cause.message, { cause });
+}
+
+/** What is thrown for the arguments of a method in `bytes[start, end)` that could not be read. */
+export function argumentsFault(error: unknown, bytes: Buffer, start: number, end: number): unknown {
+  if (error instanceof MalformedText) {
+    return new MethodFailure(new AmqpError('FRAME_ERROR', error.message, { cause: error }), 0);
+  }
+  if (!(error instanceof ArgumentsMismatch)) return error;
+  const text = `cannot decode ${printBinary(bytes.subarray(start, end))}`;
+  return new AmqpError('FRAME_ERROR', text, { cause: error });
+}
+
+export function unknownMethod(key: number): AmqpError {
+  return new AmqpError(
+    'FRAME_ERROR',
+    `unknown method ${Math.floor(key / 0x10000)}.${key % 0x10000}`,
+  );
+}
+
+/** A frame that is too short for its type. */
+export function malformedFrame(type: number, payload: Uint8Array): AmqpError {
+  return new AmqpError('FRAME_ERROR', `type ${type}, ${payloadSnippet(payload)}: unknown_frame`);
+}
+
+/** The class, weight, body size and flags of a content header. */
+const headerBytesLeast = 14;
+/** What a waiting frame costs beside its payload, about. */
+const waitingOverheadBytes = frameOverheadBytes + 64;
+const noBytes = Buffer.alloc(0);

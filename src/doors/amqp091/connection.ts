@@ -1,0 +1,801 @@
+import { assert, limits, present, ProtocolError } from '../../base/index.ts';
+import type { Identity } from '../../broker/index.ts';
+import { type Connection, type ConnectionProtocol, readHold } from '../../net/index.ts';
+import { AmqpError, amqpErrorOf } from './amqp-error.ts';
+import {
+  argumentsFault,
+  Channel,
+  type ChannelHost,
+  malformedFrame,
+  MethodFailure,
+  syntaxError,
+  unknownMethod,
+} from './channel.ts';
+import { payloadSnippet } from './erlang-term.ts';
+import { Heartbeat } from './heartbeats.ts';
+import type { MessageLink } from './message-channel.ts';
+import { ConnectionPeer } from './peer.ts';
+import { findMechanism, logIn, type Mechanism, offeredMechanisms, type PeerFacts } from './sasl.ts';
+import type { DoorServices } from './services.ts';
+import { defaultVhost, namespaceOf } from './vhost.ts';
+import {
+  decodeArguments,
+  encodeMethod,
+  emptyTable,
+  type FieldTable,
+  findMethod,
+  frameBytesLeast,
+  frameEnd,
+  FrameFault,
+  frameOverheadBytes,
+  FrameReader,
+  frameType,
+  keyOfMethod,
+  type MethodArguments,
+  type MethodName,
+  readMethodKey,
+} from './wire/index.ts';
+
+export interface AmqpConnectionOptions {
+  readonly connection: Connection;
+  readonly services: DoorServices;
+  readonly peer: PeerFacts;
+  /**
+   * Takes the connection over when it begins with another protocol's header (AMQP 1.0), given the header; undefined: it is
+   * refused.
+   */
+  readonly succeed?: ((header: Uint8Array) => ConnectionProtocol | undefined) | undefined;
+}
+
+/**
+ * Where the connection is. `start`: connection.start was sent; `secure`: a challenge was; `tune` and `open`: the
+ * method of that name is awaited next; `closing`: connection.close was sent, or was received and what was begun is
+ * being finished; `closed`: nothing is looked at any more.
+ */
+export type ConnectionState =
+  | 'header'
+  | 'start'
+  | 'secure'
+  | 'tune'
+  | 'open'
+  | 'running'
+  | 'closing'
+  | 'closed';
+
+/** As RabbitMQ names the states, in texts and for the management. */
+const spelledStates: Readonly<Record<ConnectionState, string>> = {
+  header: 'pre_init',
+  start: 'starting',
+  secure: 'securing',
+  tune: 'tuning',
+  open: 'opening',
+  running: 'running',
+  closing: 'closing',
+  closed: 'closed',
+};
+
+/** One client: opens, multiplexes its channels, keeps it alive, closes. */
+export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelHost {
+  readonly services: DoorServices;
+  readonly link: MessageLink = this;
+  readonly owner: object = this;
+  readonly connection: Connection;
+  readonly connectedMs: number;
+  frameMax: number;
+  channelMax: number;
+  heartbeatS = 0;
+  vhost = '';
+  namespace = '';
+  mechanism: Mechanism | undefined;
+  clientProperties: FieldTable = emptyTable;
+  hasCancelNotify = false;
+  readonly counts = { receivedBytes: 0, receivedChunks: 0, sentBytes: 0, sentPieces: 0 };
+
+  readonly #peer: PeerFacts;
+  readonly #succeed: AmqpConnectionOptions['succeed'];
+  readonly #frames = new FrameReader(limits.handshakeFrameBytesMax);
+  readonly #channels = new Map<number, Channel>();
+  readonly #heartbeat = new Heartbeat();
+  readonly #since: { stateMs: number };
+  #state: ConnectionState = 'header';
+  #identity: Identity | undefined;
+  #successor: ConnectionProtocol | undefined;
+  #entry: ConnectionPeer | undefined;
+  #hasBlockedNotice = false;
+  #hasFailureClose = false;
+  /** Something of the connection itself is being waited for (a login): frames wait. */
+  #isAwaiting = false;
+  #isReading = false;
+  /** Waits at the throttle. */
+  #isThrottled = false;
+  #isBlocked = false;
+  #hasPublished = false;
+  #isDraining = false;
+  #closesForClient = false;
+  #waitingBytes = 0;
+  #touched: Channel[] = [];
+
+  constructor(options: AmqpConnectionOptions) {
+    this.connection = options.connection;
+    this.services = options.services;
+    this.#peer = options.peer;
+    this.#succeed = options.succeed;
+    this.frameMax = options.services.frameBytesMax;
+    this.channelMax = options.services.channelsMax;
+    this.connectedMs = options.services.clock.nowMs();
+    this.#since = { stateMs: options.services.clock.monotonicMs() };
+    this.services.heartbeats.enter(this);
+  }
+
+  get isMidFrame(): boolean {
+    return this.#successor?.isMidFrame ?? this.#frames.isMidFrame;
+  }
+
+  get frameCount(): number {
+    return this.#successor?.frameCount ?? this.#frames.count;
+  }
+
+  /** The heartbeat finds out who is gone; a connection that is open may be silent for ever. */
+  get isBusy(): boolean {
+    return this.#successor?.isBusy ?? this.#state !== 'header';
+  }
+
+  get isSendBlocked(): boolean {
+    return this.connection.isSendBlocked;
+  }
+
+  get identity(): Identity {
+    return present(this.#identity, 'whoever has a channel has logged in');
+  }
+
+  /** RabbitMQ's word for the state. */
+  get spelledState(): string {
+    if (this.#isThrottled) return this.#isBlocked ? 'blocked' : 'flow';
+    return spelledStates[this.#state];
+  }
+
+  get channels(): readonly Channel[] {
+    return [...this.#channels.values()];
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#successor !== undefined) {
+      this.#successor.receive(chunk);
+      return;
+    }
+    this.counts.receivedBytes += chunk.length;
+    this.counts.receivedChunks += 1;
+    this.#heartbeat.noteReceived();
+    if (this.#state === 'closed') return;
+    this.#frames.push(chunk);
+    this.#read();
+  }
+
+  sendable(): void {
+    if (this.#successor !== undefined) {
+      this.#successor.sendable();
+      return;
+    }
+    for (const channel of this.#channels.values()) channel.resume();
+  }
+
+  /** The throttle is open again. */
+  resume(): void {
+    this.#isThrottled = false;
+    if (this.#isBlocked) {
+      this.#isBlocked = false;
+      if (this.#state === 'running') this.#sendMethod('connectionUnblocked', {});
+    }
+    this.#heartbeat.forgive(this.services.clock.monotonicMs());
+    this.#read();
+  }
+
+  noteBlocked(reason: string): void {
+    if (this.#isBlocked || !this.#hasBlockedNotice || this.#state !== 'running') return;
+    this.#isBlocked = true;
+    this.#sendMethod('connectionBlocked', { reason });
+  }
+
+  /** The management closes it. */
+  forceClose(reason: string): void {
+    this.#failSafely(new AmqpError('CONNECTION_FORCED', reason), 0);
+  }
+
+  drain(): void {
+    if (this.#successor !== undefined) {
+      this.#successor.drain();
+      return;
+    }
+    this.#isDraining = true;
+    if (this.#state !== 'running' && this.#state !== 'closing') {
+      this.connection.end();
+      return;
+    }
+    this.#drainIfIdle();
+  }
+
+  closed(): void {
+    this.services.heartbeats.leave(this);
+    this.services.throttle.leave(this);
+    if (this.#successor !== undefined) {
+      this.#successor.closed();
+      return;
+    }
+    const wasOpen = this.#identity !== undefined;
+    this.#setState('closed');
+    this.#frames.discard();
+    this.#leave();
+    this.#closeChannels();
+    if (wasOpen) void this.#releaseExclusive();
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#heartbeat.noteSent();
+    this.counts.sentBytes += bytes.length;
+    this.counts.sentPieces += 1;
+    this.connection.send(bytes);
+  }
+
+  failHard(error: AmqpError, key: number): void {
+    this.#failSafely(error, key);
+  }
+
+  failInside(error: unknown, key: number): void {
+    this.services.log.error(
+      { err: error, remote: this.connection.remoteAddress },
+      'fault of a method',
+    );
+    this.#failSafely(new AmqpError('INTERNAL_ERROR', 'the broker failed', { cause: error }), key);
+  }
+
+  forget(channel: Channel): void {
+    channel.close();
+    if (this.#channels.get(channel.number) === channel) this.#channels.delete(channel.number);
+  }
+
+  touch(channel: Channel): void {
+    this.#hasPublished = true;
+    this.#touched.push(channel);
+  }
+
+  changeWaiting(bytes: number): void {
+    this.#waitingBytes += bytes;
+    if (bytes < 0) this.#read();
+  }
+
+  becameIdle(): void {
+    this.#endTurn();
+    if (this.#state === 'closed') {
+      // What the last method made for this connection came after the others were released.
+      if (!this.#hasBusyChannel() && this.#identity !== undefined) void this.#releaseExclusive();
+      return;
+    }
+    this.#finishClientClose();
+    if (this.#isDraining) this.#drainIfIdle();
+  }
+
+  /** Called twice a second. */
+  beat(nowMs: number): void {
+    if (this.#successor !== undefined) return;
+    const sinceMs = nowMs - this.#since.stateMs;
+    if (this.#state === 'closing' || this.#state === 'closed') {
+      if (sinceMs > limits.closeMs) this.connection.destroy();
+      return;
+    }
+    if (this.#state !== 'running') {
+      if (sinceMs > limits.handshakeMs) this.connection.destroy('the handshake took too long');
+      return;
+    }
+    if (this.#isDraining) this.#drainIfIdle();
+    if (this.#isThrottled || this.isSendBlocked || this.#mayNotRead()) {
+      this.#heartbeat.forgive(nowMs);
+    }
+    const due = this.#heartbeat.check(nowMs);
+    if (due === 'send') this.send(heartbeatFrame);
+    else if (due === 'gone') {
+      this.connection.destroy(`missed heartbeats, timeout: ${this.heartbeatS}s`);
+    }
+  }
+
+  #mayNotRead(): boolean {
+    return (
+      this.#isAwaiting ||
+      this.#isThrottled ||
+      this.#closesForClient ||
+      this.#waitingBytes > limits.waitingFrameBytesMax
+    );
+  }
+
+  /** Takes frames while they may be taken; else the socket is not read. */
+  #read(): void {
+    if (this.#isReading || this.#state === 'closed' || this.#successor !== undefined) return;
+    this.#isReading = true;
+    try {
+      while (!this.#mayNotRead() && this.#readOne()) {
+        if (this.#hasEnded()) break;
+      }
+    } catch (error) {
+      this.#failRead(error);
+    }
+    this.#isReading = false;
+    if (this.#hasEnded()) return;
+    this.#endTurn();
+    if (this.#mayNotRead()) this.connection.hold(readHold.protocol);
+    else this.connection.release(readHold.protocol);
+  }
+
+  /** The state, where the compiler must not believe that it is still what it was. */
+  #hasEnded(): boolean {
+    return this.#state === 'closed' || this.#successor !== undefined;
+  }
+
+  #endTurn(): void {
+    const touched = this.#touched;
+    if (touched.length > 0) {
+      this.#touched = [];
+      for (const channel of touched) channel.turnEnded();
+    }
+    if (!this.#hasPublished) return;
+    this.#hasPublished = false;
+    if (this.#state !== 'running' || this.#isThrottled || this.services.throttle.isOpen()) return;
+    this.#isThrottled = true;
+    this.connection.hold(readHold.protocol);
+    this.services.throttle.wait(this);
+  }
+
+  /** False when more bytes are needed. */
+  #readOne(): boolean {
+    const frames = this.#frames;
+    if (this.#state === 'header') return this.#readHeader();
+    if (!frames.next()) return false;
+    if (frames.channel === 0) this.#acceptOwn();
+    else this.#acceptForChannel();
+    return true;
+  }
+
+  #readHeader(): boolean {
+    const header = this.#frames.takeRaw(protocolHeader.length);
+    if (header === undefined) return false;
+    const isOurs = header.equals(protocolHeader);
+    if (isOurs || header.equals(olderProtocolHeader)) {
+      this.#setState('start');
+      this.#sendMethod('connectionStart', {
+        versionMajor: 0,
+        versionMinor: 9,
+        serverProperties: this.services.serverProperties,
+        mechanisms: Buffer.from(offeredMechanisms(this.#peer).join(' ')),
+        locales: Buffer.from('en_US'),
+      });
+      return true;
+    }
+    const successor = isAmqpHeader(header) ? this.#succeed?.(header) : undefined;
+    if (successor !== undefined) {
+      this.services.heartbeats.leave(this);
+      const rest = this.#frames.takeRest();
+      this.#successor = successor;
+      this.connection.release(readHold.protocol);
+      for (const piece of rest) successor.receive(piece);
+      return false;
+    }
+    this.connection.send(protocolHeader);
+    this.connection.end();
+    this.#setState('closed');
+    return false;
+  }
+
+  /** A frame of channel 0. */
+  #acceptOwn(): void {
+    const { type, bytes, start, end } = this.#frames;
+    const isClosing = this.#state === 'closing';
+    if (type !== frameType.method) {
+      if (isClosing) return;
+      if (type === frameType.heartbeat && start === end) return;
+      throw this.#frameError(type, bytes.subarray(start, end));
+    }
+    const key = readMethodKey(bytes, start, end);
+    try {
+      const name = findMethod(key);
+      if (key === -1) throw malformedFrame(type, bytes.subarray(start, end));
+      if (name === undefined) throw unknownMethod(key);
+      let values;
+      try {
+        values = decodeArguments(name, bytes, start + 4, end);
+      } catch (error) {
+        throw argumentsFault(error, bytes, start + 4, end);
+      }
+      this.#handle(name, values);
+    } catch (error) {
+      if (isClosing) return;
+      throw attributed(error, key);
+    }
+  }
+
+  #acceptForChannel(): void {
+    const frames = this.#frames;
+    const { type, channel: number, bytes, start, end } = frames;
+    if (this.#state === 'closing') return;
+    if (this.#state !== 'running') throw unexpectedFrame(type, bytes.subarray(start, end));
+    if (type < frameType.method || type > frameType.body) {
+      throw this.#frameError(type, bytes.subarray(start, end));
+    }
+    let channel = this.#channels.get(number);
+    if (channel === undefined) {
+      this.#checkChannelLimit();
+      channel = new Channel(number, this);
+      this.#channels.set(number, channel);
+    }
+    channel.receive(type, bytes, start, end);
+  }
+
+  /** Of a frame whose type is unknown, or has no place where it came. */
+  #frameError(type: number, payload: Uint8Array): AmqpError {
+    const isHeartbeat = type === frameType.heartbeat && payload.length === 0;
+    const isKnown = type >= frameType.method && type <= frameType.body;
+    return isKnown || isHeartbeat ? unexpectedFrame(type, payload) : malformedFrame(type, payload);
+  }
+
+  #checkChannelLimit(): void {
+    const count = this.#channels.size;
+    if (count >= this.channelMax) {
+      throw new AmqpError(
+        'NOT_ALLOWED',
+        `number of channels opened (${count}) has reached the negotiated channel_max (${this.channelMax})`,
+      );
+    }
+    const userMax = this.services.access.findUser(this.identity.name)?.limits['max-channels'];
+    if (userMax === undefined || userMax < 0) return;
+    let used = 0;
+    for (const peer of this.services.peers.list()) {
+      if (peer.user === this.identity.name) used += peer.channels().length;
+    }
+    if (used >= userMax) {
+      throw new AmqpError(
+        'NOT_ALLOWED',
+        `number of channels opened for user '${this.identity.name}' has reached the maximum allowed user limit of ${userMax}`,
+      );
+    }
+  }
+
+  #handle(name: MethodName, values: unknown): void {
+    switch (name) {
+      case 'connectionStartOk':
+        if (this.#state === 'start') return this.#startOk(argumentsOf(name, values));
+        break;
+      case 'connectionTuneOk':
+        if (this.#state === 'tune') return this.#tuneOk(argumentsOf(name, values));
+        break;
+      case 'connectionOpen':
+        if (this.#state === 'open') return this.#open(argumentsOf(name, values));
+        break;
+      case 'connectionClose':
+        if (this.#state === 'closing' && !this.#closesForClient) {
+          this.#sendMethod('connectionCloseOk', {});
+          return;
+        }
+        // RabbitMQ takes it while the connection is open only; before that a client is let go as politely.
+        this.#closesForClient = true;
+        this.#setState('closing');
+        return this.#finishClientClose();
+      case 'connectionCloseOk':
+        if (this.#state === 'closing') {
+          this.connection.end();
+          this.#setState('closed');
+          return;
+        }
+        break;
+      case 'connectionUpdateSecret':
+        if (this.#state === 'running') return this.#updateSecret(argumentsOf(name, values));
+        break;
+      default:
+        break;
+    }
+    if (this.#state === 'closing') return;
+    throw new AmqpError(
+      'CHANNEL_ERROR',
+      `unexpected method in connection state ${this.spelledState}`,
+    );
+  }
+
+  #startOk(values: MethodArguments<'connectionStartOk'>): void {
+    this.clientProperties = values.clientProperties;
+    const found = values.clientProperties.get('capabilities');
+    const capabilities = found?.type === 'F' ? found.value : emptyTable;
+    this.hasCancelNotify = isTrue(capabilities, 'consumer_cancel_notify');
+    this.#hasBlockedNotice = isTrue(capabilities, 'connection.blocked');
+    this.#hasFailureClose = isTrue(capabilities, 'authentication_failure_close');
+    const mechanism = findMechanism(values.mechanism, this.#peer);
+    this.mechanism = mechanism;
+    this.#wait(this.#logIn(mechanism, values.response), keyOfMethod('connectionStartOk'));
+  }
+
+  async #logIn(mechanism: Mechanism, response: Uint8Array): Promise<void> {
+    const result = await logIn(mechanism, response, this.#peer, this.services.access);
+    if (this.#state !== 'start') return;
+    if (result.kind === 'refused') {
+      this.services.log.warn(
+        { remote: this.connection.remoteAddress, mechanism, reason: result.reason },
+        'login refused',
+      );
+      await this.#penalty();
+      if (this.#state !== 'start') return;
+      if (!this.#hasFailureClose) {
+        this.connection.end();
+        this.#setState('closed');
+        return;
+      }
+      throw new MethodFailure(
+        new AmqpError(
+          'ACCESS_REFUSED',
+          `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
+        ),
+        0,
+      );
+    }
+    this.#identity = result.identity;
+    this.#setState('tune');
+    this.#sendMethod('connectionTune', {
+      channelMax: this.services.channelsMax,
+      frameMax: this.services.frameBytesMax,
+      heartbeat: this.services.heartbeatS,
+    });
+  }
+
+  #penalty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.services.clock.setTimer(limits.loginPenaltyMs, resolve);
+    });
+  }
+
+  #tuneOk({ channelMax, frameMax, heartbeat }: MethodArguments<'connectionTuneOk'>): void {
+    checkNegotiated('frame_max', frameMax, frameBytesLeast, this.services.frameBytesMax);
+    checkNegotiated('channel_max', channelMax, 1, this.services.channelsMax);
+    this.frameMax = frameMax;
+    this.channelMax = channelMax;
+    this.heartbeatS = heartbeat;
+    // Some clients forget what a frame has beside its payload: RabbitMQ lets them, too.
+    this.#frames.payloadBytesMax = frameMax;
+    this.#setState('open');
+  }
+
+  #open(values: MethodArguments<'connectionOpen'>): void {
+    const { virtualHost: vhost } = values;
+    const { access, peers } = this.services;
+    const user = this.identity;
+    const namespace = namespaceOf(vhost);
+    const found = access.findNamespace(namespace);
+    if (vhost === '' || (found === undefined && vhost !== defaultVhost)) {
+      throw new AmqpError('NOT_ALLOWED', `vhost ${vhost} not found`);
+    }
+    const refusal = `access to vhost '${vhost}' refused for user '${user.name}'`;
+    const vhostMax = found?.limits['max-connections'] ?? found?.limits['connections'] ?? -1;
+    const userMax = access.findUser(user.name)?.limits['max-connections'] ?? -1;
+    if (vhostMax >= 0 || userMax >= 0) {
+      const all = peers.list();
+      if (vhostMax >= 0 && all.filter((peer) => peer.namespace === namespace).length >= vhostMax) {
+        throw new AmqpError('NOT_ALLOWED', `${refusal}: connection limit (${vhostMax}) is reached`);
+      }
+      if (userMax >= 0 && all.filter((peer) => peer.user === user.name).length >= userMax) {
+        throw new AmqpError(
+          'NOT_ALLOWED',
+          `connection refused for user '${user.name}': user connection limit (${userMax}) is reached`,
+        );
+      }
+    }
+    if (!access.mayEnter(user, namespace)) throw new AmqpError('NOT_ALLOWED', refusal);
+    this.vhost = vhost;
+    this.namespace = namespace;
+    this.#setState('running');
+    this.#heartbeat.start(this.heartbeatS, this.services.clock.monotonicMs());
+    this.#sendMethod('connectionOpenOk', { knownHosts: '' });
+    this.#entry = new ConnectionPeer(this);
+    peers.enter(this.#entry);
+  }
+
+  #updateSecret(values: MethodArguments<'connectionUpdateSecret'>): void {
+    this.#wait(this.#checkSecret(values.newSecret), keyOfMethod('connectionUpdateSecret'));
+  }
+
+  /** A password that is still good; RabbitMQ only knows tokens that are renewed. */
+  async #checkSecret(secret: Uint8Array): Promise<void> {
+    const { access } = this.services;
+    const name = this.identity.name;
+    const identity = await access.authenticate(name, Buffer.from(secret).toString('utf8'));
+    if (this.#state !== 'running') return;
+    if (identity === undefined || !access.mayEnter(identity, this.namespace)) {
+      throw new AmqpError('NOT_ALLOWED', 'New secret was refused by one of the backends');
+    }
+    this.#identity = identity;
+    this.#sendMethod('connectionUpdateSecretOk', {});
+  }
+
+  /** Frames wait until the promise is settled. */
+  #wait(promise: Promise<void>, key: number): void {
+    assert(!this.#isAwaiting, 'the connection does one thing at a time');
+    this.#isAwaiting = true;
+    promise.then(
+      () => this.#waited(),
+      (error: unknown) => {
+        this.#failRead(attributed(error, key));
+        this.#waited();
+      },
+    );
+  }
+
+  #waited(): void {
+    this.#isAwaiting = false;
+    this.#read();
+  }
+
+  #hasBusyChannel(): boolean {
+    for (const channel of this.#channels.values()) if (channel.isBusy) return true;
+    return false;
+  }
+
+  /** The client has closed: what it asked for before is finished first. */
+  #finishClientClose(): void {
+    if (!this.#closesForClient || this.#state !== 'closing' || this.#hasBusyChannel()) return;
+    this.#endTurn();
+    this.#leave();
+    this.#closeChannels();
+    void this.#releaseExclusive().then(() => {
+      if (this.#state !== 'closing') return;
+      this.#sendMethod('connectionCloseOk', {});
+      this.connection.end();
+      this.#setState('closed');
+    });
+  }
+
+  #drainIfIdle(): void {
+    if (this.#state !== 'running') return;
+    for (const channel of this.#channels.values()) if (channel.owesAnswers) return;
+    this.#failSafely(
+      new AmqpError('CONNECTION_FORCED', `broker forced connection closure with reason 'shutdown'`),
+      0,
+    );
+  }
+
+  #failRead(error: unknown): void {
+    if (error instanceof FrameFault) {
+      this.#failSafely(frameFaultError(error), 0);
+      // Where the next frame begins is not known.
+      this.#frames.discard();
+      this.#setState('closed');
+      this.connection.end();
+      return;
+    }
+    const key = error instanceof MethodFailure ? error.key : 0;
+    const cause = error instanceof MethodFailure ? error.reason : error;
+    const failure = cause instanceof ProtocolError ? syntaxError(cause) : amqpErrorOf(cause);
+    if (failure === undefined) this.failInside(cause, key);
+    else this.#failSafely(failure, key);
+  }
+
+  /** Sends connection.close, where the client is one that may be told, and waits for its answer. */
+  #failSafely(error: AmqpError, key: number): void {
+    const state = this.#state;
+    if (state === 'closing' || state === 'closed') return;
+    const isLogin = state === 'start' || state === 'secure';
+    this.services.log.info(
+      { remote: this.connection.remoteAddress, state, reply: error.replyText },
+      'connection closed with an error',
+    );
+    this.#endTurn();
+    this.#closeChannels();
+    this.#leave();
+    if (isLogin && error.reply !== 'ACCESS_REFUSED') {
+      // Somebody who has not logged in is told nothing, and not at once.
+      this.#setState('closed');
+      void this.#penalty().then(() => this.connection.end());
+      return;
+    }
+    this.#setState('closing');
+    if (this.#isThrottled) {
+      this.services.throttle.leave(this);
+      this.#isThrottled = false;
+      this.connection.release(readHold.protocol);
+    }
+    this.#sendMethod('connectionClose', {
+      replyCode: error.replyCode,
+      replyText: error.replyText,
+      failedClassId: Math.floor(key / 0x10000),
+      failedMethodId: key % 0x10000,
+    });
+    if (this.#identity !== undefined) void this.#releaseExclusive();
+  }
+
+  #closeChannels(): void {
+    for (const channel of this.#channels.values()) channel.close();
+    this.#touched = [];
+    if (this.#state === 'closed' && !this.#hasBusyChannel()) this.#channels.clear();
+  }
+
+  #leave(): void {
+    if (this.#entry === undefined) return;
+    this.services.peers.leave(this.#entry);
+    this.#entry = undefined;
+  }
+
+  /** Never rejects: queues that could not be deleted are gone with a restart at the latest. */
+  async #releaseExclusive(): Promise<void> {
+    try {
+      await this.services.queues.releaseExclusive(this.owner);
+    } catch (error) {
+      this.services.log.warn({ err: error }, 'exclusive queues could not be deleted');
+    }
+  }
+
+  #setState(state: ConnectionState): void {
+    this.#state = state;
+    this.#since.stateMs = this.services.clock.monotonicMs();
+  }
+
+  #sendMethod<Name extends MethodName>(name: Name, values: MethodArguments<Name>): void {
+    this.send(encodeMethod(0, name, values));
+  }
+}
+
+const protocolHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
+/** Of AMQP 0-9, which differs in nothing that is used. */
+const olderProtocolHeader = Buffer.from([0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9]);
+const heartbeatFrame = Buffer.from([frameType.heartbeat, 0, 0, 0, 0, 0, 0, frameEnd]);
+
+function isAmqpHeader(header: Buffer): boolean {
+  return header.toString('latin1', 0, 4) === 'AMQP';
+}
+
+function argumentsOf<Name extends MethodName>(_name: Name, values: unknown): MethodArguments<Name> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the description of this very name
+  return values as MethodArguments<Name>;
+}
+
+function attributed(error: unknown, key: number): unknown {
+  if (error instanceof MethodFailure) return error;
+  const failure = error instanceof ProtocolError ? syntaxError(error) : amqpErrorOf(error);
+  return failure === undefined ? error : new MethodFailure(failure, key);
+}
+
+function isTrue(table: FieldTable, name: string): boolean {
+  const field = table.get(name);
+  return field?.type === 't' && field.value;
+}
+
+function unexpectedFrame(type: number, payload: Uint8Array): AmqpError {
+  return new AmqpError('UNEXPECTED_FRAME', `type ${type}, ${payloadSnippet(payload)}`);
+}
+
+function frameFaultError({ type, payloadBytes, reason }: FrameFault): AmqpError {
+  if (reason.kind === 'too-large') {
+    const most = reason.bytesMax - frameOverheadBytes;
+    return new AmqpError(
+      'FRAME_ERROR',
+      `type ${type}, all octets = <<>>: {frame_too_large,${payloadBytes},${most}}`,
+    );
+  }
+  return new AmqpError(
+    'FRAME_ERROR',
+    `type ${type}, ${payloadSnippet(reason.payload)}: {invalid_frame_end_marker,${reason.found}}`,
+  );
+}
+
+/** 0 of the client means "no limit", which is more than any limit of ours. */
+function checkNegotiated(field: string, value: number, least: number, most: number): void {
+  if (value !== 0 && value < least) {
+    throw new MethodFailure(
+      new AmqpError(
+        'NOT_ALLOWED',
+        `negotiated ${field} = ${value} is lower than the minimum allowed value (${least})`,
+      ),
+      keyOfMethod('connectionTune'),
+    );
+  }
+  if (value === 0 || value > most) {
+    const detail = value === 0 && field === 'channel_max' ? ' (no limit)' : '';
+    throw new MethodFailure(
+      new AmqpError(
+        'NOT_ALLOWED',
+        `negotiated ${field} = ${value}${detail} is higher than the maximum allowed value (${most})`,
+      ),
+      keyOfMethod('connectionTune'),
+    );
+  }
+}

@@ -1,0 +1,49 @@
+import type { IncomingPublish } from './message-channel.ts';
+import { PublishArguments, readLongNumber } from './wire/index.ts';
+
+/** The content of the one publish that a channel is receiving: its frames' memory, and what stands where. */
+export class IncomingContent implements IncomingPublish {
+  method: Buffer = nothing;
+  exchangeAt = 0;
+  exchangeBytes = 0;
+  keyAt = 0;
+  keyBytes = 0;
+  isMandatory = false;
+  isImmediate = false;
+  header: Buffer = nothing;
+  propertiesAt = 0;
+  propertiesBytes = 0;
+  body: Uint8Array[] = [];
+  bodyBytes = 0;
+  readonly #arguments = new PublishArguments();
+
+  /** Throws a ProtocolError. */
+  begin(bytes: Buffer, start: number, end: number): void {
+    const values = this.#arguments;
+    values.read(bytes, start, end);
+    this.method = bytes;
+    this.exchangeAt = values.exchangeAt;
+    this.exchangeBytes = values.exchangeBytes;
+    this.keyAt = values.keyAt;
+    this.keyBytes = values.keyBytes;
+    this.isMandatory = values.isMandatory;
+    this.isImmediate = values.isImmediate;
+  }
+
+  /** The caller has checked that the fixed part (14 bytes) is there. */
+  setHeader(bytes: Buffer, start: number, end: number): void {
+    this.header = bytes;
+    this.propertiesAt = start + 12;
+    this.propertiesBytes = end - this.propertiesAt;
+    this.bodyBytes = readLongNumber(bytes, start + 4);
+  }
+
+  /** Lets go of the memory. */
+  clear(): void {
+    this.method = nothing;
+    this.header = nothing;
+    this.body.length = 0;
+  }
+}
+
+const nothing = Buffer.alloc(0);

@@ -1,0 +1,2 @@
+export type { AmqpDoorLimits, AmqpDoorOptions } from './door.ts';
+export { AmqpDoor } from './door.ts';
