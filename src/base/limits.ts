@@ -177,7 +177,8 @@ export const limits = {
   accessEntryBytesMax: 256 * KIB,
   /** Access: bytes of a password. */
   passwordBytesMax: 1024,
-  /** Access: passwords that are being checked or hashed; above it `overloaded`. */
+  /** Access: passwords that are checked or hashed at once; others that wait for it, above which `overloaded`. */
+  passwordChecksAtOnce: 2,
   passwordChecksMax: 256,
   /** Access: credentials that were proved a short while ago, and for how long; when it is full the oldest goes. */
   provedCredentialsMax: 10_000,

@@ -12,8 +12,8 @@ const percent = 0x25;
 const equals = 0x3d;
 const dot = 0x2e;
 
-/** Up to so many entries are searched one by one; more are put into a map when a header is not where it is expected. */
-const entriesSearchedMax = 8;
+/** Up to so many bytes are searched for each header anew; more are read once, into a map. */
+const searchedBytesMax = 256;
 
 const typeNameBytes = fieldTypeNames.map((name) => Buffer.from(name, 'latin1'));
 
@@ -52,34 +52,43 @@ export function endTypeEntry(writer: ByteWriter, type: FieldType, label: string 
   writeTypeEntryName(writer, bytes, 0, bytes.length);
 }
 
+/** Where an entry's parts stand. */
+interface Entry {
+  readonly at: number;
+  /** The `=`, or the entry's end. */
+  readonly nameTo: number;
+  /** The first dot behind it, or the entry's end. */
+  readonly typeTo: number;
+  readonly to: number;
+}
+
 /**
- * Answers the types of one message's headers. Asked in the order of the entries it needs no memory; in another order it
- * makes a map once, so that the work stays in proportion to the headers.
+ * Answers the types of one message's headers. Few of them are found without memory for each, at once when they are asked
+ * for in the order of the entries; many are put into a map. So the work stays in proportion to the headers, whatever
+ * somebody has written.
  */
-export class HeaderTypes {
-  /** Label of the type that `find` answered last; its bytes are those of the entry, still escaped. */
-  #labelFrom = 0;
-  #labelTo = 0;
+export class HeaderTypes implements Entry {
+  // The entry that was read last.
+  at = 0;
+  nameTo = 0;
+  typeTo = 0;
+  to = 0;
   #bytes: Uint8Array = new Uint8Array(0);
-  #at = 0;
+  #from = 0;
   #end = 0;
   /** Where the next entry begins. */
   #next = 0;
-  #entryCount = -1;
-  /** Place of each entry by name, as Latin-1. */
-  #map: Map<string, number> | undefined;
-  // What `#readEntry` found.
-  #nameTo = 0;
-  #typeTo = 0;
-  #entryTo = 0;
+  #map: Map<string, Entry> | undefined;
+  // Label of the type that `find` answered last; its bytes are those of the entry, still escaped.
+  #labelFrom = 0;
+  #labelTo = 0;
 
   /** An empty range: every header is what it is taken for. */
   begin(bytes: Uint8Array, at: number, end: number): void {
     this.#bytes = bytes;
-    this.#at = at;
+    this.#from = at;
     this.#end = end;
     this.#next = at;
-    this.#entryCount = -1;
     this.#map = undefined;
     this.#labelTo = this.#labelFrom;
   }
@@ -87,15 +96,13 @@ export class HeaderTypes {
   /** The type of the header of this stored name; −1 when it has no entry, or one that nobody knows. */
   find(bytes: Uint8Array, at: number, length: number): FieldType {
     this.#labelTo = this.#labelFrom;
-    if (this.#at === this.#end) return -1;
-    if (this.#next < this.#end) {
-      this.#readEntry(this.#next);
-      if (this.#isName(this.#next, bytes, at, length)) return this.#take();
+    if (this.#from === this.#end) return -1;
+    if (this.#end - this.#from > searchedBytesMax) return this.#findInMap(bytes, at, length);
+    if (this.#next < this.#end && this.#isEntryOf(this.#next, bytes, at, length)) {
+      return this.#take(this);
     }
-    if (this.#countEntries() > entriesSearchedMax) return this.#findInMap(bytes, at, length);
-    for (let entry = this.#at; entry < this.#end; entry = this.#entryTo + 1) {
-      this.#readEntry(entry);
-      if (this.#isName(entry, bytes, at, length)) return this.#take();
+    for (let entry = this.#from; entry < this.#end; entry = this.to + 1) {
+      if (this.#isEntryOf(entry, bytes, at, length)) return this.#take(this);
     }
     return -1;
   }
@@ -106,16 +113,15 @@ export class HeaderTypes {
     return asBuffer(unescape(this.#bytes, this.#labelFrom, this.#labelTo)).toString('utf8');
   }
 
-  #take(): FieldType {
-    this.#next = this.#entryTo + 1;
-    if (this.#nameTo === this.#entryTo) return -1;
-    const typeAt = this.#nameTo + 1;
-    this.#labelFrom = Math.min(this.#typeTo + 1, this.#entryTo);
-    this.#labelTo = this.#entryTo;
-    return findFieldType(this.#bytes, typeAt, this.#typeTo - typeAt);
+  #take({ nameTo, typeTo, to }: Entry): FieldType {
+    this.#next = to + 1;
+    if (nameTo === to) return -1;
+    this.#labelFrom = Math.min(typeTo + 1, to);
+    this.#labelTo = to;
+    return findFieldType(this.#bytes, nameTo + 1, typeTo - nameTo - 1);
   }
 
-  #readEntry(at: number): void {
+  #read(at: number): void {
     const bytes = this.#bytes;
     let nameTo = -1;
     let typeTo = -1;
@@ -126,20 +132,23 @@ export class HeaderTypes {
       if (byte === equals && nameTo < 0) nameTo = index;
       else if (byte === dot && nameTo >= 0 && typeTo < 0) typeTo = index;
     }
-    this.#entryTo = index;
-    this.#nameTo = nameTo < 0 ? index : nameTo;
-    this.#typeTo = typeTo < 0 ? index : typeTo;
+    this.at = at;
+    this.nameTo = nameTo < 0 ? index : nameTo;
+    this.typeTo = typeTo < 0 ? index : typeTo;
+    this.to = index;
   }
 
-  #isName(entry: number, bytes: Uint8Array, at: number, length: number): boolean {
+  /** Reads the entry, and tells whether it is that of the name. */
+  #isEntryOf(entry: number, bytes: Uint8Array, at: number, length: number): boolean {
+    this.#read(entry);
     const own = this.#bytes;
     const end = at + length;
     let other = at;
-    for (let index = entry; index < this.#nameTo; index++) {
+    for (let index = entry; index < this.nameTo; index++) {
       if (other === end) return false;
       let byte = own[index]!;
       if (byte === percent) {
-        byte = hexByte(own, index + 1, this.#nameTo);
+        byte = hexByte(own, index + 1, this.nameTo);
         index += 2;
       }
       if (byte !== bytes[other]) return false;
@@ -148,31 +157,19 @@ export class HeaderTypes {
     return other === end;
   }
 
-  #countEntries(): number {
-    if (this.#entryCount < 0) {
-      let count = 1;
-      for (let index = this.#at; index < this.#end; index++) {
-        if (this.#bytes[index] === space) count++;
-      }
-      this.#entryCount = count;
-    }
-    return this.#entryCount;
-  }
-
   #findInMap(bytes: Uint8Array, at: number, length: number): FieldType {
-    this.#map ??= this.#index();
+    this.#map ??= this.#readAll();
     const entry = this.#map.get(asBuffer(bytes).toString('latin1', at, at + length));
-    if (entry === undefined) return -1;
-    this.#readEntry(entry);
-    return this.#take();
+    return entry === undefined ? -1 : this.#take(entry);
   }
 
-  #index(): Map<string, number> {
-    const map = new Map<string, number>();
-    for (let entry = this.#at; entry < this.#end; entry = this.#entryTo + 1) {
-      this.#readEntry(entry);
-      const name = asBuffer(unescape(this.#bytes, entry, this.#nameTo)).toString('latin1');
-      if (!map.has(name)) map.set(name, entry);
+  #readAll(): Map<string, Entry> {
+    const map = new Map<string, Entry>();
+    for (let entry = this.#from; entry < this.#end; entry = this.to + 1) {
+      this.#read(entry);
+      const { at, nameTo, typeTo, to } = this;
+      const name = asBuffer(unescape(this.#bytes, at, nameTo)).toString('latin1');
+      if (!map.has(name)) map.set(name, { at, nameTo, typeTo, to });
     }
     return map;
   }

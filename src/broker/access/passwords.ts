@@ -39,6 +39,8 @@ const saltedSaltBytes = 4;
 export class Passwords {
   readonly #random: Random;
   #running = 0;
+  /** In order; each is called when it may run. */
+  readonly #waiting: Array<() => void> = [];
 
   constructor(random: Random) {
     this.#random = random;
@@ -61,30 +63,39 @@ export class Passwords {
   }
 
   /**
-   * Whether the password is the one that is stored; undefined: there is none, which takes as long. Rejects: overloaded.
+   * Whether the password is the one that is stored; undefined: there is none, which takes as long as a new one. Rejects:
+   * overloaded.
    */
-  verify(stored: StoredPassword | undefined, password: string): Promise<boolean> {
+  async verify(stored: StoredPassword | undefined, password: string): Promise<boolean> {
+    const salted = stored === undefined ? undefined : saltedDigests[stored.algorithm];
+    if (stored !== undefined && salted !== undefined) {
+      return verifySalted(stored.hash, salted.digest, password);
+    }
+    const parsed = stored?.algorithm === 'scrypt' ? parseScrypt(stored.hash) : undefined;
+    const { cost, block, parallel, salt, key } = parsed ?? nobody;
     return this.#run(async () => {
-      const salted = stored === undefined ? undefined : saltedDigests[stored.algorithm];
-      if (stored !== undefined && salted !== undefined) {
-        return verifySalted(stored.hash, salted.digest, password);
-      }
-      const parsed = stored?.algorithm === 'scrypt' ? parseScrypt(stored.hash) : undefined;
-      const { cost, block, parallel, salt, key } = parsed ?? nobody;
       const found = await scryptOf(password, salt, cost, block, parallel, key.length);
       return parsed !== undefined && timingSafeEqual(found, key);
     });
   }
 
+  /** Few run at once: they share their threads with the writes of the journal, which must not wait for them. */
   async #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= limits.passwordChecksMax) {
-      throw new BrokerError('overloaded', 'too many passwords are being checked');
+    if (this.#running >= limits.passwordChecksAtOnce) {
+      if (this.#waiting.length >= limits.passwordChecksMax) {
+        throw new BrokerError('overloaded', 'too many passwords are being checked');
+      }
+      // Whoever ends hands its place over.
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else {
+      this.#running++;
     }
-    this.#running++;
     try {
       return await work();
     } finally {
-      this.#running--;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
     }
   }
 }
