@@ -43,9 +43,9 @@ export function compileFilter(
       const matches = compileSelector(text);
       const names = new MessageNames(options.rename);
       return (message) => {
-        names.message = message;
+        names.begin(message);
         const isMatch = matches(names.lookup);
-        names.message = undefined;
+        names.end();
         return isMatch;
       };
     }
@@ -69,63 +69,105 @@ export function compileFilter(
   }
 }
 
-/** What a selector's names stand for in the message at hand. */
+interface Name {
+  readonly text: string;
+  readonly bytes: Buffer;
+  /** −1: a header of the application. */
+  readonly property: PropertyId;
+  /** Of the message at hand. */
+  value: FieldValue | undefined;
+}
+
+/**
+ * What a selector's names stand for in the message at hand: one walk over its headers finds all of them, for the names
+ * are known after the first messages.
+ */
 class MessageNames {
-  message: QueueMessage | undefined;
+  #message: QueueMessage | undefined;
   readonly #rename: ((name: string) => string) | undefined;
   readonly #reader = new HeaderReader();
   /** Of the names in one selector's text, which bounds them. */
-  readonly #names = new Map<string, { name: string; bytes: Buffer; property: PropertyId }>();
+  readonly #names = new Map<string, Name>();
+  readonly #list: Name[] = [];
+  #isRead = false;
 
   constructor(rename: ((name: string) => string) | undefined) {
     this.#rename = rename;
   }
 
-  readonly lookup = (given: string): FieldValue | undefined => {
-    const { message } = this;
-    if (message === undefined) return undefined;
-    const name = this.#names.get(given) ?? this.#addName(given);
-    if (name.name === keyName) return keyOf(message);
-    if (name.name === deliveriesName) return message.deliveries;
-    const { headersAt } = message;
-    const reader = this.#reader.begin(message.bytes, headersAt, headersAt + message.headersBytes);
-    return name.property < 0
-      ? this.#findHeader(name.bytes)
-      : findPropertyValue(reader, name.property, message);
-  };
-
-  #addName(given: string): { name: string; bytes: Buffer; property: PropertyId } {
-    const name = this.#rename?.(given) ?? given;
-    const bytes = Buffer.from(name, 'utf8');
-    const added = { name, bytes, property: findProperty(bytes, 0, bytes.length) };
-    this.#names.set(given, added);
-    return added;
+  begin(message: QueueMessage): void {
+    this.#message = message;
+    this.#isRead = false;
   }
 
-  /** Of several headers with one name the last counts. */
-  #findHeader(name: Buffer): FieldValue | undefined {
-    const reader = this.#reader;
-    let value: FieldValue | undefined;
+  /** Keeps nothing of the message, whose memory is somebody else's. */
+  end(): void {
+    this.#message = undefined;
+    for (const name of this.#list) name.value = undefined;
+  }
+
+  readonly lookup = (given: string): FieldValue | undefined => {
+    const name = this.#names.get(given) ?? this.#addName(given);
+    if (!this.#isRead && this.#message !== undefined) this.#read(this.#message);
+    return name.value;
+  };
+
+  #addName(given: string): Name {
+    const text = this.#rename?.(given) ?? given;
+    const bytes = Buffer.from(text, 'utf8');
+    const name = {
+      text,
+      bytes,
+      property: findProperty(bytes, 0, bytes.length),
+      value: undefined,
+    };
+    this.#names.set(given, name);
+    this.#list.push(name);
+    this.#isRead = false;
+    return name;
+  }
+
+  #read(message: QueueMessage): void {
+    this.#isRead = true;
+    for (const name of this.#list) name.value = findFact(name, message);
+    const { headersAt, headersBytes } = message;
+    const reader = this.#reader.begin(message.bytes, headersAt, headersAt + headersBytes);
     while (reader.next()) {
-      const { nameAt, nameBytes } = reader;
-      if (reader.property >= 0 || nameBytes !== name.length) continue;
-      if (name.compare(reader.bytes, nameAt, nameAt + nameBytes) === 0) value = reader.field;
+      for (const name of this.#list) if (isAt(name, reader)) readValue(name, reader);
     }
-    // Times are compared as numbers.
-    return value instanceof Date ? value.getTime() : value;
+    for (const name of this.#list) {
+      // A message whose application gave no time has that of its record.
+      if (name.property === property.timestamp && message.timestampMs >= 0) {
+        name.value ??= message.timestampMs;
+      }
+    }
   }
 }
 
-function findPropertyValue(
-  reader: HeaderReader,
-  id: PropertyId,
-  message: QueueMessage,
-): FieldValue | undefined {
-  if (reader.seek(id) && reader.valueBytes >= 0) {
-    return isWholeNumber(id) && reader.digits >= 0 ? reader.digits : reader.text;
+/** What a message says beside its headers. */
+function findFact({ text }: Name, message: QueueMessage): FieldValue | undefined {
+  if (text === keyName) return keyOf(message);
+  return text === deliveriesName ? message.deliveries : undefined;
+}
+
+function isAt({ property: id, bytes }: Name, reader: HeaderReader): boolean {
+  if (id >= 0 || reader.property >= 0) return id === reader.property;
+  const { nameAt, nameBytes } = reader;
+  return (
+    nameBytes === bytes.length && bytes.compare(reader.bytes, nameAt, nameAt + nameBytes) === 0
+  );
+}
+
+/** Of several properties with one name the first counts, of several headers the last. */
+function readValue(name: Name, reader: HeaderReader): void {
+  if (name.property < 0) {
+    const { field } = reader;
+    // Times are compared as numbers.
+    name.value = field instanceof Date ? field.getTime() : field;
+  } else if (reader.valueBytes >= 0) {
+    const isNumber = wholeNumbers.has(name.property) && reader.digits >= 0;
+    name.value ??= isNumber ? reader.digits : reader.text;
   }
-  // A message whose application gave no time has that of its record.
-  return id === property.timestamp && message.timestampMs >= 0 ? message.timestampMs : undefined;
 }
 
 const wholeNumbers: ReadonlySet<PropertyId> = new Set([
@@ -137,10 +179,6 @@ const wholeNumbers: ReadonlySet<PropertyId> = new Set([
   property.leaseMs,
   property.qos,
 ]);
-
-function isWholeNumber(id: PropertyId): boolean {
-  return wholeNumbers.has(id);
-}
 
 /** Text where it is valid UTF-8, else bytes. */
 function keyOf({ bytes, keyAt, keyBytes }: QueueMessage): FieldValue | undefined {
