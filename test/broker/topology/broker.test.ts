@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Broker } from '../../../src/broker/index.ts';
+import { SeededRandom } from '../../../src/testing/index.ts';
 import { BrokerBed } from '../broker-bed.ts';
-import { bind, exchange, routeTo } from './fixture.ts';
+import { bind, exchange, routeTo, unbind } from './fixture.ts';
 
 /** What is given to the broker as a promise runs on the bed's clock. */
 async function declareQueue(bed: BrokerBed, name: string): Promise<void> {
@@ -33,6 +34,42 @@ test('exchanges and bindings outlive the loss of power once they were answered',
     assert.deepEqual(routeTo(exchanges, '', 'orders'), ['orders']);
   }
   await bed.run(bed.broker.close());
+});
+
+test('whenever the power goes, what was answered is there and what is there is whole', async () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const bed = await BrokerBed.open({}, seed);
+    const random = new SeededRandom(seed);
+    await declareQueue(bed, 'q');
+    const answered = new Set<string>();
+    const gone = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      const { exchanges } = bed.broker;
+      const work = Array.from({ length: 40 }, async (_, index) => {
+        const key = `${round}.${index}`;
+        const source = `e${index % 4}`;
+        await exchanges.declare(exchange(source, { kind: 'topic' }));
+        await bind(exchanges, source, key, 'q');
+        answered.add(`${source} ${key} q`);
+        if (random.chance(0.8)) return;
+        answered.delete(`${source} ${key} q`);
+        await unbind(exchanges, source, key, 'q');
+        gone.add(`${source} ${key} q`);
+      });
+      const lucky = work.filter(() => random.chance(0.3));
+      await bed.run(Promise.race(lucky.length === 0 ? work : lucky));
+      await bed.crash();
+      const found = new Set(names(bed.broker));
+      for (const binding of answered) assert.ok(found.has(binding), `seed ${seed}: ${binding}`);
+      for (const binding of gone) assert.ok(!found.has(binding), `seed ${seed}: ${binding}`);
+      for (const binding of found) {
+        const [source = '', key = ''] = binding.split(' ');
+        assert.deepEqual(routeTo(bed.broker.exchanges, source, key), ['q']);
+        answered.add(binding);
+      }
+    }
+    await bed.run(bed.broker.close());
+  }
 });
 
 test('queues and topics that are deleted are bound no more', async () => {
