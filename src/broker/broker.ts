@@ -204,8 +204,13 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     if (found === undefined) throw new BrokerError('topic-not-found', topic);
     const log = found.partitions[partition];
     if (log === undefined) throw new BrokerError('partition-not-found', `${topic}-${partition}`);
-    const { slices } = await log.read(offset, { maxBytes, minOneBatch: true, onlyStable: true });
-    return decodeRecords(slices, topic, partition, offset);
+    for (let from = offset; ; ) {
+      const { slices } = await log.read(from, { maxBytes, minOneBatch: true, onlyStable: true });
+      const { records, endOffset } = decodeRecords(slices, topic, log, from);
+      // What holds nothing but the ends of transactions is not the end of the log.
+      if (records.length > 0 || endOffset === from) return records;
+      from = endOffset;
+    }
   }
 
   /** Joins a consumer group; `for await` over the result, or call `next()`. */

@@ -337,10 +337,11 @@ export class Consumer implements AsyncIterable<IncomingRecord>, PartitionWaiter 
       if (position.offset >= partition.lastStableOffset) continue;
       const result = await this.#read(position);
       if (result === undefined || this.#mustJoin) continue;
-      this.#records = decodeRecords(result.slices, topic.name, partition.index, position.offset);
-      const last = this.#records.at(-1);
-      if (last === undefined) continue;
-      position.offset = last.offset + 1;
+      const from = position.offset;
+      const { records, endOffset } = decodeRecords(result.slices, topic.name, partition, from);
+      this.#records = records;
+      position.offset = endOffset;
+      if (records.length === 0) continue;
       return true;
     }
     return false;

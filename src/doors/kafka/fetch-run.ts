@@ -1,6 +1,6 @@
 import { BrokerError } from '../../base/index.ts';
 import type { Partition, PartitionWaiter, ReadResult } from '../../shard/index.ts';
-import { batchRecordCount, batchTotalBytes } from '../../bytes/index.ts';
+import { batchLastOffset, batchRecordCount, batchTotalBytes } from '../../bytes/index.ts';
 import { errorCodes, kafkaErrorCode } from './error-codes.ts';
 import { type FetchEntry, type FetchPlan, moveToEnd } from './fetch-sessions.ts';
 import type { HandlerContext } from './handler.ts';
@@ -30,7 +30,7 @@ interface Outcome {
   logStartOffset: number;
   divergingEpoch?: { epoch: number; endOffset: number };
   currentLeader?: { leaderId: number; leaderEpoch: number };
-  abortedTransactions: [] | null;
+  abortedTransactions: ReadonlyArray<{ producerId: number; firstOffset: number }> | null;
   records: readonly Uint8Array[];
 }
 
@@ -253,8 +253,9 @@ export class FetchRun implements PartitionWaiter {
         minOneBatch: this.#bytes === 0,
         onlyStable: this.#options.onlyStable,
       });
-      if (result instanceof Promise) return this.#readSlowly(result, maxBytes, outcome);
-      this.#take(result, outcome);
+      if (result instanceof Promise)
+        return this.#readSlowly(result, maxBytes, partition, entry.fetchOffset, outcome);
+      this.#take(result, partition, entry.fetchOffset, outcome);
     } catch (error) {
       this.#failWith(outcome, error);
     }
@@ -265,21 +266,25 @@ export class FetchRun implements PartitionWaiter {
   async #readSlowly(
     pending: Promise<ReadResult>,
     maxBytes: number,
+    partition: Partition,
+    fetchOffset: number,
     outcome: Outcome,
   ): Promise<void> {
     this.#hold(maxBytes);
     try {
       const result = await pending;
       this.#hold(result.bytes - maxBytes);
-      this.#take(result, outcome);
+      this.#take(result, partition, fetchOffset, outcome);
     } catch (error) {
       this.#hold(-maxBytes);
       this.#failWith(outcome, error);
     }
   }
 
-  #take(result: ReadResult, outcome: Outcome): void {
+  #take(result: ReadResult, partition: Partition, fetchOffset: number, outcome: Outcome): void {
     outcome.records = result.slices;
+    if (this.#options.onlyStable && result.bytes > 0)
+      outcome.abortedTransactions = partition.findAborted(fetchOffset, endOf(result));
     outcome.highWatermark = result.highWatermark;
     outcome.lastStableOffset = result.lastStableOffset;
     outcome.logStartOffset = result.logStartOffset;
@@ -338,6 +343,15 @@ export class FetchRun implements PartitionWaiter {
       }
     }
   }
+}
+
+/** The offset behind what was read. */
+function endOf({ slices }: ReadResult): number {
+  let endOffset = 0;
+  const slice = slices.at(-1) ?? new Uint8Array(0);
+  for (let at = 0; at < slice.length; at += batchTotalBytes(slice, at))
+    endOffset = batchLastOffset(slice, at) + 1;
+  return endOffset;
 }
 
 /** Remembers what the client learns now; false when it is nothing new. */

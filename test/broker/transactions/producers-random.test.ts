@@ -65,7 +65,7 @@ class Market {
           attempt.written.add(index);
         }
         if (attempt.written.size === 0) continue;
-        const outcome = random.pick(['commit', 'commit', 'abort']);
+        const outcome = random.pick<'commit' | 'abort'>(['commit', 'commit', 'abort']);
         const bumps = random.chance(0.5);
         if (outcome === 'commit') attempt.outcome = 'unknown';
         identity = { transactionalId, ...(await transactions.end(identity, outcome, bumps)) };

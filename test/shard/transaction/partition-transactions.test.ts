@@ -74,7 +74,7 @@ test('stable offset and aborted ranges are those of a naive model, through snaps
         }
         nextOffset += 1 + random.nextInt(3);
       } else if (action < 0.7) {
-        const outcome = random.pick(['commit', 'abort', 'abort']);
+        const outcome = random.pick<TransactionOutcome>(['commit', 'abort', 'abort']);
         transactions.noteMarker(producerId, outcome, nextOffset);
         if (open !== undefined) {
           open.lastOffset = nextOffset;
