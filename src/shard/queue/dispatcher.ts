@@ -1,58 +1,29 @@
 import { limits, present } from '../../base/index.ts';
 import { Acquirer } from './acquirer.ts';
+import { type Attachment, ConsumerList } from './consumer-list.ts';
 import type { LiveQueue } from './live-queue.ts';
 import { isDeleted, MessageView, MessageWindow } from './message-window.ts';
 import { Schedule } from '../../message/index.ts';
 import { owners } from './queue-state.ts';
-import type {
-  AcquiredMessage,
-  AcquireRequest,
-  DeathReason,
-  Lease,
-  QueueConsumer,
-} from './types.ts';
+import type { AcquiredMessage, AcquireRequest, DeathReason, Lease } from './types.ts';
 
 /** Read at once for messages that come one after the other, and for single ones. */
 const windowBytes = 256 * 1024;
 const singleBytes = 32 * 1024;
-/** Messages that were set aside for a consumer come back in such portions when it wants some again. */
-const recallMax = 64;
 /** What cannot be read now is tried again after this. */
 const readRetryMs = 1000;
 
-/** A consumer, as the queue knows it. */
-export interface Attachment {
-  readonly consumer: QueueConsumer;
-  /** Of its leases. */
-  readonly ownerId: number;
-  isAttached: boolean;
-  /** It did not want a message when it was asked last, in this epoch of resumptions. */
-  idleEpoch: number;
-  /** It was given something in this round. */
-  isTouched: boolean;
-  /** Offsets of messages that were set aside for it when it did not want any, in order from `matchedAt` on. */
-  matched: number[];
-  matchedAt: number;
-}
-
 /** Hands a queue's messages out: which one next, to whom, and what becomes of those that nobody may get. */
 export class Dispatcher {
+  readonly consumers: ConsumerList;
   readonly #queue: LiveQueue;
   readonly #ahead: MessageWindow;
   readonly #behind: MessageWindow;
   readonly #view = new MessageView();
   readonly #schedule = new Schedule();
-  /** By priority, the greatest first; equal ones in the order in which they came. */
-  readonly #attachments: Attachment[] = [];
-  readonly #byOwner = new Map<number, Attachment>();
   readonly #acquirers: Acquirer[] = [];
   /** Leases of dead messages that must be read before they can be sent on, oldest first. */
   readonly #dying: Array<{ lease: Lease; reason: DeathReason }> = [];
-  #touched: Attachment[] = [];
-  /** The one that gets everything, where only one may. */
-  #active: Attachment | undefined;
-  #turn = 0;
-  #epoch = 1;
   /** Offsets whose groups must be looked up before anything is given out. */
   #unknown: number[] | undefined;
   #isReading = false;
@@ -66,18 +37,15 @@ export class Dispatcher {
 
   constructor(queue: LiveQueue) {
     this.#queue = queue;
+    this.consumers = new ConsumerList(queue);
     this.#ahead = new MessageWindow(queue.partition, windowBytes);
     this.#behind = new MessageWindow(queue.partition, singleBytes);
-  }
-
-  get consumerCount(): number {
-    return this.#attachments.length;
   }
 
   /** Nobody is here, and nothing is under way. */
   get isIdle(): boolean {
     return (
-      this.#attachments.length === 0 &&
+      this.consumers.count === 0 &&
       this.#acquirers.length === 0 &&
       this.#dying.length === 0 &&
       !this.#isReading &&
@@ -87,66 +55,10 @@ export class Dispatcher {
 
   /** Whether a message that comes would be looked at. */
   get hasTakers(): boolean {
-    return this.#attachments.length > 0 || this.#acquirers.length > 0 || this.#dying.length > 0;
+    return this.consumers.count > 0 || this.#acquirers.length > 0 || this.#dying.length > 0;
   }
 
-  // Consumers
-
-  attach(consumer: QueueConsumer, ownerId: number): void {
-    const attachment: Attachment = {
-      consumer,
-      ownerId,
-      isAttached: true,
-      idleEpoch: 0,
-      isTouched: false,
-      matched: [],
-      matchedAt: 0,
-    };
-    this.recallAside();
-    let at = this.#attachments.length;
-    while (at > 0 && this.#attachments[at - 1]!.consumer.priority < consumer.priority) at--;
-    this.#attachments.splice(at, 0, attachment);
-    this.#byOwner.set(ownerId, attachment);
-    this.chooseActive();
-  }
-
-  /** The owner of its leases; undefined when it is not attached. */
-  detach(consumer: QueueConsumer): number | undefined {
-    const at = this.#attachments.findIndex((attachment) => attachment.consumer === consumer);
-    const attachment = this.#attachments[at];
-    if (attachment === undefined) return undefined;
-    this.#attachments.splice(at, 1);
-    this.#byOwner.delete(attachment.ownerId);
-    attachment.isAttached = false;
-    this.recallAside();
-    if (this.#active === attachment) this.#active = undefined;
-    this.chooseActive();
-    return attachment.ownerId;
-  }
-
-  findConsumer(ownerId: number): QueueConsumer | undefined {
-    return this.#byOwner.get(ownerId)?.consumer;
-  }
-
-  /** Where only one consumer may get messages, it is the one that has been here longest. */
-  chooseActive(): void {
-    if (!this.#queue.settings.isSingleActive) {
-      this.#active = undefined;
-      return;
-    }
-    if (this.#active !== undefined) return;
-    let first: Attachment | undefined;
-    for (const attachment of this.#attachments)
-      if (first === undefined || attachment.ownerId < first.ownerId) first = attachment;
-    if (first === undefined) return;
-    this.#active = first;
-    for (const attachment of this.#attachments.slice())
-      attachment.consumer.activeChanged?.(attachment === first);
-  }
-
-  resume(): void {
-    this.#epoch++;
-  }
+  // Whoever asked once
 
   acquire(request: AcquireRequest, ownerId: number): Promise<AcquiredMessage[]> {
     if (this.#acquirers.length >= limits.queueAcquirersMax) return Promise.resolve([]);
@@ -160,7 +72,7 @@ export class Dispatcher {
       (aborted) => this.#endAcquirer(aborted),
     );
     this.#acquirers.push(acquirer);
-    this.recallAside();
+    this.consumers.recallAside();
     if (request.signal?.aborted || request.count <= 0) this.#endAcquirer(acquirer);
     else if (request.waitMs > 0) this.#queue.arm(acquirer.patienceMs);
     return acquirer.result;
@@ -184,31 +96,10 @@ export class Dispatcher {
   /** The queue is gone, or its state is: nobody gets anything any more. */
   end(reason: 'deleted' | 'failed'): void {
     for (const acquirer of this.#acquirers.splice(0)) acquirer.end();
-    const attachments = this.#attachments.splice(0);
-    this.#byOwner.clear();
     this.#dying.length = 0;
-    this.#touched = [];
-    this.#active = undefined;
     this.#ahead.clear();
     this.#behind.clear();
-    for (const attachment of attachments) {
-      attachment.isAttached = false;
-      attachment.consumer.detached(reason);
-    }
-  }
-
-  /** Whoever is there has changed: what was set aside is looked at again. */
-  recallAside(): void {
-    this.#queue.state.recallAll();
-    this.forgetAside();
-  }
-
-  /** Nothing is set aside any more. */
-  forgetAside(): void {
-    for (const attachment of this.#attachments) {
-      attachment.matched = [];
-      attachment.matchedAt = 0;
-    }
+    this.consumers.end(reason);
   }
 
   /** A dead message is read and sent on in one of the next rounds. */
@@ -243,21 +134,28 @@ export class Dispatcher {
         queue.home.awaitRoom(queue);
         return false;
       }
-      if (this.#dying.length > 0 && queue.dyingCount <= limits.queueDyingMax) {
-        if (!this.#sendDying(nowMs)) return false;
-        continue;
+      if (this.#dying.length > 0) {
+        this.isBlocked = this.#isDyingFull;
+        if (!this.isBlocked) {
+          if (!this.#sendDying(nowMs)) return false;
+          continue;
+        }
       }
       const taker = queue.isPaused ? undefined : this.#findTaker();
       if (taker === undefined && !queue.mustLook()) return false;
       if (!queue.areGroupsKnown && !this.#learnGroups(nowMs)) return false;
       if (!queue.state.choose(queue.partition.lastStableOffset)) {
-        if (this.#recallAny()) continue;
+        if (this.consumers.recallAny()) continue;
         this.#ahead.clear();
         this.#behind.clear();
         return false;
       }
       const { offset } = queue.state;
-      if (taker !== undefined && !(taker instanceof Acquirer) && this.#recallFor(taker, offset))
+      if (
+        taker !== undefined &&
+        !(taker instanceof Acquirer) &&
+        this.consumers.recallFor(taker, offset)
+      )
         continue;
       const window = queue.state.source === 'cursor' ? this.#ahead : this.#behind;
       const sight = this.#look(window, offset, nowMs);
@@ -298,8 +196,11 @@ export class Dispatcher {
     }
     let receiver = taker;
     if (!(taker instanceof Acquirer)) {
-      const found = this.#match(taker);
-      if (found === undefined) return this.#setAside();
+      const found = this.consumers.match(taker, view);
+      if (found === undefined) {
+        this.isBlocked = !this.consumers.setAside(view);
+        return !this.isBlocked;
+      }
       receiver = found;
     }
     if ((queue.form.isGrouped || queue.form.isFair) && !this.#enterGroup()) return true;
@@ -324,53 +225,6 @@ export class Dispatcher {
     return name === undefined || state.enterGroup(name, Math.max(view.valueBytes, 0));
   }
 
-  /** Who gets the message in view: `taker`, or another one that wants it. */
-  #match(taker: Attachment): Attachment | undefined {
-    const view = this.#view;
-    const { filter } = taker.consumer;
-    if (filter === undefined || filter(view)) return taker;
-    if (this.#active !== undefined) return undefined;
-    for (const other of this.#attachments) {
-      if (other === taker || !this.#wants(other)) continue;
-      if (other.consumer.filter === undefined || other.consumer.filter(view)) return other;
-    }
-    return undefined;
-  }
-
-  /** Passes the message in view by; false when too many were already. It comes again when who could get it wants some. */
-  #setAside(): boolean {
-    const { state } = this.#queue;
-    if ((state.aside?.count ?? 0) >= limits.queueAsideMax) {
-      this.isBlocked = true;
-      return false;
-    }
-    const view = this.#view;
-    for (const { consumer, matched } of this.#attachments) {
-      if (consumer.filter !== undefined && !consumer.filter(view)) continue;
-      matched.push(view.offset);
-      break;
-    }
-    state.setChosenAside(Math.max(view.valueBytes, 0));
-    return true;
-  }
-
-  /** What was set aside for somebody who wants some now goes before the message at `offset`; false when there is none. */
-  #recallFor(attachment: Attachment, offset: number): boolean {
-    const { matched } = attachment;
-    const next = matched[attachment.matchedAt];
-    if (next === undefined || next > offset) return false;
-    let isRecalled = false;
-    const end = Math.min(matched.length, attachment.matchedAt + recallMax);
-    for (; attachment.matchedAt < end; attachment.matchedAt++) {
-      if (this.#queue.state.recall(matched[attachment.matchedAt]!)) isRecalled = true;
-    }
-    if (attachment.matchedAt === matched.length) {
-      attachment.matched = [];
-      attachment.matchedAt = 0;
-    }
-    return isRecalled;
-  }
-
   #give(attachment: Attachment): void {
     const { consumer } = attachment;
     const queue = this.#queue;
@@ -380,10 +234,7 @@ export class Dispatcher {
       consumer.leaseMs,
       consumer.isAutoSettled,
     );
-    if (!attachment.isTouched) {
-      attachment.isTouched = true;
-      this.#touched.push(attachment);
-    }
+    this.consumers.touch(attachment);
     consumer.take(this.#view, lease, queue);
   }
 
@@ -402,7 +253,7 @@ export class Dispatcher {
       queue.noteDeath();
       return true;
     }
-    if (queue.dyingCount >= limits.queueDyingMax || !queue.canHold()) {
+    if (this.#isDyingFull || !queue.canHold()) {
       this.isBlocked = true;
       return false;
     }
@@ -410,6 +261,11 @@ export class Dispatcher {
     queue.noteDeath();
     queue.home.events.died(queue, this.#view, lease, reason);
     return true;
+  }
+
+  /** So many dead messages are on their way that the next must wait for one to arrive. */
+  get #isDyingFull(): boolean {
+    return this.#queue.dyingCount - this.#dying.length >= limits.queueDyingMax;
   }
 
   /** Sends the oldest dying message on; false while it cannot be read. */
@@ -468,16 +324,6 @@ export class Dispatcher {
     return sight;
   }
 
-  /** Nothing else is there: somebody who wants messages gets those that were set aside for it. */
-  #recallAny(): boolean {
-    if ((this.#queue.state.aside?.count ?? 0) === 0) return false;
-    for (const attachment of this.#attachments) {
-      if (attachment.matched.length === 0 || !this.#wants(attachment)) continue;
-      if (this.#recallFor(attachment, Number.POSITIVE_INFINITY)) return true;
-    }
-    return false;
-  }
-
   /** After a recovery, what is leased or waits for its next delivery still holds its group. False while it is read. */
   #learnGroups(nowMs: number): boolean {
     const { state } = this.#queue;
@@ -522,34 +368,7 @@ export class Dispatcher {
 
   /** Who would get the next message: those who asked once first, then consumers by priority, equal ones in turn. */
   #findTaker(): Attachment | Acquirer | undefined {
-    const acquirer = this.#acquirers[0];
-    if (acquirer !== undefined) return acquirer;
-    if (this.#active !== undefined) {
-      return this.#wants(this.#active) ? this.#active : undefined;
-    }
-    const attachments = this.#attachments;
-    for (let start = 0; start < attachments.length; ) {
-      const { priority } = attachments[start]!.consumer;
-      let end = start + 1;
-      while (end < attachments.length && attachments[end]!.consumer.priority === priority) end++;
-      const count = end - start;
-      for (let step = 0; step < count; step++) {
-        const at = (this.#turn + step) % count;
-        const attachment = attachments[start + at]!;
-        if (!this.#wants(attachment)) continue;
-        this.#turn = at + 1;
-        return attachment;
-      }
-      start = end;
-    }
-    return undefined;
-  }
-
-  #wants(attachment: Attachment): boolean {
-    if (attachment.idleEpoch === this.#epoch) return false;
-    if (attachment.consumer.wants()) return true;
-    attachment.idleEpoch = this.#epoch;
-    return false;
+    return this.#acquirers[0] ?? this.consumers.findTaker();
   }
 
   #endAcquirer(acquirer: Acquirer): void {
@@ -560,14 +379,7 @@ export class Dispatcher {
 
   /** The round is over: consumers send what they have; who does not wait, or has something, is answered. */
   #finish(goesOn: boolean): void {
-    if (this.#touched.length > 0) {
-      const touched = this.#touched;
-      this.#touched = [];
-      for (const attachment of touched) {
-        attachment.isTouched = false;
-        if (attachment.isAttached) attachment.consumer.taken?.();
-      }
-    }
+    this.consumers.endRound();
     if (this.#acquirers.length === 0 || this.#isReading) return;
     for (const acquirer of this.#acquirers.slice())
       if (acquirer.hasMessages || (acquirer.request.waitMs <= 0 && !goesOn))

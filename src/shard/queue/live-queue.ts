@@ -129,7 +129,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#begin();
     this.#compile();
     this.#isDoubtful = (this.state.returned?.count ?? 0) > 0;
-    this.#dispatcher?.chooseActive();
+    this.#dispatcher?.consumers.chooseActive();
     this.schedule();
   }
 
@@ -147,12 +147,12 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   attach(consumer: QueueConsumer): void {
     if (this.isDropped) return consumer.detached('deleted');
     this.#begin();
-    this.#dispatch().attach(consumer, this.#nextOwner++);
+    this.#dispatch().consumers.attach(consumer, this.#nextOwner++);
     this.schedule();
   }
 
   detach(consumer: QueueConsumer, leases: 'return' | 'return-failed' | 'keep'): void {
-    const ownerId = this.#dispatcher?.detach(consumer);
+    const ownerId = this.#dispatcher?.consumers.detach(consumer);
     if (ownerId === undefined) return;
     if (leases !== 'keep') this.#returnOwned(ownerId, leases === 'return-failed');
     this.schedule();
@@ -161,7 +161,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   resume(): void {
     if (this.#dispatcher === undefined) return;
-    this.#dispatcher.resume();
+    this.#dispatcher.consumers.resume();
     this.schedule();
   }
 
@@ -265,7 +265,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   purge(): Promise<number> {
     const { state } = this;
     const bytes = this.#purgeableBytes();
-    this.#dispatcher?.forgetAside();
+    this.#dispatcher?.consumers.forgetAside();
     const count = state.purge(state.ingested, bytes);
     this.#note().notePurged(state.ingested, bytes);
     this.#noteIfEmptied();
@@ -296,7 +296,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       delayed: state.delayedCount,
       leased: state.leasedCount,
       leasedBytes: state.leasedBytes,
-      consumers: this.#dispatcher?.consumerCount ?? 0,
+      consumers: this.#dispatcher?.consumers.count ?? 0,
       published: this.#published,
       delivered: this.#delivered,
       redelivered: this.#redelivered,
@@ -636,7 +636,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #expireLease(slot: number): void {
     const leases = this.state.openLeases();
     const lease = leases.leaseOf(slot);
-    const consumer = this.#dispatcher?.findConsumer(leases.owner(slot));
+    const consumer = this.#dispatcher?.consumers.find(leases.owner(slot));
     this.#giveBack(slot, true, undefined);
     consumer?.leaseExpired?.(lease, this);
   }
