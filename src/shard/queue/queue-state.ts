@@ -441,6 +441,7 @@ export class QueueState implements QueueReplay {
       behind.push({ rank, offset, deliveries, failures });
       return behind.length < most;
     });
+    this.#listAside(behind);
     let laneCount = 0;
     const runs: Array<{ rank: number; offset: number; count: number }> = [];
     this.lanes?.forEach((rank, offset, length) => {
@@ -472,6 +473,17 @@ export class QueueState implements QueueReplay {
     }
     for (; next < behind.length && number < most; next++)
       if (number++ >= skip) yield present(behind[next], 'in range');
+  }
+
+  /** Adds what is set aside, and what waits for others of its group. */
+  #listAside(listed: Listed[]): void {
+    const { length } = listed;
+    for (const some of [this.aside, this.groups]) {
+      some?.forEach((rank, offset, _bodyBytes, deliveries, failures) => {
+        listed.push({ rank, offset, deliveries, failures });
+      });
+    }
+    if (listed.length > length) listed.sort((a, b) => a.rank - b.rank || a.offset - b.offset);
   }
 
   /** Settles everything below `offset` that is not leased; returns how many messages. */
