@@ -35,7 +35,8 @@ export class QueueWorld {
     const random = this.#random;
     const count = random.pick([0, 1, 1, 2]);
     for (let index = 0; index < count; index++) {
-      const model = new QueueModel(drawQueue(random, `queue-${index}`));
+      const more = new SeededRandom(world.seed * 2 + index);
+      const model = new QueueModel(drawQueue(random, more, `queue-${index}`));
       this.models.push(model);
       if (!model.plan.hasDeadLetters) continue;
       model.deadLetters = this.deadLetters;
@@ -245,12 +246,17 @@ export class QueueWorld {
     const ends = [ttlMs, plan.messageTtlMs].filter((ms) => ms >= 0).map((ms) => nowMs + ms);
     const body = Buffer.alloc(8 + random.nextInt(random.pick([10, 200, 1500])), id & 0xff);
     body.writeDoubleBE(id);
-    const message = model.add(
-      id,
-      priority,
-      delayMs === 0 ? 0 : nowMs + delayMs,
-      Math.min(Number.POSITIVE_INFINITY, ...ends),
-    );
+    const deliverAtMs = delayMs === 0 ? 0 : nowMs + delayMs;
+    const expiresAtMs = Math.min(Number.POSITIVE_INFINITY, ...ends);
+    const message = model.add(id, priority, deliverAtMs, expiresAtMs, nowMs);
+    if (plan.groups !== 'none' && random.chance(0.8)) {
+      message.group = `group-${random.nextInt(3)}`;
+      writer.text(property.group, message.group);
+    }
+    if (plan.dedupWindowMs > 0 && random.chance(0.3)) {
+      message.dedupId = `once-${random.nextInt(30)}`;
+      writer.text(property.dedupId, message.dedupId);
+    }
     try {
       const outcome = world.broker.publisher.add(group, queue.topic, {
         key: null,
@@ -262,11 +268,15 @@ export class QueueWorld {
         priority: writer.priority,
         expiresAtMs: writer.expiresAtMs,
         deliverAtMs: writer.deliverAtMs,
-        groupId: undefined,
-        dedupId: undefined,
+        groupId: writer.groupId,
+        dedupId: writer.dedupId,
       });
-      expectThat(outcome === 'taken', `${plan.name}: a message is ${outcome}`);
-      messages.push(message);
+      if (outcome === 'duplicate') model.refuseDuplicate(message, nowMs);
+      else if (outcome === 'rejected') model.refuseSurplus(message);
+      else {
+        model.noteTaken(message, nowMs);
+        messages.push(message);
+      }
     } catch (error) {
       world.forgive(error, 'topic-not-found');
       model.refuse(message);
@@ -500,6 +510,10 @@ class SimulatedConsumer implements QueueConsumer {
       const id = readId(message);
       world.trace(`${plan.name}: ${id} at ${message.offset} is given out, ${message.deliveries}`);
       const event = world.nextEvent();
+      expectThat(
+        message.offset < part.partition.highWatermark,
+        `${plan.name}: ${id} is given out before it is durable`,
+      );
       const known = this.#model.take(id, message, this, event, world.clock.nowMs());
       world.counts.delivered += 1;
       if (message.deliveries > 1) world.counts.redelivered += 1;
@@ -628,8 +642,14 @@ function readId(message: QueueMessage): number {
 
 function settingsOf(plan: QueuePlan) {
   return {
-    form: { priorityMax: plan.priorityMax },
+    form: {
+      priorityMax: plan.priorityMax,
+      isGrouped: plan.groups === 'ordered',
+      isFair: plan.groups === 'fair',
+    },
     settings: {
+      dedupWindowMs: plan.dedupWindowMs,
+      overflow: plan.overflow,
       leaseMs: plan.leaseMs,
       failuresMax: plan.failuresMax,
       retryDelayMs: plan.retryDelayMs,
@@ -641,7 +661,7 @@ function settingsOf(plan: QueuePlan) {
   };
 }
 
-function drawQueue(random: SeededRandom, name: string): QueuePlan {
+function drawQueue(random: SeededRandom, more: SeededRandom, name: string): QueuePlan {
   const isPulled = random.chance(0.25);
   return {
     name,
@@ -655,5 +675,8 @@ function drawQueue(random: SeededRandom, name: string): QueuePlan {
     readyMax: random.pick([-1, -1, -1, 10]),
     isPulled,
     consumers: 1 + random.nextInt(3),
+    groups: more.pick(['none', 'none', 'none', 'ordered', 'fair']),
+    dedupWindowMs: more.pick([0, 0, 0, 100]),
+    overflow: more.pick(['drop-head', 'drop-head', 'reject', 'reject-dead-letter']),
   };
 }

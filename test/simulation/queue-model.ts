@@ -16,6 +16,10 @@ export interface QueuePlan {
   /** Its consumers ask for messages instead of being given them. */
   isPulled: boolean;
   consumers: number;
+  /** Of messages with one group id, one is given out at a time, in order; or those with little in flight go first. */
+  groups: 'none' | 'ordered' | 'fair';
+  dedupWindowMs: number;
+  overflow: 'drop-head' | 'reject' | 'reject-dead-letter';
 }
 
 /** A message that somebody tried to publish, and what was promised of it. */
@@ -24,6 +28,9 @@ export interface QueuedMessage {
   /** In the order of publishing, which is that of offsets. */
   sequence: number;
   rank: number;
+  publishedMs: number;
+  group: string | undefined;
+  dedupId: string | undefined;
   deliverAtMs: number;
   expiresAtMs: number;
   /** Stored durably: its publisher was told. */
@@ -54,6 +61,11 @@ export interface QueuedMessage {
   isInDeadLetters: boolean;
 }
 
+/** Settled before it came: it was refused, and went straight to the dead. */
+const neverHere = -1;
+/** An id is remembered a little longer than it must be, for its message may still be on its way to the disk. */
+const dedupSlackMs = 2500;
+
 /** What is known of one queue: what was settled durably may never come back, what was confirmed may never be lost. */
 export class QueueModel {
   readonly plan: QueuePlan;
@@ -82,12 +94,16 @@ export class QueueModel {
     priority: number | undefined,
     deliverAtMs: number,
     expiresAtMs: number,
+    nowMs: number,
   ): QueuedMessage {
     const { priorityMax } = this.plan;
     const message: QueuedMessage = {
       id,
       sequence: ++this.#sequence,
       rank: priorityMax === 0 ? 0 : priorityMax - Math.min(priority ?? 0, priorityMax),
+      publishedMs: nowMs,
+      group: undefined,
+      dedupId: undefined,
       deliverAtMs,
       expiresAtMs,
       isConfirmed: false,
@@ -116,6 +132,43 @@ export class QueueModel {
   refuse(message: QueuedMessage): void {
     this.messages.delete(message.id);
     this.#live.delete(message);
+  }
+
+  /** Its deduplication id was seen. */
+  refuseDuplicate(message: QueuedMessage, nowMs: number): void {
+    this.refuse(message);
+    const { dedupWindowMs, name } = this.plan;
+    const isKnown = this.#published(message.dedupId).some(
+      (other) => other.publishedMs >= nowMs - dedupWindowMs - dedupSlackMs,
+    );
+    expectThat(isKnown, `${name}: message ${message.id} is called a duplicate`);
+  }
+
+  /** There was no room for it. */
+  refuseSurplus(message: QueuedMessage): void {
+    const { readyMax, overflow, name } = this.plan;
+    expectThat(
+      this.#live.size > readyMax && overflow !== 'drop-head',
+      `${name}: message ${message.id} is refused, and there are ${this.#live.size - 1}`,
+    );
+    if (overflow === 'reject') return this.refuse(message);
+    message.mayDie = true;
+    message.mayBeGone = true;
+    this.#live.delete(message);
+    message.settledAt = neverHere;
+  }
+
+  /** It was let in: then its deduplication id was not seen. */
+  noteTaken(message: QueuedMessage, nowMs: number): void {
+    const { dedupWindowMs, name } = this.plan;
+    if (this.isLoose || dedupWindowMs === 0) return;
+    for (const other of this.#published(message.dedupId)) {
+      const isSeen = other.isConfirmed && other.publishedMs > nowMs - dedupWindowMs;
+      expectThat(
+        other === message || !isSeen,
+        `${name}: message ${message.id} repeats ${other.id}, ${other.dedupId}`,
+      );
+    }
   }
 
   /** Checks a delivery, and notes it. */
@@ -156,7 +209,8 @@ export class QueueModel {
         delivery.failures < delivery.deliveries && (most < 0 || delivery.failures <= most),
         `${name}: ${delivery.failures} failures`,
       );
-      if (!this.plan.isPulled) this.#checkOrder(message, name, nowMs);
+      if (!isPulled) this.#checkOrder(message, name, nowMs);
+      if (!isPulled && this.plan.groups === 'ordered') this.#checkGroup(message, name);
     }
     const { isPulled, leaseMs, failuresMax } = this.plan;
     if (isPulled && leaseMs >= 0 && failuresMax >= 0) message.mayDie = true;
@@ -222,6 +276,7 @@ export class QueueModel {
   rewind(offset: number): void {
     for (const message of this.messages.values()) {
       if (message.offset >= 0 && message.offset < offset) continue;
+      if (message.settledAt === neverHere) continue;
       if (this.plan.priorityMax > 0 && message.isTouched) message.isRankKnown = false;
       message.isReady &&= message.settledAt === 0 && !message.isTouched;
       // One that has died of its age or for want of room comes back as if nothing had been, too.
@@ -242,8 +297,9 @@ export class QueueModel {
       message.mayBeGone = true;
       message.mayDie = true;
       message.isReady = false;
-      // What dies is on its way, and what is being published may be behind the purge.
-      if (message.isConfirmed && !message.isDoubtful) this.#settle(message, now);
+      // What dies is on its way, what is being published may be behind the purge, what is pulled may be leased already.
+      const isIdle = message.isConfirmed && !message.isDoubtful && !this.plan.isPulled;
+      if (isIdle) this.#settle(message, now);
       else message.isDoubtful = true;
     }
   }
@@ -312,6 +368,22 @@ export class QueueModel {
     this.#live.delete(message);
   }
 
+  #checkGroup(message: QueuedMessage, name: string): void {
+    if (message.group === undefined) return;
+    for (const other of this.#live) {
+      const isInFlight = other !== message && other.holder !== undefined;
+      expectThat(
+        !isInFlight || other.group !== message.group,
+        `${name} is given out together with message ${other.id} of its group`,
+      );
+    }
+  }
+
+  #published(dedupId: string | undefined): QueuedMessage[] {
+    if (dedupId === undefined) return [];
+    return [...this.messages.values()].filter((message) => message.dedupId === dedupId);
+  }
+
   #place(message: QueuedMessage, offset: number, name: string): void {
     if (this.isLoose) return;
     expectThat(
@@ -329,11 +401,18 @@ export class QueueModel {
 
   /** Nothing that is certainly there comes before what is given out. */
   #checkOrder(message: QueuedMessage, name: string, nowMs: number): void {
+    const { groups } = this.plan;
+    if (groups === 'fair') return;
+    // What was given out once keeps its group until it is settled.
+    if (groups === 'ordered' && message.isTouched) return;
     // What was delayed goes ahead of what waits, once it is due.
     if (this.plan.readyMax >= 0 || !message.isRankKnown || message.deliverAtMs > 0) return;
     for (const other of this.#live) {
       if (!other.isReady || !other.isConfirmed || other.isDoubtful || other === message) continue;
       if (!other.isRankKnown) continue;
+      // Groups go side by side; what has none waits for nobody.
+      if (groups === 'ordered' && (other.group === undefined || other.group !== message.group))
+        continue;
       if (other.holder !== undefined || other.expiresAtMs <= nowMs) continue;
       const isBefore =
         other.rank < message.rank ||
