@@ -126,7 +126,9 @@ export class Dispatcher {
     const nowMs = queue.home.clock.nowMs();
     this.isBlocked = false;
     this.headExpiryMs = Number.POSITIVE_INFINITY;
-    if (this.retryAtMs <= nowMs) this.retryAtMs = Number.POSITIVE_INFINITY;
+    // The clock may have been set back.
+    if (this.retryAtMs <= nowMs || this.retryAtMs > nowMs + readRetryMs)
+      this.retryAtMs = Number.POSITIVE_INFINITY;
     if (this.#isReading || this.retryAtMs < Number.POSITIVE_INFINITY) return false;
     for (let left = max; left > 0; left--) {
       if (queue.isDropped || queue.home.isLost) return false;

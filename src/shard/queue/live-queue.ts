@@ -117,7 +117,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#settings = settings ?? defaultQueueSettings;
     this.#isAwaited = settings === undefined;
     this.home = home;
-    this.#compile();
+    this.#filter = this.#compile(this.#settings);
   }
 
   get settings(): QueueSettings {
@@ -125,9 +125,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   set settings(settings: QueueSettings) {
+    // A filter that cannot be compiled throws, and changes nothing.
+    this.#filter = this.#compile(settings);
     this.#settings = settings;
     this.#begin();
-    this.#compile();
     this.#isDoubtful = (this.state.returned?.count ?? 0) > 0;
     this.#dispatcher?.consumers.chooseActive();
     this.schedule();
@@ -540,9 +541,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return this.changes ?? this.home.openChanges(this);
   }
 
-  #compile(): void {
-    const { filter } = this.#settings;
-    this.#filter = filter === undefined ? undefined : this.home.compileFilter(filter);
+  #compile({ filter }: QueueSettings): ((message: QueueMessage) => boolean) | undefined {
+    return filter === undefined ? undefined : this.home.compileFilter(filter);
   }
 
   /** The queue's own filter: what it does not match is not for anybody here. */

@@ -159,6 +159,32 @@ test('acquire waits for the first message, and no longer than it was told', asyn
   assert.deepEqual(await aborted, []);
 });
 
+test('a queue over a log that has records begins where it is told', async () => {
+  const bed = await QueueBed.open();
+  await bed.send('a', 'bb', 'ccc');
+  void bed.append(['d']);
+  const all = bed.openQueue({}, {}, 'all');
+  const { queue: fresh } = bed.table.open(
+    bed.log,
+    'new',
+    all.form,
+    all.settings,
+    bed.log.nextOffset,
+  );
+  await bed.send('e');
+  assert.deepEqual([all.counts().ready, fresh.counts().ready], [5, 1]);
+  await bed.crash();
+  for (const [name, texts] of [
+    ['all', ['a', 'bb', 'ccc', 'd', 'e']],
+    ['new', ['e']],
+  ] as const) {
+    const consumer = new TestConsumer();
+    bed.findQueue({}, name).attach(consumer);
+    await bed.settle();
+    assert.deepEqual(consumer.texts, texts);
+  }
+});
+
 test('a purge settles all that is not leased, for good', async () => {
   const bed = await QueueBed.open();
   const queue = bed.openQueue();

@@ -18,7 +18,8 @@ interface Known {
   priority: number;
   dueMs: number;
   group: string | undefined;
-  deliveries: number;
+  /** Counts that it came with in this life. */
+  deliveries: Set<number>;
 }
 
 interface Plan {
@@ -69,7 +70,7 @@ class RandomQueue {
 
   async #step(): Promise<void> {
     const { random, bed } = this;
-    switch (random.nextInt(12)) {
+    switch (random.nextInt(14)) {
       case 0:
       case 1:
       case 2:
@@ -95,7 +96,13 @@ class RandomQueue {
         this.queue.resume();
         break;
       case 9:
-        if (random.nextInt(4) === 0) await this.#crash();
+        if (random.nextInt(4) === 0) await this.#crash(random.nextInt(3) === 0);
+        break;
+      case 11:
+        if (random.nextInt(6) === 0) await this.#purge();
+        break;
+      case 12:
+        await this.#acquire();
         break;
       case 10:
         if (random.nextInt(4) === 0) await this.#noteSettled();
@@ -130,7 +137,7 @@ class RandomQueue {
         priority,
         dueMs,
         group,
-        deliveries: 0,
+        deliveries: new Set(),
       });
     }
     const from = bed.log.nextOffset;
@@ -160,9 +167,9 @@ class RandomQueue {
         assert.ok(message !== undefined && message.text === text, `${offset} is not ${text}`);
         assert.ok(!message.isGone, `${text} came again`);
         assert.ok(!message.isAsked, `${text} came though it was accepted`);
-        assert.ok(deliveries > message.deliveries, `${text}: delivery ${deliveries}`);
+        assert.ok(!message.deliveries.has(deliveries), `${text}: delivery ${deliveries}`);
         if (message.dueMs >= 0) assert.ok(this.bed.clock.nowMs() >= message.dueMs, 'too early');
-        message.deliveries = deliveries;
+        message.deliveries.add(deliveries);
         message.mayBeGone = false;
         this.#checkGroup(message, lease);
         this.held.push({ offset, lease });
@@ -172,6 +179,7 @@ class RandomQueue {
 
   #checkGroup(message: Known, lease: Lease): void {
     if (!this.plan.form.isGrouped || message.group === undefined) return;
+    if (!this.queue.isLeased(lease)) return;
     for (const { offset, lease: other } of this.held) {
       if (other === lease || this.known[offset]?.group !== message.group) continue;
       assert.ok(!this.queue.isLeased(other), `two of ${message.group} at once`);
@@ -206,9 +214,50 @@ class RandomQueue {
     for (const offset of asked) (this.known[offset] as Known).isGone = true;
   }
 
-  async #crash(): Promise<void> {
+  /** All that is not leased is gone for good. */
+  async #purge(): Promise<void> {
+    // What is being stored may or may not be purged.
+    while (this.bed.log.highWatermark < this.bed.log.nextOffset) await this.bed.clock.runFor(1);
     this.#gather();
-    await this.bed.crash();
+    const purging = this.queue.purge();
+    for (const [offset, message] of this.known.entries()) {
+      if (this.#isLeased(offset) || offset >= this.bed.log.nextOffset) continue;
+      message.isAsked = true;
+      message.mayBeGone = true;
+    }
+    this.asked.length = 0;
+    await this.bed.clock.runUntil(purging);
+    for (const message of this.known) if (message.isAsked) message.isGone = true;
+  }
+
+  /** Leases outlive a crash where they have a time. */
+  #isLeased(offset: number): boolean {
+    for (let deliveries = 1; deliveries < 200; deliveries++)
+      if (this.queue.findLease(offset, deliveries) !== undefined) return true;
+    return false;
+  }
+
+  async #acquire(): Promise<void> {
+    const { random } = this;
+    const request = {
+      count: 1 + random.nextInt(5),
+      bytesMax: 1 + random.nextInt(5),
+      leaseMs: random.nextInt(2) === 0 ? undefined : random.nextInt(40),
+      isAutoSettled: false,
+      waitMs: random.nextInt(10),
+    };
+    const messages = await this.bed.clock.runUntil(this.queue.acquire(request));
+    const consumer = new TestConsumer();
+    for (const message of messages) consumer.take(message, message.lease);
+    // Others got theirs in the same time.
+    this.consumers.push(consumer);
+    this.#gather();
+    this.consumers.pop();
+  }
+
+  async #crash(isOrderly = false): Promise<void> {
+    this.#gather();
+    await (isOrderly ? this.bed.restart() : this.bed.crash());
     this.queue = this.bed.findQueue(this.plan.settings);
     this.consumers = [];
     this.held = [];
@@ -217,7 +266,7 @@ class RandomQueue {
       if (message === undefined) continue;
       message.isAsked = false;
       // Deliveries alone do not wait for the journal.
-      message.deliveries = 0;
+      message.deliveries.clear();
       if (offset < this.bed.log.nextOffset) message.isStored = true;
       else assert.ok(!message.isStored, `${message.text} was stored and is gone`);
     }
