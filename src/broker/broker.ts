@@ -485,7 +485,7 @@ async function openLocked(
           catalog.endReplay();
           // What cannot be stored now is tried again by the next recovery.
           topics.link().catch(() => undefined);
-          queues.adopt(false).catch(() => undefined);
+          queues.adopt(index).catch(() => undefined);
           access.link();
           exchanges.link().catch(() => undefined);
           transactions.adopt(index);
@@ -510,7 +510,7 @@ async function openLocked(
     }
     await topics.link();
     catalog.endReplay();
-    await queues.adopt(true);
+    await queues.adopt();
     access.link();
     await exchanges.link();
     isOpen = true;

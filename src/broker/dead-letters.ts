@@ -1,4 +1,4 @@
-import { BrokerError, type Clock, limits } from '../base/index.ts';
+import { BrokerError, type Clock, limits, ProtocolError } from '../base/index.ts';
 import { asBuffer } from '../bytes/index.ts';
 import {
   addDeath,
@@ -115,7 +115,8 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
       const targets = this.#address(owner, deceased, reason);
       this.#send(targets, body, valueBytes, flight);
     } catch (error) {
-      if (!(error instanceof BrokerError)) throw error;
+      // It cannot be stored now, or its headers cannot be read: it is not lost for that.
+      if (!(error instanceof BrokerError || error instanceof ProtocolError)) throw error;
       this.#giveBack(flight);
     }
   }
@@ -136,7 +137,7 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
       const targets = this.#address(queue, deceased, 'maxlen');
       this.#send(targets, message.body, message.bodyBytes, undefined);
     } catch (error) {
-      if (!(error instanceof BrokerError)) throw error;
+      if (!(error instanceof BrokerError || error instanceof ProtocolError)) throw error;
     }
   }
 

@@ -226,10 +226,15 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
 
   /**
    * After the topics have their partitions: gives those who hold queues the same objects with their new state, and drops
-   * parts whose subscription a crash has left behind. At the start also drops what does not outlive a process.
+   * parts whose subscription a crash has left behind. `failedShard`: the one that has recovered; undefined at the start,
+   * which also drops what does not outlive a process.
    */
-  async adopt(isStart: boolean): Promise<void> {
-    const { catalog } = this.#parts;
+  async adopt(failedShard?: number): Promise<void> {
+    const { catalog, tableOf } = this.#parts;
+    const isStart = failedShard === undefined;
+    const failed = isStart ? undefined : this.#parts.tables()[failedShard];
+    const hasFailed = ({ partition }: PartitionQueue): boolean =>
+      tableOf(partition.topicId, partition.index) === failed;
     const before = new Map<string, TopicQueue>();
     for (const queue of this.#all) before.set(keyOf(queue.topic.id, queue.subscription), queue);
     this.#all.clear();
@@ -248,7 +253,7 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
         queue.topic = topic;
         queue.stored = stored;
         queue.durable = undefined;
-        queue.forgetConsumers();
+        if (failedShard !== undefined) queue.endConsumers(hasFailed);
         this.#all.add(queue);
         this.#partCount += queue.parts.length;
         queues.push(queue);

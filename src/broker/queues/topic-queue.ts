@@ -121,9 +121,23 @@ export class TopicQueue implements Queue {
     }
   }
 
-  /** The storage has failed: the parts have detached everybody. */
-  forgetConsumers(): void {
+  /**
+   * The storage of some parts has failed: they have detached everybody. Nobody consumes half a queue: the other parts let
+   * go, too, and whoever was not told is told.
+   */
+  endConsumers(hasFailed: (part: PartitionQueue) => boolean): void {
+    const consumers = this.#consumers;
+    if (consumers === undefined || !this.parts.some(hasFailed)) return;
     this.#consumers = undefined;
+    for (const [consumer, follower] of consumers) {
+      for (const [index, part] of this.parts.entries()) {
+        if (hasFailed(part)) continue;
+        if (index > 0 && follower !== undefined) part.detach(follower, 'return');
+        if (index > 0) continue;
+        part.detach(consumer, 'return');
+        consumer.detached('failed');
+      }
+    }
   }
 
   counts(): QueueCounts {

@@ -338,6 +338,40 @@ test('a queue is the same object after its storage failed and recovered', async 
   assert.deepEqual(await bed.drain(bed.broker.queue('q')), ['before']);
 });
 
+test('a failure of one shard ends the consumers of its queues, and no others', async () => {
+  const bed = await BrokerBed.open({ shards: 2 });
+  const told: string[] = [];
+  const queues = new Map<string, Queue>();
+  const consumers = new Map<string, QueueConsumer>();
+  for (let index = 0; index < 8; index++) {
+    const name = `q${index}`;
+    const queue = await declare(bed, name, index === 7 ? { partitions: 8 } : {});
+    const one = consumer({ wants: () => false, detached: () => told.push(name) });
+    queue.attach(one);
+    queues.set(name, queue);
+    consumers.set(name, one);
+  }
+  // A file that cannot be written fails the shard that wants to write it.
+  bed.disk.capacityBytes = bed.disk.usedBytes;
+  await assert.rejects(bed.run(bed.broker.queue('q0').send('x'.repeat(50_000))));
+  bed.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await bed.clock.runFor(5000);
+  assert.ok(told.includes('q0') && told.includes('q7'), told.join());
+  assert.ok(told.length < 8, told.join());
+  assert.equal(new Set(told).size, told.length);
+  for (const [name, queue] of queues) {
+    assert.equal(queue.counts().consumers, told.includes(name) ? 0 : 1, name);
+    const one = consumers.get(name);
+    if (one !== undefined) queue.detach(one, 'return');
+    assert.equal(queue.counts().consumers, 0, name);
+    assert.equal(
+      queue.parts.reduce((sum, part) => sum + part.counts().consumers, 0),
+      0,
+      name,
+    );
+  }
+});
+
 test('settled messages are given out again from a time on, as far as they are kept', async () => {
   const bed = await BrokerBed.open();
   const queue = await bed.run(
