@@ -9,6 +9,7 @@ import { HeapPacing } from './heap-pacing.ts';
 import { type Address, printAddress } from './kind.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import type { DoorName, Settings } from './settings.ts';
+import { loadTls } from './tls.ts';
 import { applyUsers } from './users.ts';
 
 /** A broker with its doors. */
@@ -43,6 +44,7 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
   const server = new RunningServer(settings, broker, commits, log);
   try {
     await applyUsers(broker.access, settings.users);
+    if (!settings.insecure) refuseOpenDoor(settings, doors, broker);
     for (const door of doors) await server.startDoor(door);
   } catch (error) {
     await server.stop(0);
@@ -84,10 +86,21 @@ class RunningServer implements Server {
 
   async startDoor(name: DoorName): Promise<void> {
     try {
-      const door = name === 'kafka' ? await this.#openKafka() : await this.#openAdmin();
+      const door = await this.#openDoor(name);
       this.#doors.set(name, door);
     } catch (error) {
       throw whyNotListening(name, this.#settings.listen[name], error);
+    }
+  }
+
+  #openDoor(name: DoorName): Promise<Door> {
+    switch (name) {
+      case 'kafka':
+        return this.#openKafka();
+      case 'amqp':
+        return this.#openAmqp();
+      default:
+        return this.#openAdmin();
     }
   }
 
@@ -116,6 +129,29 @@ class RunningServer implements Server {
       limits: {
         connectionsMax,
         requestsPerSecondMax,
+        frameStallMs: peerStallMs,
+        sendStallMs: peerStallMs,
+      },
+    });
+  }
+
+  async #openAmqp(): Promise<Door> {
+    const { AmqpDoor } = await doorModules.amqp();
+    const settings = this.#settings;
+    const { listen, connectionsMax, messageBytesMax, peerStallMs } = settings;
+    return AmqpDoor.open({
+      broker: this.#broker,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      version: this.#version,
+      ...listen.amqp,
+      tls: await loadTls(settings, 'amqp'),
+      certificateUser: settings.tlsUser,
+      trustsEverybody: settings.insecure,
+      limits: {
+        connectionsMax,
+        messageBytesMax,
         frameStallMs: peerStallMs,
         sendStallMs: peerStallMs,
       },
@@ -164,6 +200,7 @@ class RunningServer implements Server {
 
 const doorModules = {
   kafka: () => import('../doors/kafka/index.ts'),
+  amqp: () => import('../doors/amqp091/index.ts'),
   admin: () => import('../doors/admin/index.ts'),
 } as const satisfies Record<DoorName, () => Promise<unknown>>;
 
@@ -176,12 +213,28 @@ function preload(doors: readonly DoorName[]): void {
 function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
   for (const door of doors) {
     const { host } = settings.listen[door];
-    if (isLoopbackHost(host)) continue;
+    // Who comes in there has to log in: see `refuseOpenDoor`.
+    if (isLoopbackHost(host) || door === 'amqp') continue;
     throw new StartFailure(
       `${door}: ${printAddress(settings.listen[door])} can be reached from other machines, and neither credentials ` +
         'nor TLS are configured; listen on 127.0.0.1, or give --insecure to let anybody in',
     );
   }
+}
+
+/** The AMQP door asks everybody for a password, which is of no use while only the one that everybody knows is set. */
+function refuseOpenDoor(settings: Settings, doors: readonly DoorName[], broker: Broker): void {
+  if (!doors.includes('amqp') || isLoopbackHost(settings.listen.amqp.host)) return;
+  if (settings.tls.includes('amqp')) return;
+  const hasUser = broker.access
+    .listUsers()
+    .some((user) => user.password !== undefined && !settings.loopbackUsers.includes(user.name));
+  if (hasUser) return;
+  throw new StartFailure(
+    `amqp: ${printAddress(settings.listen.amqp)} can be reached from other machines, and neither credentials nor TLS are ` +
+      'configured; listen on 127.0.0.1, make a user with a password (users), set up TLS (tls), or give --insecure to let ' +
+      'anybody in',
+  );
 }
 
 async function openBroker(settings: Settings, commits: CommitMetrics, log: Log): Promise<Broker> {

@@ -15,6 +15,7 @@ import { type ConfiguredUser, userList } from './users.ts';
 /** The doors of this build, their standard ports and what comes in by them. */
 export const doorTable = {
   kafka: { port: 9092, about: 'clients of Apache Kafka' },
+  amqp: { port: 5672, about: 'clients of RabbitMQ: AMQP 0-9-1' },
   admin: { port: 7222, about: 'HTTP API, health, metrics' },
 } as const satisfies Record<string, { port: number; about: string }>;
 
@@ -38,6 +39,8 @@ interface DoorSetting<T> {
 
 const MIB = 1024 * 1024;
 const door = choice(...doorNames);
+/** Doors that can speak TLS themselves. */
+const tlsDoor = choice('amqp');
 
 function setting<T>(kind: Kind<T>, initial: T, about: string): Setting<T> {
   return { kind, initial, about };
@@ -72,6 +75,32 @@ export const settingTable = {
     several(plainText('<user>'), '<user,...>'),
     ['guest'],
     'users who may connect from this machine only',
+  ),
+  tls: setting(
+    several(tlsDoor, '<door,...>'),
+    [],
+    'doors that speak TLS, and nothing else, on their port',
+  ),
+  tlsCertificate: setting(
+    plainText('<file>'),
+    '',
+    'PEM file: the certificate of TLS, those of its issuers behind it',
+  ),
+  tlsKey: setting(plainText('<file>'), '', 'PEM file: the private key of the certificate'),
+  tlsAuthorities: setting(
+    plainText('<file>'),
+    '',
+    "PEM file: issuers whose clients' certificates are believed; default: those that the system trusts",
+  ),
+  tlsVerifyPeer: setting(
+    choice('none', 'request', 'require'),
+    'none',
+    "clients' certificates: not asked for; checked where one is shown; one must be shown",
+  ),
+  tlsUser: setting(
+    choice('distinguished-name', 'common-name'),
+    'distinguished-name',
+    "what of a client's certificate names its user",
   ),
   readyFile: setting(
     plainText('<file>'),
@@ -110,6 +139,11 @@ export const settingTable = {
     limits.freeBytesMin,
     'publishing is refused below this much free space, so that commits and deletes still have room',
   ),
+  messageBytesMax: setting(
+    byteSize(1024, limits.messageBytesMost),
+    limits.messageBytesMax,
+    'largest body of a message that the amqp door takes',
+  ),
   peerStallMs: setting(
     integer(100, 3_600_000),
     limits.frameStallMs,
@@ -133,6 +167,7 @@ export const doorSettingTable = {
     kind: address(0),
     initial: {
       kafka: { host: '127.0.0.1', port: doorTable.kafka.port },
+      amqp: { host: '127.0.0.1', port: doorTable.amqp.port },
       admin: { host: '127.0.0.1', port: doorTable.admin.port },
     },
     about: 'where a door listens; port 0 picks a free one',

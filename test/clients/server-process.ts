@@ -49,7 +49,8 @@ export class ServerProcess {
       [
         ...['--import', 'tsx', path.join(root, 'src/cli/main.ts'), 'serve'],
         ...['--data', path.join(directory, 'data'), '--ready-file', readyFile],
-        ...['--listen', 'kafka=127.0.0.1:0', '--listen', 'admin=127.0.0.1:0', ...words],
+        ...['--listen', 'kafka=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],
+        ...['--listen', 'admin=127.0.0.1:0', ...words],
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
     );

@@ -54,7 +54,8 @@ export class BrokerProcess {
         ...['--import', 'tsx', main, 'serve', '--log', 'json'],
         ...['--data', options.dataPath, '--ready-file', this.#readyFile],
         ...['--listen', `kafka=127.0.0.1:${options.kafkaPort ?? 0}`],
-        ...['--listen', 'admin=127.0.0.1:0', ...(options.flags ?? [])],
+        ...['--listen', 'admin=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],
+        ...(options.flags ?? []),
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
     );

@@ -24,6 +24,7 @@ describe('sources', () => {
     const { settings, sources } = await load();
     assert.deepEqual(settings.listen, {
       kafka: { host: '127.0.0.1', port: 9092 },
+      amqp: { host: '127.0.0.1', port: 5672 },
       admin: { host: '127.0.0.1', port: 7222 },
     });
     assert.equal(settings.sync, 'always');
@@ -45,6 +46,7 @@ describe('sources', () => {
     assert.equal(settings.log, 'json');
     assert.deepEqual(settings.listen, {
       kafka: { host: '127.0.0.1', port: 2 },
+      amqp: { host: '127.0.0.1', port: 5672 },
       admin: { host: '127.0.0.1', port: 1 },
     });
     assert.deepEqual(Object.fromEntries(sources), {
@@ -104,8 +106,8 @@ describe('sources', () => {
 
 describe('doors', () => {
   const choices: ReadonlyArray<readonly [Record<string, string>, string[]]> = [
-    [{}, ['kafka', 'admin']],
-    [{ noListen: 'admin' }, ['kafka']],
+    [{}, ['kafka', 'amqp', 'admin']],
+    [{ noListen: 'admin' }, ['kafka', 'amqp']],
     [{ only: 'admin' }, ['admin']],
     [{ only: 'kafka,admin', noListen: 'kafka' }, ['admin']],
   ];
@@ -166,7 +168,7 @@ describe('refusals name the source, say what was expected, and suggest', () => {
     [
       'a door that resembles none',
       () => load({ flags: { listen: ['smtp=127.0.0.1:1'] } }),
-      /no door "smtp"; there are: kafka, admin/,
+      /no door "smtp"; there are: kafka, amqp, admin/,
     ],
     [
       'a missing file',

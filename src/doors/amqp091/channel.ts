@@ -1,21 +1,26 @@
 import { ProtocolError } from '../../base/index.ts';
 import type { PeerChannel, PeerConsumer } from '../../broker/index.ts';
 import { AmqpError, amqpErrorOf } from './amqp-error.ts';
-import { payloadSnippet, printBinary } from './erlang-term.ts';
+import {
+  argumentsFault,
+  malformedFrame,
+  MethodFailure,
+  outOfPlace,
+  syntaxError,
+  unknownMethod,
+} from './failure.ts';
 import type { ChannelContext, MessageHalf } from './handler.ts';
 import { IncomingContent } from './incoming-content.ts';
 import type { MessageLink } from './message-channel.ts';
 import type { DoorServices } from './services.ts';
 import {
   ackKey,
-  ArgumentsMismatch,
   classId,
   decodeArguments,
   encodeMethod,
   findMethod,
   frameOverheadBytes,
   frameType,
-  MalformedText,
   type MethodArguments,
   type MethodName,
   publishKey,
@@ -72,7 +77,6 @@ export class Channel implements ChannelContext, PeerChannel {
   /** A method is being carried out; what follows waits. */
   #isBusy = false;
   #waiting: WaitingFrame[] | undefined;
-  #waitingBytes = 0;
 
   constructor(number: number, host: ChannelHost) {
     this.number = number;
@@ -95,9 +99,7 @@ export class Channel implements ChannelContext, PeerChannel {
     if (this.#isBusy) {
       this.#waiting ??= [];
       this.#waiting.push({ type, bytes, start, end });
-      const waitingBytes = end - start + waitingOverheadBytes;
-      this.#waitingBytes += waitingBytes;
-      this.#host.changeWaiting(waitingBytes);
+      this.#host.changeWaiting(end - start + waitingOverheadBytes);
       return;
     }
     this.#accept(type, bytes, start, end);
@@ -162,7 +164,7 @@ export class Channel implements ChannelContext, PeerChannel {
           if (type === frameType.header && end - start < headerBytesLeast) {
             throw malformedFrame(type, bytes.subarray(start, end));
           }
-          throw unexpected('expected method frame, got non method frame instead', 0);
+          throw outOfPlace('expected method frame, got non method frame instead', 0);
         }
         this.#method(bytes, start, end);
         return;
@@ -275,13 +277,12 @@ export class Channel implements ChannelContext, PeerChannel {
       bytes += end - start + waitingOverheadBytes;
     }
     if (waiting.length === 0) this.#waiting = undefined;
-    this.#waitingBytes -= bytes;
     this.#host.changeWaiting(-bytes);
   }
 
   #header(type: number, bytes: Buffer, start: number, end: number): void {
     if (type !== frameType.header) {
-      throw unexpected(
+      throw outOfPlace(
         `expected content header for class ${classId.basic}, got non content header frame instead`,
         publishKey,
       );
@@ -291,7 +292,7 @@ export class Channel implements ChannelContext, PeerChannel {
     }
     const found = bytes.readUInt16BE(start);
     if (found !== classId.basic) {
-      throw unexpected(
+      throw outOfPlace(
         `expected content header for class ${classId.basic}, got one for class ${found} instead`,
         publishKey,
       );
@@ -315,7 +316,7 @@ export class Channel implements ChannelContext, PeerChannel {
 
   #body(type: number, bytes: Buffer, start: number, end: number): void {
     if (type !== frameType.body) {
-      throw unexpected('expected content body, got non content body frame instead', publishKey);
+      throw outOfPlace('expected content body, got non content body frame instead', publishKey);
     }
     const length = end - start;
     if (length > this.#bodyBytesLeft) {
@@ -388,49 +389,6 @@ export class Channel implements ChannelContext, PeerChannel {
       }),
     );
   }
-}
-
-/** An error that is known to belong to a method, although it came up in another place. */
-export class MethodFailure extends Error {
-  readonly reason: AmqpError;
-  readonly key: number;
-
-  constructor(reason: AmqpError, key: number) {
-    super(reason.message);
-    this.reason = reason;
-    this.key = key;
-  }
-}
-
-function unexpected(text: string, key: number): MethodFailure {
-  return new MethodFailure(new AmqpError('UNEXPECTED_FRAME', text), key);
-}
-
-export function syntaxError(cause: ProtocolError): AmqpError {
-  const reply = cause instanceof MalformedText ? 'FRAME_ERROR' : 'SYNTAX_ERROR';
-  return new AmqpError(reply, cause.message, { cause });
-}
-
-/** What is thrown for the arguments of a method in `bytes[start, end)` that could not be read. */
-export function argumentsFault(error: unknown, bytes: Buffer, start: number, end: number): unknown {
-  if (error instanceof MalformedText) {
-    return new MethodFailure(new AmqpError('FRAME_ERROR', error.message, { cause: error }), 0);
-  }
-  if (!(error instanceof ArgumentsMismatch)) return error;
-  const text = `cannot decode ${printBinary(bytes.subarray(start, end))}`;
-  return new AmqpError('FRAME_ERROR', text, { cause: error });
-}
-
-export function unknownMethod(key: number): AmqpError {
-  return new AmqpError(
-    'FRAME_ERROR',
-    `unknown method ${Math.floor(key / 0x10000)}.${key % 0x10000}`,
-  );
-}
-
-/** A frame that is too short for its type. */
-export function malformedFrame(type: number, payload: Uint8Array): AmqpError {
-  return new AmqpError('FRAME_ERROR', `type ${type}, ${payloadSnippet(payload)}: unknown_frame`);
 }
 
 /** The class, weight, body size and flags of a content header. */

@@ -2,22 +2,24 @@ import { assert, limits, present, ProtocolError } from '../../base/index.ts';
 import type { Identity } from '../../broker/index.ts';
 import { type Connection, type ConnectionProtocol, readHold } from '../../net/index.ts';
 import { AmqpError, amqpErrorOf } from './amqp-error.ts';
+import { Channel, type ChannelHost } from './channel.ts';
 import {
   argumentsFault,
-  Channel,
-  type ChannelHost,
+  attributed,
+  frameFaultError,
   malformedFrame,
   MethodFailure,
   syntaxError,
+  unexpectedFrame,
   unknownMethod,
-} from './channel.ts';
-import { payloadSnippet } from './erlang-term.ts';
+} from './failure.ts';
 import { Heartbeat } from './heartbeats.ts';
 import type { MessageLink } from './message-channel.ts';
+import { checkChannelLimit, checkNegotiated, checkVhost } from './opening.ts';
 import { ConnectionPeer } from './peer.ts';
 import { findMechanism, logIn, type Mechanism, offeredMechanisms, type PeerFacts } from './sasl.ts';
 import type { DoorServices } from './services.ts';
-import { defaultVhost, namespaceOf } from './vhost.ts';
+import { namespaceOf } from './vhost.ts';
 import {
   decodeArguments,
   encodeMethod,
@@ -27,7 +29,6 @@ import {
   frameBytesLeast,
   frameEnd,
   FrameFault,
-  frameOverheadBytes,
   FrameReader,
   frameType,
   keyOfMethod,
@@ -393,9 +394,12 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
       throw this.#frameError(type, bytes.subarray(start, end));
     }
     const key = readMethodKey(bytes, start, end);
+    if (key === -1) {
+      if (isClosing) return;
+      throw malformedFrame(type, bytes.subarray(start, end));
+    }
     try {
       const name = findMethod(key);
-      if (key === -1) throw malformedFrame(type, bytes.subarray(start, end));
       if (name === undefined) throw unknownMethod(key);
       let values;
       try {
@@ -420,7 +424,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     }
     let channel = this.#channels.get(number);
     if (channel === undefined) {
-      this.#checkChannelLimit();
+      checkChannelLimit(this.services, this.identity, this.#channels.size, this.channelMax);
       channel = new Channel(number, this);
       this.#channels.set(number, channel);
     }
@@ -432,28 +436,6 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     const isHeartbeat = type === frameType.heartbeat && payload.length === 0;
     const isKnown = type >= frameType.method && type <= frameType.body;
     return isKnown || isHeartbeat ? unexpectedFrame(type, payload) : malformedFrame(type, payload);
-  }
-
-  #checkChannelLimit(): void {
-    const count = this.#channels.size;
-    if (count >= this.channelMax) {
-      throw new AmqpError(
-        'NOT_ALLOWED',
-        `number of channels opened (${count}) has reached the negotiated channel_max (${this.channelMax})`,
-      );
-    }
-    const userMax = this.services.access.findUser(this.identity.name)?.limits['max-channels'];
-    if (userMax === undefined || userMax < 0) return;
-    let used = 0;
-    for (const peer of this.services.peers.list()) {
-      if (peer.user === this.identity.name) used += peer.channels().length;
-    }
-    if (used >= userMax) {
-      throw new AmqpError(
-        'NOT_ALLOWED',
-        `number of channels opened for user '${this.identity.name}' has reached the maximum allowed user limit of ${userMax}`,
-      );
-    }
   }
 
   #handle(name: MethodName, values: unknown): void {
@@ -540,6 +522,11 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     });
   }
 
+  async #endLater(): Promise<void> {
+    await this.#penalty();
+    this.connection.end();
+  }
+
   #penalty(): Promise<void> {
     return new Promise((resolve) => {
       this.services.clock.setTimer(limits.loginPenaltyMs, resolve);
@@ -559,29 +546,10 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
 
   #open(values: MethodArguments<'connectionOpen'>): void {
     const { virtualHost: vhost } = values;
-    const { access, peers } = this.services;
+    const { peers } = this.services;
     const user = this.identity;
     const namespace = namespaceOf(vhost);
-    const found = access.findNamespace(namespace);
-    if (vhost === '' || (found === undefined && vhost !== defaultVhost)) {
-      throw new AmqpError('NOT_ALLOWED', `vhost ${vhost} not found`);
-    }
-    const refusal = `access to vhost '${vhost}' refused for user '${user.name}'`;
-    const vhostMax = found?.limits['max-connections'] ?? found?.limits['connections'] ?? -1;
-    const userMax = access.findUser(user.name)?.limits['max-connections'] ?? -1;
-    if (vhostMax >= 0 || userMax >= 0) {
-      const all = peers.list();
-      if (vhostMax >= 0 && all.filter((peer) => peer.namespace === namespace).length >= vhostMax) {
-        throw new AmqpError('NOT_ALLOWED', `${refusal}: connection limit (${vhostMax}) is reached`);
-      }
-      if (userMax >= 0 && all.filter((peer) => peer.user === user.name).length >= userMax) {
-        throw new AmqpError(
-          'NOT_ALLOWED',
-          `connection refused for user '${user.name}': user connection limit (${userMax}) is reached`,
-        );
-      }
-    }
-    if (!access.mayEnter(user, namespace)) throw new AmqpError('NOT_ALLOWED', refusal);
+    checkVhost(this.services, user, vhost, namespace);
     this.vhost = vhost;
     this.namespace = namespace;
     this.#setState('running');
@@ -685,7 +653,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     if (isLogin && error.reply !== 'ACCESS_REFUSED') {
       // Somebody who has not logged in is told nothing, and not at once.
       this.#setState('closed');
-      void this.#penalty().then(() => this.connection.end());
+      void this.#endLater();
       return;
     }
     this.#setState('closing');
@@ -748,54 +716,7 @@ function argumentsOf<Name extends MethodName>(_name: Name, values: unknown): Met
   return values as MethodArguments<Name>;
 }
 
-function attributed(error: unknown, key: number): unknown {
-  if (error instanceof MethodFailure) return error;
-  const failure = error instanceof ProtocolError ? syntaxError(error) : amqpErrorOf(error);
-  return failure === undefined ? error : new MethodFailure(failure, key);
-}
-
 function isTrue(table: FieldTable, name: string): boolean {
   const field = table.get(name);
   return field?.type === 't' && field.value;
-}
-
-function unexpectedFrame(type: number, payload: Uint8Array): AmqpError {
-  return new AmqpError('UNEXPECTED_FRAME', `type ${type}, ${payloadSnippet(payload)}`);
-}
-
-function frameFaultError({ type, payloadBytes, reason }: FrameFault): AmqpError {
-  if (reason.kind === 'too-large') {
-    const most = reason.bytesMax - frameOverheadBytes;
-    return new AmqpError(
-      'FRAME_ERROR',
-      `type ${type}, all octets = <<>>: {frame_too_large,${payloadBytes},${most}}`,
-    );
-  }
-  return new AmqpError(
-    'FRAME_ERROR',
-    `type ${type}, ${payloadSnippet(reason.payload)}: {invalid_frame_end_marker,${reason.found}}`,
-  );
-}
-
-/** 0 of the client means "no limit", which is more than any limit of ours. */
-function checkNegotiated(field: string, value: number, least: number, most: number): void {
-  if (value !== 0 && value < least) {
-    throw new MethodFailure(
-      new AmqpError(
-        'NOT_ALLOWED',
-        `negotiated ${field} = ${value} is lower than the minimum allowed value (${least})`,
-      ),
-      keyOfMethod('connectionTune'),
-    );
-  }
-  if (value === 0 || value > most) {
-    const detail = value === 0 && field === 'channel_max' ? ' (no limit)' : '';
-    throw new MethodFailure(
-      new AmqpError(
-        'NOT_ALLOWED',
-        `negotiated ${field} = ${value}${detail} is higher than the maximum allowed value (${most})`,
-      ),
-      keyOfMethod('connectionTune'),
-    );
-  }
 }

@@ -1,5 +1,6 @@
 import type { AccessPort, Identity } from '../../broker/index.ts';
 import { AmqpError } from './amqp-error.ts';
+import { printBinary } from './erlang-term.ts';
 import { readTable } from './wire/index.ts';
 
 /** What is known of the peer before it says who it is. */
@@ -51,7 +52,7 @@ export async function logIn(
       return byPassword(readAmqplain(response), peer, access);
     case 'EXTERNAL':
       return byName(peer.certificateUser ?? '', access);
-    case 'ANONYMOUS':
+    default:
       return byName(defaultUser, access);
   }
 }
@@ -62,12 +63,10 @@ interface Credentials {
 }
 
 async function byPassword(
-  credentials: Credentials | LoginResult,
+  { user, password }: Credentials,
   peer: PeerFacts,
   access: AccessPort,
 ): Promise<LoginResult> {
-  if ('kind' in credentials) return credentials;
-  const { user, password } = credentials;
   const identity = await access.authenticate(user, password);
   if (identity === undefined) {
     return { kind: 'refused', user, reason: `user '${user}' - invalid credentials` };
@@ -85,16 +84,12 @@ function byName(user: string, access: AccessPort): LoginResult {
 }
 
 /** RFC 4616: an identity to act as (not looked at), the user and the password, with NUL before the last two. */
-function readPlain(response: Uint8Array): Credentials | LoginResult {
+function readPlain(response: Uint8Array): Credentials {
   const bytes = Buffer.from(response);
   const first = bytes.indexOf(0);
   const second = first === -1 ? -1 : bytes.indexOf(0, first + 1);
   if (second === -1 || bytes.indexOf(0, second + 1) !== -1) {
-    return {
-      kind: 'refused',
-      user: '',
-      reason: 'response invalid',
-    };
+    throw new AmqpError('SYNTAX_ERROR', `response ${printBinary(bytes)} invalid`);
   }
   return {
     user: bytes.toString('utf8', first + 1, second),

@@ -171,8 +171,19 @@ export class RawClient {
     }
   }
 
+  /** Resolves when the connection is closed, in whatever way; throws when it is not in time. */
   async closed(waitMs = 5000): Promise<void> {
-    if (!this.isClosed) await once(this.socket, 'close', { signal: AbortSignal.timeout(waitMs) });
+    const endMs = Date.now() + waitMs;
+    while (!this.isClosed) {
+      if (Date.now() > endMs) throw new Error('the connection stays open');
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 100);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
   }
 
   destroy(): void {

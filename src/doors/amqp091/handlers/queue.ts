@@ -133,7 +133,8 @@ function checkKey(channel: ChannelContext, exchange: string, key: string): void 
   );
 }
 
-const matches: readonly string[] = ['all', 'any', 'all-with-x', 'any-with-x'];
+const matches: ReadonlySet<string> = new Set(['all', 'any', 'all-with-x', 'any-with-x']);
+const matchWords = [...matches].join(', ').replace(/, (?=[^,]*$)/, ', or ');
 
 function checkMatch(table: FieldTable): void {
   const field = table.get('x-match');
@@ -144,10 +145,10 @@ function checkMatch(table: FieldTable): void {
       `Invalid x-match field type ${letterName(field)} (value ${printField(field)}); expected longstr`,
     );
   }
-  if (matches.includes(field.value)) return;
+  if (matches.has(field.value)) return;
   throw new AmqpError(
     'PRECONDITION_FAILED',
-    `Invalid x-match field value ${printBinary(Buffer.from(field.value))}; expected all, any, all-with-x, or any-with-x`,
+    `Invalid x-match field value ${printBinary(Buffer.from(field.value))}; expected ${matchWords}`,
   );
 }
 
