@@ -139,8 +139,9 @@ test('InitProducerId gives every idempotent producer an id of its own', async (t
   assert.equal((await ask(5, { producerId: 5 })).errorCode, errorCodes.INVALID_REQUEST);
   assert.equal((await ask(5, { transactionalId: '' })).errorCode, errorCodes.INVALID_REQUEST);
   assert.equal(
-    (await ask(5, { transactionalId: 'payments' })).errorCode,
+    (await ask(6, { transactionalId: 'payments', enable2Pc: true })).errorCode,
     errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    'two-phase commit from outside is not offered',
   );
 });
 

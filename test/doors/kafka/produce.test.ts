@@ -160,8 +160,6 @@ const oldMagic = Buffer.from(whole);
 oldMagic[16] = 1;
 const control = Buffer.from(whole);
 control.writeInt16BE(0x20, 21);
-const transactional = Buffer.from(whole);
-transactional.writeInt16BE(0x10, 21);
 const zstd = Buffer.concat([whole.subarray(0, 61), compress('zstd', whole.subarray(61))]);
 zstd.writeInt32BE(zstd.length - 12, 8);
 zstd.writeInt16BE(4, 21);
@@ -175,7 +173,6 @@ for (const { what, records, version = 9, error } of [
   { what: 'two batches', records: Buffer.concat([whole, whole]), error: errorCodes.INVALID_RECORD },
   { what: 'an old format', records: oldMagic, error: errorCodes.INVALID_RECORD },
   { what: 'a control batch', records: control, error: errorCodes.INVALID_RECORD },
-  { what: 'a transactional batch', records: transactional, error: errorCodes.INVALID_TXN_STATE },
   {
     what: 'zstd before version 7',
     records: zstd,

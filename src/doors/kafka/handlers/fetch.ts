@@ -1,5 +1,5 @@
 // Fetch 4-18, with incremental sessions (KIP-227), topic ids (KIP-516) and leader epochs (KIP-320). Deviations: a
-// fetch by a replica is served like that of a consumer; there are no aborted transactions yet; a response has at most
+// fetch by a replica is served like that of a consumer; a response has at most
 // `fetchBytesMax` bytes (or its first batch), whatever the client asks for, and less when memory for answers is short.
 import { limits } from '../../../base/index.ts';
 import { errorCodes } from '../error-codes.ts';

@@ -1,4 +1,6 @@
 import { type Registration, register } from '../handler.ts';
+import { addOffsetsToTxn } from './add-offsets-to-txn.ts';
+import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { apiVersions } from './api-versions.ts';
 import { createPartitions } from './create-partitions.ts';
@@ -12,7 +14,9 @@ import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeProducers } from './describe-producers.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
+import { describeTransactions } from './describe-transactions.ts';
 import { electLeaders } from './elect-leaders.ts';
+import { endTxn } from './end-txn.ts';
 import { fetch } from './fetch.ts';
 import { findCoordinator } from './find-coordinator.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -24,6 +28,7 @@ import { listConfigResources } from './list-config-resources.ts';
 import { listGroups } from './list-groups.ts';
 import { listOffsets } from './list-offsets.ts';
 import { listPartitionReassignments } from './list-partition-reassignments.ts';
+import { listTransactions } from './list-transactions.ts';
 import { metadata } from './metadata.ts';
 import { offsetCommit } from './offset-commit.ts';
 import { offsetDelete } from './offset-delete.ts';
@@ -31,6 +36,7 @@ import { offsetFetch } from './offset-fetch.ts';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { produce } from './produce.ts';
 import { syncGroup } from './sync-group.ts';
+import { txnOffsetCommit } from './txn-offset-commit.ts';
 
 /** Every API that the door answers: one file each, `register('Name', [lowest, highest version], handler)`. */
 export const registrations: readonly Registration[] = [
@@ -53,6 +59,10 @@ export const registrations: readonly Registration[] = [
   register('DeleteRecords', [0, 2], deleteRecords),
   register('InitProducerId', [0, 6], initProducerId),
   register('OffsetForLeaderEpoch', [2, 4], offsetForLeaderEpoch),
+  register('AddPartitionsToTxn', [0, 3], addPartitionsToTxn),
+  register('AddOffsetsToTxn', [0, 4], addOffsetsToTxn),
+  register('EndTxn', [0, 4], endTxn),
+  register('TxnOffsetCommit', [0, 4], txnOffsetCommit),
   register('DescribeConfigs', [1, 4], describeConfigs),
   register('AlterConfigs', [0, 2], alterConfigs),
   register('DescribeLogDirs', [1, 5], describeLogDirs),
@@ -64,6 +74,8 @@ export const registrations: readonly Registration[] = [
   register('OffsetDelete', [0, 0], offsetDelete),
   register('DescribeCluster', [0, 2], describeCluster),
   register('DescribeProducers', [0, 0], describeProducers),
+  register('DescribeTransactions', [0, 0], describeTransactions),
+  register('ListTransactions', [0, 1], listTransactions),
   register('ListConfigResources', [0, 1], listConfigResources),
   register('DescribeTopicPartitions', [0, 0], describeTopicPartitions),
 ];

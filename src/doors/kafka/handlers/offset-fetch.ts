@@ -1,7 +1,7 @@
 // OffsetFetch 1-10. Version 2 brings "all topics" (null) and the error of the whole request, 5 leader epochs (KIP-320),
-// 8 several groups (KIP-709), 9 the member's epoch, which only groups of KIP-848 look at, 10 topic ids. There are no
-// transactions whose end "require stable" (KIP-447) could wait for. What was never committed, also for topics that do
-// not exist, is -1 and no error; only unknown topic ids are told.
+// 7 "require stable" (KIP-447): a partition with an offset in an open transaction is answered with UNSTABLE_OFFSET_COMMIT;
+// 8 several groups (KIP-709), 9 the member's epoch, which only groups of KIP-848 look at, 10 topic ids. What was never
+// committed, also for topics that do not exist, is -1 and no error; only unknown topic ids are told.
 import type { BrokerPort } from '../../../broker/index.ts';
 import type { PartitionKey, StoredOffset } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
@@ -50,11 +50,19 @@ export async function offsetFetch(
   version: number,
 ): Promise<ResponseInput<'OffsetFetch'>> {
   if (version >= 8) {
-    const answers = request.groups.map((group) => answer(broker, group, version >= 10));
+    const { requireStable } = request;
+    const answers = request.groups.map((group) =>
+      answer(broker, group, version >= 10, requireStable),
+    );
     return { groups: await Promise.all(answers) };
   }
   const { groupId, topics } = request;
-  const { errorCode, topics: answered } = await answer(broker, { groupId, topics }, false);
+  const { errorCode, topics: answered } = await answer(
+    broker,
+    { groupId, topics },
+    false,
+    request.requireStable,
+  );
   if (version === 1 && errorCode !== errorCodes.NONE && topics !== null) {
     // It has no other place for the group's error.
     return { topics: topics.map((asked) => fail(asked, zeroUuid, errorCode)) };
@@ -66,12 +74,19 @@ async function answer(
   broker: BrokerPort,
   { groupId, topics }: Question,
   isById: boolean,
+  requireStable: boolean,
 ): Promise<Answer> {
   try {
     const groups = broker.groupsFor(groupId);
+    const isPending = (topicId: string, partition: number): boolean =>
+      requireStable && groups.hasPendingOffset(groupId, { topicId, partition });
     if (topics === null) {
       const found = await groups.fetchOffsets(groupId);
-      return { groupId, errorCode: errorCodes.NONE, topics: groupByTopic(broker, found) };
+      return {
+        groupId,
+        errorCode: errorCodes.NONE,
+        topics: groupByTopic(broker, found, isPending),
+      };
     }
     const ids = topics.map(({ name, topicId = zeroUuid }) =>
       isById ? broker.topics.findById(topicId)?.id : broker.topics.find(name)?.id,
@@ -96,7 +111,9 @@ async function answer(
         name: asked.name,
         topicId: topicId ?? unknownId,
         partitions: asked.partitionIndexes.map((partition) =>
-          describe(partition, found.get(keyOf(topicId, partition))),
+          topicId !== undefined && isPending(topicId, partition)
+            ? unstable(partition)
+            : describe(partition, found.get(keyOf(topicId, partition))),
         ),
       };
     });
@@ -107,7 +124,11 @@ async function answer(
 }
 
 /** Offsets of topics that were deleted meanwhile are left out. */
-function groupByTopic(broker: BrokerPort, found: readonly Found[]): AnsweredTopic[] {
+function groupByTopic(
+  broker: BrokerPort,
+  found: readonly Found[],
+  isPending: (topicId: string, partition: number) => boolean,
+): AnsweredTopic[] {
   const topics = new Map<string, AnsweredTopic>();
   for (const offset of found) {
     const { topicId, partition } = offset;
@@ -118,9 +139,15 @@ function groupByTopic(broker: BrokerPort, found: readonly Found[]): AnsweredTopi
       topic = { name, topicId, partitions: [] };
       topics.set(topicId, topic);
     }
-    topic.partitions.push(describe(partition, offset));
+    const isUnstable = isPending(topicId, partition);
+    topic.partitions.push(isUnstable ? unstable(partition) : describe(partition, offset));
   }
   return [...topics.values()];
+}
+
+/** The client asks again: a transaction that is open still may change the offset. */
+function unstable(partitionIndex: number): AnsweredPartition {
+  return { ...describe(partitionIndex, undefined), errorCode: errorCodes.UNSTABLE_OFFSET_COMMIT };
 }
 
 function describe(partitionIndex: number, found: Found | undefined): AnsweredPartition {

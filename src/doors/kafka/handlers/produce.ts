@@ -9,7 +9,6 @@ import {
   batchRecordCount,
   batchTotalBytes,
   isControlBatch,
-  isTransactionalBatch,
 } from '../../../bytes/index.ts';
 import type { Topic } from '../../../broker/index.ts';
 import type { AppendResult } from '../../../shard/index.ts';
@@ -118,10 +117,6 @@ function isAcceptable(records: Uint8Array, version: number, outcome: PartitionOu
   }
   if (isControlBatch(attributes)) {
     refuse(outcome, errorCodes.INVALID_RECORD, 'clients may not write control batches');
-    return false;
-  }
-  if (isTransactionalBatch(attributes)) {
-    refuse(outcome, errorCodes.INVALID_TXN_STATE, 'there is no transaction of this producer');
     return false;
   }
   return true;

@@ -1,0 +1,57 @@
+// TxnOffsetCommit 0-4. Members are checked since version 3 (KIP-447); the group takes part though AddOffsetsToTxn was
+// not called.
+import type { MemberIdentity, OffsetCommit } from '../../../shard/index.ts';
+import { errorCodes } from '../error-codes.ts';
+import type { HandlerContext } from '../handler.ts';
+import { transactionErrorCode } from '../transaction-errors.ts';
+import type { RequestOf, ResponseInput } from '../wire/index.ts';
+
+type Request = RequestOf<'TxnOffsetCommit'>;
+
+export async function txnOffsetCommit(
+  { broker }: HandlerContext,
+  request: Request,
+): Promise<ResponseInput<'TxnOffsetCommit'>> {
+  const { transactionalId, producerId, producerEpoch: epoch, groupId, topics } = request;
+  const commits: OffsetCommit[] = [];
+  for (const { name, partitions } of topics) {
+    const topic = broker.topics.find(name);
+    for (const asked of partitions) {
+      if (topic?.partitions[asked.partitionIndex] === undefined) continue;
+      commits.push({
+        topicId: topic.id,
+        partition: asked.partitionIndex,
+        offset: asked.committedOffset,
+        leaderEpoch: asked.committedLeaderEpoch,
+        metadata: asked.committedMetadata ?? '',
+      });
+    }
+  }
+  let errorCode: number = errorCodes.NONE;
+  try {
+    const identity = { transactionalId, producerId, epoch };
+    await broker.transactions.commitOffsets(identity, groupId, identify(request), commits);
+  } catch (error) {
+    errorCode = transactionErrorCode(error, false);
+  }
+  return {
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode:
+          broker.topics.find(name)?.partitions[partitionIndex] === undefined
+            ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+            : errorCode,
+      })),
+    })),
+  };
+}
+
+/** Undefined for who commits without being a member. */
+function identify(request: Request): MemberIdentity | undefined {
+  const { groupId, memberId, generationId: generation, groupInstanceId } = request;
+  if (groupInstanceId !== null)
+    return { groupId, memberId, generation, instanceId: groupInstanceId };
+  return memberId === '' && generation < 0 ? undefined : { groupId, memberId, generation };
+}
