@@ -1,4 +1,4 @@
-import { RecordBatchBuilder, type RecordHeader } from '../../../src/bytes/index.ts';
+import { type Codec, RecordBatchBuilder, type RecordHeader } from '../../../src/bytes/index.ts';
 import {
   defaultQueueForm,
   defaultQueueSettings,
@@ -161,7 +161,10 @@ export class QueueBed {
     return hasTraits ? this.log.append(bytes, traits) : this.log.append(bytes);
   }
 
-  encode(messages: ReadonlyArray<string | Sent>): {
+  encode(
+    messages: ReadonlyArray<string | Sent>,
+    compression: Codec = 'none',
+  ): {
     bytes: Buffer;
     traits: { bodyBytes: number; isScheduled: boolean };
   } {
@@ -183,7 +186,7 @@ export class QueueBed {
         timestampMs: sent.timestampMs ?? this.clock.nowMs(),
       });
     }
-    return { bytes: builder.build(), traits: { bodyBytes, isScheduled } };
+    return { bytes: builder.build({ compression }), traits: { bodyBytes, isScheduled } };
   }
 
   /** Sends and lets everything happen that follows from it. */

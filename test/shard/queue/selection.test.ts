@@ -160,17 +160,23 @@ test('a full queue refuses, counting what is on its way', async () => {
 });
 
 test('batches of another door are looked into: compressed or not', async () => {
-  const bed = await QueueBed.open();
-  const queue = bed.openQueue();
-  const consumer = new TestConsumer();
-  queue.attach(consumer);
-  const dueMs = bed.clock.nowMs() + 1000;
-  await bed.clock.runUntil(
-    bed.append([{ text: 'late', headers: { 'pabal.deliver-at': `${dueMs}` } }, 'now'], false),
-  );
-  await bed.settle();
-  assert.deepEqual(consumer.texts, ['now']);
-  assert.deepEqual([queue.counts().delayed, queue.counts().leasedBytes], [1, 3]);
-  await bed.clock.runFor(1100);
-  assert.deepEqual(consumer.texts, ['now', 'late']);
+  for (const compression of ['none', 'gzip', 'zstd'] as const) {
+    const bed = await QueueBed.open();
+    const queue = bed.openQueue();
+    const consumer = new TestConsumer();
+    queue.attach(consumer);
+    const dueMs = bed.clock.nowMs() + 1000;
+    const late = { text: 'late', headers: { 'pabal.deliver-at': `${dueMs}` } };
+    const { bytes } = bed.encode([late, 'now'], compression);
+    await bed.clock.runUntil(bed.log.append(bytes));
+    await bed.settle();
+    assert.deepEqual(consumer.texts, ['now']);
+    assert.deepEqual([queue.counts().delayed, queue.counts().leasedBytes], [1, 3]);
+    await bed.crash();
+    const again = bed.findQueue();
+    assert.deepEqual([again.counts().delayed, again.counts().ready], [1, 1]);
+    again.attach(consumer);
+    await bed.clock.runFor(1100);
+    assert.deepEqual(consumer.texts, ['now', 'now', 'late']);
+  }
 });
