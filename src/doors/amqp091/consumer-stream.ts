@@ -42,6 +42,7 @@ export class StreamConsumer implements ChannelConsumer {
   readonly #source: number;
   readonly #readers: PartitionReader[] = [];
   #turn = 0;
+  #unwatch: (() => void) | undefined;
   #isScheduled = false;
   #isEnded = false;
 
@@ -63,6 +64,13 @@ export class StreamConsumer implements ChannelConsumer {
   }
 
   start(): void {
+    const { queues } = this.#options.channel.link.services;
+    const { topic } = this.#options;
+    this.#unwatch = queues.watch(({ kind, queue }) => {
+      // Read as a queue's log, it ends with the queue, although the log may stay.
+      if (kind === 'deleted' && queue.subscription === '' && queue.topic.id === topic.id)
+        this.#end();
+    });
     this.#schedule();
   }
 
@@ -85,6 +93,7 @@ export class StreamConsumer implements ChannelConsumer {
 
   cancel(): void {
     this.#isEnded = true;
+    this.#unwatch?.();
     for (const reader of this.#readers) reader.close();
   }
 
@@ -115,6 +124,21 @@ export class StreamConsumer implements ChannelConsumer {
     }
     this.#host.sink.flush();
     if (delivered >= roundMessagesMax) this.#schedule();
+    // Woken for nothing: by the end of the log, perhaps.
+    else if (delivered === 0 && !this.#hasLog()) this.#end();
+  }
+
+  /** Whether the log is there still. */
+  #hasLog(): boolean {
+    const { topic, channel } = this.#options;
+    const { link } = channel;
+    return link.services.broker.topics.find(topic.name, link.namespace)?.id === topic.id;
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.cancel();
+    this.#host.ended(this);
   }
 
   #deliverFrom(reader: PartitionReader, countMax: number): number {
@@ -150,8 +174,7 @@ export class StreamConsumer implements ChannelConsumer {
   #fail(error: unknown): void {
     if (error instanceof BrokerError || error instanceof ProtocolError) {
       // The log is gone, or its storage is: as when a queue is deleted.
-      this.cancel();
-      this.#host.ended(this);
+      this.#end();
       return;
     }
     this.#options.channel.fail(error);
