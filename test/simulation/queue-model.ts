@@ -148,7 +148,7 @@ export class QueueModel {
   refuseSurplus(message: QueuedMessage): void {
     const { readyMax, overflow, name } = this.plan;
     expectThat(
-      this.#live.size > readyMax && overflow !== 'drop-head',
+      this.isLoose || (this.#live.size > readyMax && overflow !== 'drop-head'),
       `${name}: message ${message.id} is refused, and there are ${this.#live.size - 1}`,
     );
     if (overflow === 'reject') return this.refuse(message);

@@ -65,9 +65,16 @@ export class DedupWindow {
     return this.#find(text, this.#hash(text)) !== none;
   }
 
-  /** Notes an id as seen at that time; one that is known stays as it is. */
+  /** Notes an id of a message that was stored at that time: one that is still remembered had run out by then. */
   note(id: string, atMs: number): void {
-    this.seen(id, atMs);
+    const text = this.#encode(id);
+    const slot = this.#find(text, this.#hash(text));
+    if (slot !== none) {
+      if (this.#times[slot]! >= atMs) return;
+      this.#unindex(slot);
+      this.#forgotten++;
+    }
+    this.#add(text, atMs);
   }
 
   /** Forgets an id, whose message was not stored after all; false when it is not known. */

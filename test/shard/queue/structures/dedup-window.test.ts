@@ -89,6 +89,19 @@ describe('a window of deduplication ids', () => {
     assert.equal(window.seen('a', 25), false);
   });
 
+  test('counts from the last message that was stored with an id', () => {
+    const window = new DedupWindow();
+    window.note('a', 10);
+    window.note('a', 30);
+    window.note('a', 20);
+    assert.equal(window.count, 1);
+    window.expire(25);
+    assert.equal(window.has('a'), true);
+    window.expire(31);
+    assert.equal(window.has('a'), false);
+    assert.equal(window.count, 0);
+  });
+
   test('takes next to nothing when it is empty', () => {
     const window = new DedupWindow();
     assert.equal(window.has('a'), false);
