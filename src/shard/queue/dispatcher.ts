@@ -97,9 +97,18 @@ export class Dispatcher {
   end(reason: 'deleted' | 'failed'): void {
     for (const acquirer of this.#acquirers.splice(0)) acquirer.end();
     this.#dying.length = 0;
+    this.clearWindows();
+    this.consumers.end(reason);
+  }
+
+  get hasWindow(): boolean {
+    return !this.#ahead.isEmpty || !this.#behind.isEmpty;
+  }
+
+  /** Lets go of the log's memory; what is needed is read again. */
+  clearWindows(): void {
     this.#ahead.clear();
     this.#behind.clear();
-    this.consumers.end(reason);
   }
 
   /** A dead message is read and sent on in one of the next rounds. */
@@ -148,8 +157,7 @@ export class Dispatcher {
       if (!queue.areGroupsKnown && !this.#learnGroups(nowMs)) return false;
       if (!queue.state.choose(queue.partition.lastStableOffset)) {
         if (this.consumers.recallAny()) continue;
-        this.#ahead.clear();
-        this.#behind.clear();
+        this.clearWindows();
         return false;
       }
       const { offset } = queue.state;

@@ -43,6 +43,8 @@ export interface QueueHome {
   awaitRoom(queue: LiveQueue): void;
   /** `wake` at that time (ms since the epoch), or before. */
   arm(queue: LiveQueue, atMs: number): void;
+  /** It keeps a stretch of its log in memory, or has let go of it. */
+  noteWindow(queue: LiveQueue, isKept: boolean): void;
   whenSettled(queue: LiveQueue): Promise<void>;
   /** Its partition is gone. */
   forget(queue: LiveQueue): void;
@@ -367,6 +369,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (reason === 'deleted') this.isDropped = true;
     this.#dispatcher?.end(reason);
     this.#dispatcher = undefined;
+    this.home.noteWindow(this, false);
   }
 
   /** Takes the state that recovery found. */
@@ -404,12 +407,18 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (nextMs < Number.POSITIVE_INFINITY) this.arm(Math.max(nextMs, nowMs + 1));
   }
 
+  /** Others need the memory more. */
+  clearWindows(): void {
+    this.#dispatcher?.clearWindows();
+  }
+
   /** One round; true when it should have another soon. */
   round(max: number): boolean {
     if (this.isDropped || this.home.isLost || this.#isAwaited) return false;
     const dispatcher = this.#dispatch();
     const goesOn = dispatcher.run(max);
     if (!goesOn) this.#isDoubtful = false;
+    this.home.noteWindow(this, dispatcher.hasWindow);
     this.#shed();
     return goesOn;
   }
@@ -695,6 +704,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #shed(): void {
     if (!this.#dispatcher?.isIdle) return;
     this.state.recallAll();
+    this.home.noteWindow(this, false);
     this.#dispatcher = undefined;
     if (this.state.leases?.count === 0) this.state.leases = undefined;
     if (this.state.returned?.count === 0) this.state.returned = undefined;

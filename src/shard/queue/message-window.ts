@@ -130,6 +130,10 @@ export class MessageWindow {
     view.headerCount = cursor.headerCount;
   }
 
+  get isEmpty(): boolean {
+    return this.#first.length === 0;
+  }
+
   /** Lets go of the memory. */
   clear(): void {
     this.#load++;

@@ -78,6 +78,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #isTurnSet = false;
   readonly #deadlines: DeadlineQueue;
   readonly #armed = new Map<LiveQueue, Deadline>();
+  /** Those that keep a stretch of their log in memory, the one used longest ago first. */
+  readonly #windows = new Set<LiveQueue>();
   /** They stopped because too much waits for the journal. */
   #clogged: LiveQueue[] = [];
 
@@ -384,6 +386,18 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     this.#armed.set(queue, deadline);
   }
 
+  noteWindow(queue: LiveQueue, isKept: boolean): void {
+    this.#windows.delete(queue);
+    if (!isKept) return;
+    this.#windows.add(queue);
+    if (this.#windows.size <= limits.queueWindowsMax) return;
+    for (const oldest of this.#windows) {
+      this.#windows.delete(oldest);
+      oldest.clearWindows();
+      return;
+    }
+  }
+
   whenSettled(queue: LiveQueue): Promise<void> {
     if (this.isLost)
       return Promise.reject(new BrokerError('storage-failed', 'the storage has failed'));
@@ -433,6 +447,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     queues?.delete(queue.subscription);
     if (queues?.size === 0) this.#byPartition.delete(queue.partition.number);
     queue.partition.unfollow(queue);
+    this.#windows.delete(queue);
     this.#disarm(queue);
   }
 

@@ -111,6 +111,32 @@ test('after the storage failed and works again, what was accepted durably does n
   await bed.clock.runUntil(queue.settled());
 });
 
+test('more queues than may keep a stretch of their log in memory all go on', async () => {
+  const bed = await QueueBed.open({ tailCacheBytes: 4096 });
+  const consumers: TestConsumer[] = [];
+  const queues = Array.from({ length: 100 }, (_, index) => {
+    const queue = bed.openQueue({}, {}, `${index}`);
+    const consumer = new TestConsumer({ credit: 1 });
+    queue.attach(consumer);
+    consumers.push(consumer);
+    return queue;
+  });
+  for (let count = 0; count < 30; count++) await bed.send(`${count}`.padEnd(400, '.'));
+  for (let count = 1; count < 30; count++) {
+    for (const [index, queue] of queues.entries()) {
+      (consumers[index] as TestConsumer).credit++;
+      queue.resume();
+    }
+    await bed.settle();
+  }
+  const whole = Array.from({ length: 30 }, (_, index) => index);
+  for (const { kept } of consumers)
+    assert.deepEqual(
+      kept.map(({ offset }) => offset),
+      whole,
+    );
+});
+
 test('a queue that turns empty has its records deleted soon', async () => {
   const bed = await QueueBed.open({ journalFileBytes: 4 * 1024 * 1024 });
   const queue = bed.openQueue();
