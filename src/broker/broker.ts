@@ -349,6 +349,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
       for (const coordinator of this.#coordinators) coordinator.close();
       this.queues.close();
       this.transactions.close();
+      this.publisher.flush();
       await Promise.all(this.#shards.map((shard) => shard.close()));
       await this.#lock?.release();
     } finally {
@@ -441,7 +442,9 @@ async function openLocked(
       },
     },
   });
-  const publisher = new Publisher(deadLetters);
+  const publisher = new Publisher(deadLetters, ({ topicId, index }) =>
+    identity.shards === 1 ? 0 : shardIndex(`${topicId}/${index}`, identity.shards),
+  );
   const homes: ShardParts[] = [];
   const homeOf = (name: string): ShardParts =>
     present(homes[shardIndex(name, identity.shards)], 'in range');
@@ -464,6 +467,7 @@ async function openLocked(
       const transactionTable = new TransactionTable();
       const table = new QueueTable({ clock, random, events: deadLetters, compileFilter });
       tables.push(table);
+      const batches = publisher.addShard();
       const shard = await Shard.open({
         backing: new FileBacking({
           disk,
@@ -478,6 +482,7 @@ async function openLocked(
           table,
           transactionTable,
         ],
+        sources: [batches],
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),
         onAdopted: () => {
@@ -494,6 +499,7 @@ async function openLocked(
       });
       offsets.attach(shard);
       table.attach(shard);
+      batches.attach(shard);
       if (index === 0) {
         exchanges.attach(shard);
         access.attach(shard);

@@ -1,6 +1,6 @@
-import { BrokerError } from '../base/index.ts';
+import { BrokerError, present } from '../base/index.ts';
 import { partitionOfKey, RecordBatchBuilder } from '../bytes/index.ts';
-import type { Partition } from '../shard/index.ts';
+import type { EntrySource, Partition } from '../shard/index.ts';
 import { CatalogTopic } from './catalog.ts';
 import type {
   OutgoingMessage,
@@ -22,34 +22,103 @@ const smallBuilderBytes = 2 * 1024;
 const largeBuilderBytes = 16 * 1024;
 /** With so many batches open at once their sizes differ too much for all to have large builders. */
 const openBatchesFew = 8;
+/** All open batches together. */
+const openBytesMax = 8 * 1024 * 1024;
 
 /** Messages that are refused although their queue wants them dead-lettered go there. */
 export interface RefusedMessages {
   refused(queue: TopicQueue, message: OutgoingMessage): void;
 }
 
+/** What the publisher asks of a shard. */
+export interface PublishShard {
+  /** False: no chunk begins, for the storage has failed. */
+  requestCommit(): boolean;
+}
+
+/** The open batches of one shard: they are closed when a chunk is built, so that they grow while the one before is written. */
+export class ShardBatches implements EntrySource {
+  readonly open = new Map<Partition, OpenBatch>();
+  /** Closes what is open. */
+  readonly #close: (batches: ShardBatches) => void;
+  #shard: PublishShard | undefined;
+  #isScheduled = false;
+
+  constructor(close: (batches: ShardBatches) => void) {
+    this.#close = close;
+  }
+
+  attach(shard: PublishShard): void {
+    this.#shard = shard;
+  }
+
+  add(batch: OpenBatch): void {
+    this.open.set(batch.partition, batch);
+    // A shard that takes nothing now says so when the batch is appended.
+    if (this.#shard?.requestCommit() === true || this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#close(this);
+    });
+  }
+
+  get hasEntries(): boolean {
+    return this.open.size > 0;
+  }
+
+  get isUrgent(): boolean {
+    return this.open.size > 0;
+  }
+
+  takeEntries(): void {
+    this.#close(this);
+  }
+
+  entriesDurable(): void {}
+
+  entriesLost(): void {
+    this.#close(this);
+  }
+}
+
 /**
- * The way of messages from doors into logs. What one turn of the event loop adds to a partition becomes one batch; each
- * message is copied once, and nothing is made for it.
+ * The way of messages from doors into logs. What is added to a partition until its shard builds the next chunk becomes one
+ * batch; each message is copied once, and nothing is made for it.
  */
 export class Publisher implements PublisherPort {
   readonly #refused: RefusedMessages;
-  readonly #open = new Map<Partition, OpenBatch>();
+  readonly #shards: ShardBatches[] = [];
+  readonly #shardOf: (partition: Partition) => number;
   /** Of topics with several partitions: where messages without a key go now, and how many bytes went there. */
   readonly #turns = new WeakMap<Topic, { partition: number; bytes: number }>();
   readonly #largeBuilders: RecordBatchBuilder[] = [];
   readonly #smallBuilders: RecordBatchBuilder[] = [];
   #lastBatch: OpenBatch | undefined;
-  #isScheduled = false;
-  readonly #closeAll = (): void => {
-    this.#isScheduled = false;
-    this.#lastBatch = undefined;
-    for (const batch of this.#open.values()) this.#append(batch);
-    this.#open.clear();
-  };
+  #openCount = 0;
+  #openBytes = 0;
 
-  constructor(refused: RefusedMessages) {
+  /** `shardOf`: the number of the shard on which a partition lives. */
+  constructor(refused: RefusedMessages, shardOf: (partition: Partition) => number) {
     this.#refused = refused;
+    this.#shardOf = shardOf;
+  }
+
+  /** Before the next shard is opened, which asks it when it builds a chunk; `attach` it to the shard then. */
+  addShard(): ShardBatches {
+    const batches = new ShardBatches((one) => this.#closeAll(one));
+    this.#shards.push(batches);
+    return batches;
+  }
+
+  /** Appends everything that was added, now: of one partition, or of all. */
+  flush(partition?: Partition): void {
+    if (partition === undefined) for (const batches of this.#shards) this.#closeAll(batches);
+    else {
+      const batches = present(this.#shards[this.#shardOf(partition)], 'every shard was added');
+      const batch = batches.open.get(partition);
+      if (batch !== undefined) this.#append(batch);
+    }
   }
 
   open(done: (group: PublishGroup, error: BrokerError | undefined) => void): PublishGroup {
@@ -60,7 +129,7 @@ export class Publisher implements PublisherPort {
     const index = this.choosePartition(target, message);
     const partition = target.partitions[index];
     if (partition === undefined) throw new BrokerError('topic-not-found', target.name);
-    const outcome = this.admit(target, index, message);
+    const outcome = this.#ask(target, index, message);
     if (outcome !== 'taken') return outcome;
     const bytes =
       message.headers.length +
@@ -68,13 +137,11 @@ export class Publisher implements PublisherPort {
       (message.key?.length ?? 0) +
       overheadBytesMax;
     let batch = this.#lastBatch;
-    if (batch?.partition !== partition) batch = this.#open.get(partition);
-    if (batch !== undefined && batch.builder.bytes + bytes > batch.bytesMax) {
-      this.#open.delete(partition);
+    if (batch?.partition !== partition) batch = this.#batchOf(target, partition);
+    if (batch.builder.count > 0 && batch.builder.bytes + bytes > batch.bytesMax) {
       this.#append(batch);
-      batch = undefined;
+      batch = this.#batchOf(target, partition);
     }
-    batch ??= this.#begin(target, partition);
     this.#lastBatch = batch;
     batch.builder.addEncoded(
       message.key,
@@ -85,6 +152,10 @@ export class Publisher implements PublisherPort {
       message.timestampMs,
     );
     batch.note(asGroup(group), message);
+    batch.addedBytes += bytes;
+    this.#openBytes += bytes;
+    // So much is not counted by anybody yet who holds publishers back.
+    if (this.#openBytes > openBytesMax) this.flush();
     return 'taken';
   }
 
@@ -98,31 +169,47 @@ export class Publisher implements PublisherPort {
     return length === 1 ? 0 : this.#choose(target, length, message);
   }
 
-  /** Whether the queues over the partition take the message; notes its deduplication id. */
-  admit(target: Topic, partition: number, message: OutgoingMessage): PublishOutcome {
+  /**
+   * For messages that somebody else appends: behind those that were added before. Whether the queues over the partition
+   * take the message; notes its deduplication id.
+   */
+  admit(target: Topic, index: number, message: OutgoingMessage): PublishOutcome {
+    const partition = target.partitions[index];
+    if (partition !== undefined) this.flush(partition);
+    return this.#ask(target, index, message);
+  }
+
+  #ask(target: Topic, partition: number, message: OutgoingMessage): PublishOutcome {
     if (!(target instanceof CatalogTopic) || !target.hasAdmission) return 'taken';
     return this.#admit(target, partition, message);
   }
 
-  #begin(target: Topic, partition: Partition): OpenBatch {
+  #batchOf(target: Topic, partition: Partition): OpenBatch {
+    const batches = present(this.#shards[this.#shardOf(partition)], 'every shard was added');
+    const known = batches.open.get(partition);
+    if (known !== undefined) return known;
     const builder =
-      (this.#open.size < openBatchesFew ? this.#largeBuilders.pop() : undefined) ??
+      (this.#openCount < openBatchesFew ? this.#largeBuilders.pop() : undefined) ??
       this.#smallBuilders.pop() ??
       new RecordBatchBuilder(smallBuilderBytes);
     const bytesMax = Math.min(batchBytesTarget, target.options.batchBytesMax);
-    const batch = new OpenBatch(partition, builder, bytesMax);
-    this.#open.set(partition, batch);
-    if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      queueMicrotask(this.#closeAll);
-    }
+    const batch = new OpenBatch(partition, builder, bytesMax, batches);
+    this.#openCount++;
+    batches.add(batch);
     return batch;
+  }
+
+  #closeAll(batches: ShardBatches): void {
+    for (const batch of batches.open.values()) this.#append(batch);
   }
 
   /** The builder's memory is borrowed until the append settles. */
   #append(batch: OpenBatch): void {
     if (batch === this.#lastBatch) this.#lastBatch = undefined;
     const { builder, partition } = batch;
+    batch.shard.open.delete(partition);
+    this.#openCount--;
+    this.#openBytes -= batch.addedBytes;
     partition.append(builder.finish(), batch).then(
       () => {
         this.#keep(builder);
@@ -190,13 +277,22 @@ class OpenBatch {
   readonly partition: Partition;
   readonly builder: RecordBatchBuilder;
   readonly bytesMax: number;
+  readonly shard: ShardBatches;
+  /** As `Publisher` counts them. */
+  addedBytes = 0;
   bodyBytes = 0;
   isScheduled = false;
   /** Each turn of a group that has messages in it. */
   readonly #groups: Group[] = [];
   #lastGroup: Group | undefined;
 
-  constructor(partition: Partition, builder: RecordBatchBuilder, bytesMax: number) {
+  constructor(
+    partition: Partition,
+    builder: RecordBatchBuilder,
+    bytesMax: number,
+    shard: ShardBatches,
+  ) {
+    this.shard = shard;
     this.partition = partition;
     this.builder = builder;
     this.bytesMax = bytesMax;

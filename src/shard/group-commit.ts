@@ -117,8 +117,10 @@ export class GroupCommit {
   }
 
   /** A source has entries that should not wait for others. */
-  request(): void {
-    if (this.#error === undefined) this.#schedule();
+  request(): boolean {
+    if (this.#error !== undefined) return false;
+    this.#schedule();
+    return true;
   }
 
   /** Resolves when every control entry that was enqueued before is durable; at once when none waits. */

@@ -1,4 +1,4 @@
-export type { StateExtension } from './extension.ts';
+export type { EntrySource, StateExtension } from './extension.ts';
 export { entryKind } from './entry.ts';
 export * from './group/index.ts';
 export { OffsetTable } from './offset-table.ts';

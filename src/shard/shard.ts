@@ -5,7 +5,7 @@ import type { SegmentStore } from '../segment/index.ts';
 import { Compactor } from './compactor.ts';
 import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
-import type { StateExtension } from './extension.ts';
+import type { EntrySource, StateExtension } from './extension.ts';
 import { FreeSpace } from './free-space.ts';
 import { type CommitHost, GroupCommit } from './group-commit.ts';
 import { buildIndex, type IndexedExtent, indexName, IndexStore } from './index-store.ts';
@@ -24,6 +24,8 @@ export interface ShardOptions {
   backing: ShardBacking;
   clock: Clock;
   extensions: readonly StateExtension[];
+  /** Those who gather something until a chunk is built, beside the extensions; they are asked before them. */
+  sources?: readonly EntrySource[];
   log: ShardLog;
   observer?: ShardObserver;
   /** Called in the same turn in which the state that recovery found is taken over: what refers to it must look again. */
@@ -216,9 +218,9 @@ export class Shard implements LogHost, CommitHost {
     return this.#failure === undefined ? this.#commit.barrier() : Promise.reject(this.#failure);
   }
 
-  /** Extensions have entries that should not wait for others: a chunk begins soon. */
-  requestCommit(): void {
-    this.#commit.request();
+  /** A source has something that should not wait for others: a chunk begins soon. False: none does, the storage failed. */
+  requestCommit(): boolean {
+    return this.#commit.request();
   }
 
   /** Room can be freed: retention need not wait for its time. */
@@ -422,7 +424,10 @@ export class Shard implements LogHost, CommitHost {
       cache: this.#cache,
       clock,
       host: this,
-      sources: this.#options.extensions.flatMap((extension) => extension.entries ?? []),
+      sources: [
+        ...(this.#options.sources ?? []),
+        ...this.#options.extensions.flatMap((extension) => extension.entries ?? []),
+      ],
       fileBytes: this.#fileBytes,
       chunkBytesMax: this.#options.chunkBytesMax ?? limits.chunkBytesMax,
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { BrokerError } from '../../src/base/index.ts';
+import { splitBatches } from '../../src/bytes/index.ts';
 import type { IncomingRecord, OutgoingMessage, PublishGroup } from '../../src/broker/index.ts';
 import { BrokerBed } from './broker-bed.ts';
 
@@ -69,7 +70,7 @@ test('what is added is stored as it was, in order', async () => {
   );
 });
 
-test('one turn makes one batch, and large ones are divided', async () => {
+test('what gathers until a chunk is built is one batch, and large ones are divided', async () => {
   const bed = await BrokerBed.open();
   const topic = await bed.run(bed.broker.createTopic('t'));
   const { publisher } = bed.broker;
@@ -237,4 +238,90 @@ test('memory of batches is not used again before they are stored', async () => {
     records.map(({ value }) => value?.toString()),
     expected,
   );
+});
+
+test('while a chunk is written the next batch grows, over any number of turns', async () => {
+  const bed = await BrokerBed.open();
+  const topic = await bed.run(bed.broker.createTopic('t'));
+  const { publisher } = bed.broker;
+  const all: Array<Promise<unknown>> = [];
+  const publish = (text: string): void => {
+    const { group, done } = open(bed);
+    publisher.add(group, topic, message(text));
+    publisher.close(group);
+    all.push(done);
+  };
+  publish('first');
+  await bed.clock.runNext();
+  const expected = ['first'];
+  for (let turn = 0; turn < 10; turn++) {
+    publish(`later ${turn}`);
+    expected.push(`later ${turn}`);
+    await Promise.resolve();
+  }
+  await bed.run(Promise.all(all));
+  const { slices } = (await bed.run(
+    Promise.resolve(topic.partitions[0]?.read(0, { maxBytes: 100_000, minOneBatch: true })),
+  )) ?? { slices: [] };
+  assert.equal(slices.flatMap((slice) => splitBatches(slice)).length, 2);
+  const records = await readAll(bed, 't');
+  assert.deepEqual(
+    records.map(({ value }) => value?.toString()),
+    expected,
+  );
+});
+
+test('while the storage fails publishing fails at once, and works again when it does', async () => {
+  const bed = await BrokerBed.open();
+  const topic = await bed.run(bed.broker.createTopic('t'));
+  const { publisher } = bed.broker;
+  const publish = (text: string): Promise<BrokerError | undefined> => {
+    const { group, done } = open(bed);
+    publisher.add(group, topic, message(text));
+    publisher.close(group);
+    return done;
+  };
+  bed.disk.capacityBytes = bed.disk.usedBytes;
+  const inFlight = publish('x'.repeat(50_000));
+  const behind = publish('behind');
+  assert.equal((await bed.run(inFlight))?.code, 'storage-full');
+  assert.equal((await bed.run(behind))?.code, 'storage-full');
+  const startMs = bed.clock.nowMs();
+  assert.equal((await bed.run(publish('refused')))?.code, 'storage-full');
+  assert.equal(bed.clock.nowMs(), startMs);
+  bed.disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await bed.clock.runFor(5000);
+  assert.equal(await bed.run(publish('stored')), undefined);
+  const records = await readAll(bed, 't');
+  assert.deepEqual(
+    records.map(({ value }) => value?.toString()),
+    ['stored'],
+  );
+});
+
+test('what was added before the broker closes is stored; later it is refused', async () => {
+  const bed = await BrokerBed.open();
+  const topic = await bed.run(bed.broker.createTopic('t'));
+  const { publisher } = bed.broker;
+  const before = open(bed);
+  publisher.add(before.group, topic, message('before'));
+  publisher.close(before.group);
+  const closing = bed.broker.close();
+  assert.equal(await bed.run(before.done), undefined);
+  await bed.run(closing);
+  const after = open(bed);
+  publisher.add(after.group, topic, message('after'));
+  publisher.close(after.group);
+  assert.equal((await bed.run(after.done))?.code, 'closed');
+});
+
+test('a message of a transaction stands behind what was published before it', async () => {
+  const bed = await BrokerBed.open();
+  const queue = await bed.run(bed.broker.createQueue('q'));
+  const first = queue.send('first');
+  const second = bed.broker.transaction((tx) => {
+    tx.send('q', { value: 'second' });
+  });
+  await bed.run(Promise.all([first, second]));
+  assert.deepEqual(await bed.drain(queue), ['first', 'second']);
 });

@@ -38,7 +38,7 @@ export interface PublishGroup {
   context: unknown;
 }
 
-/** Stores messages from doors: what is added in one turn of the event loop to one partition becomes one batch. */
+/** Stores messages from doors: what is added to one partition until a chunk is built becomes one batch. */
 export interface PublisherPort {
   /** `done` is called once, after `close`, when everything in the group is durable or has failed. */
   open(done: (group: PublishGroup, error: BrokerError | undefined) => void): PublishGroup;
