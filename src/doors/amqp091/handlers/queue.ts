@@ -4,6 +4,7 @@ import { AmqpError } from '../amqp-error.ts';
 import { fieldsOf } from '../binding-fields.ts';
 import { type DeclaredQueue, declareQueue, findUsable, queueType } from '../declared-queue.ts';
 import { type ChannelContext, register } from '../handler.ts';
+import type { MessageLink } from '../message-channel.ts';
 import {
   checkAccess,
   checkNotDefault,
@@ -199,6 +200,11 @@ async function purge(
   if (!values.nowait) channel.reply('queuePurgeOk', { messageCount });
 }
 
+async function deleteLog(link: MessageLink, name: string): Promise<void> {
+  const { topics } = link.services.broker;
+  if (topics.find(name, link.namespace) !== undefined) await topics.delete(name, link.namespace);
+}
+
 async function remove(
   channel: ChannelContext,
   values: MethodArguments<'queueDelete'>,
@@ -214,6 +220,8 @@ async function remove(
         ifUnused: values.ifUnused,
         ifEmpty: values.ifEmpty,
       });
+      // Its log was made before it (see `prepareStream`), and ends with it all the same.
+      if (queueType(queue) === 'stream') await deleteLog(link, name);
     } catch (error) {
       const why = error instanceof BrokerError ? refusals.get(error.code) : undefined;
       if (why !== undefined) {
