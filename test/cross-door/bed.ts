@@ -1,0 +1,103 @@
+import type { TestContext } from 'node:test';
+import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
+import { type Consumer, Kafka, type KafkaMessage, logLevel, type Producer } from 'kafkajs';
+import { SystemClock, SystemRandom } from '../../src/base/index.ts';
+import { Broker } from '../../src/broker/index.ts';
+import { AmqpDoor } from '../../src/doors/amqp091/index.ts';
+import { KafkaDoor } from '../../src/doors/kafka/index.ts';
+import { silentLog } from '../../src/net/index.ts';
+
+/** One broker in memory with both doors, and a client of each. */
+export interface CrossBed {
+  readonly broker: Broker;
+  readonly kafka: Kafka;
+  readonly producer: Producer;
+  readonly channel: ConfirmChannel;
+  /** Reads a topic from its beginning until there are so many records. */
+  readonly readLog: (topic: string, count: number) => Promise<KafkaMessage[]>;
+  /** Consumes a queue with acks until there are so many messages. */
+  readonly readQueue: (
+    queue: string,
+    count: number,
+    values?: Record<string, unknown>,
+  ) => Promise<ConsumeMessage[]>;
+}
+
+export async function openCrossBed(t: TestContext): Promise<CrossBed> {
+  const broker = await Broker.open({ store: 'memory' });
+  const parts = {
+    broker,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    log: silentLog,
+    host: '127.0.0.1',
+    port: 0,
+  };
+  const kafkaDoor = await KafkaDoor.open(parts);
+  const amqpDoor = await AmqpDoor.open({ ...parts, version: '0.0.0' });
+  const kafka = new Kafka({
+    brokers: [`127.0.0.1:${kafkaDoor.port}`],
+    logLevel: logLevel.NOTHING,
+  });
+  const producer = kafka.producer();
+  await producer.connect();
+  const client: ChannelModel = await connect(`amqp://guest:guest@127.0.0.1:${amqpDoor.port}`);
+  client.on('error', () => undefined);
+  const channel = await client.createConfirmChannel();
+  await channel.prefetch(50);
+  const consumers: Consumer[] = [];
+  t.after(async () => {
+    await Promise.allSettled([
+      client.close(),
+      producer.disconnect(),
+      ...consumers.map((consumer) => consumer.disconnect()),
+    ]);
+    await Promise.all([amqpDoor.close(0), kafkaDoor.close(0)]);
+    await broker.close();
+  });
+  return {
+    broker,
+    kafka,
+    producer,
+    channel,
+    async readLog(topic, count) {
+      const consumer = kafka.consumer({ groupId: `reader-${consumers.length}` });
+      consumers.push(consumer);
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: true });
+      const messages: KafkaMessage[] = [];
+      await new Promise<void>((resolve) => {
+        void consumer.run({
+          eachMessage: async ({ message }) => {
+            messages.push(message);
+            if (messages.length === count) resolve();
+          },
+        });
+      });
+      return messages;
+    },
+    async readQueue(queue, count, values = {}) {
+      const messages: ConsumeMessage[] = [];
+      await new Promise<void>((resolve, reject) => {
+        const take = (message: ConsumeMessage | null): void => {
+          if (message === null) {
+            reject(new Error('the consumer was ended'));
+            return;
+          }
+          messages.push(message);
+          channel.ack(message);
+          if (messages.length === count) resolve();
+        };
+        channel.consume(queue, take, { arguments: values }).catch(reject);
+      });
+      return messages;
+    },
+  };
+}
+
+/** The headers of a record as text; kafkajs gives buffers. */
+export function headersOf(message: KafkaMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]),
+  );
+}
