@@ -92,6 +92,27 @@ describe(`Kafka's console tools ${version}`, () => {
     assert.deepEqual(output.trimEnd().split('\n').toSorted(), lines.toSorted());
   });
 
+  test('kafka-producer-perf-test in transactions, kafka-transactions', async () => {
+    const topic = `tools-transactions-${suffix}`;
+    const id = `${topic}-id`;
+    await run('TopicCommand', ['--create', '--topic', topic, '--partitions', '3']);
+    await run('ProducerPerformance', [
+      ...['--topic', topic, '--num-records', '2000', '--record-size', '100', '--throughput', '-1'],
+      ...['--transactional-id', id, '--transaction-duration-ms', '10'],
+    ]);
+    const output = await run('consumer.ConsoleConsumer', [
+      ...['--topic', topic, '--from-beginning', '--max-messages', '2000'],
+      ...['--isolation-level', 'read_committed', '--timeout-ms', '30000'],
+    ]);
+    assert.equal(output.trimEnd().split('\n').length, 2000);
+    assert.match(
+      await run('TransactionsCommand', ['list']),
+      new RegExp(`${id}\\s.*CompleteCommit`),
+    );
+    const describing = ['describe', '--transactional-id', id];
+    assert.match(await run('TransactionsCommand', describing), /CompleteCommit/);
+  });
+
   test('kafka-consumer-groups lists, describes, resets and deletes', async () => {
     const topic = `tools-groups-${suffix}`;
     const group = `${topic}-group`;
