@@ -208,12 +208,7 @@ export class QueueState implements QueueReplay {
   choose(limit: number): boolean {
     this.source = 'none';
     const { returned, lanes, groups } = this;
-    if (
-      returned !== undefined &&
-      returned.count > 0 &&
-      returned.first() &&
-      returned.offset < limit
-    ) {
+    if (returned?.first(limit)) {
       this.source = 'returned';
       this.offset = returned.offset;
       this.rank = returned.rank;
@@ -275,7 +270,7 @@ export class QueueState implements QueueReplay {
 
   /** Takes what was chosen away from where it was; the caller says what becomes of it. */
   takeChosen(): void {
-    if (this.source === 'returned') this.returned?.removeFirst();
+    if (this.source === 'returned') this.returned?.removeFirst(this.rank);
     else if (this.source === 'lane') this.lanes?.removeFirst(this.rank);
     else if (this.source === 'group') this.groups?.takeFirst();
     else this.cursor = this.offset + 1;

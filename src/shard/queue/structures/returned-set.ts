@@ -1,4 +1,4 @@
-import { assert, ProtocolError } from '../../../base/index.ts';
+import { assert, present, ProtocolError } from '../../../base/index.ts';
 import type { ByteReader, ByteWriter } from '../../../bytes/index.ts';
 import { ReturnedRun } from './returned-run.ts';
 
@@ -63,21 +63,27 @@ export class ReturnedSet {
     this.#bytes += bodyBytes;
   }
 
-  /** Finds the message that comes first; false when there is none. */
-  first(): boolean {
+  /** Finds the message below `limit` that comes first; false when there is none. */
+  first(limit = Number.POSITIVE_INFINITY): boolean {
     if (this.#count === 0) return false;
     while (this.#lanes[this.#lowest] === undefined) this.#lowest++;
-    const lane = this.#lanes[this.#lowest]!;
-    const run = lane.runs[lane.start]!;
-    this.#show(this.#lowest, run, run.start);
-    return true;
+    // One that came due before it was durable keeps none of another rank from going.
+    for (let rank = this.#lowest; rank < this.#lanes.length; rank++) {
+      const lane = this.#lanes[rank];
+      const run = lane?.runs[lane.start];
+      if (run === undefined || run.first >= limit) continue;
+      this.#show(rank, run, run.start);
+      return true;
+    }
+    return false;
   }
 
-  /** Removes what `first()` finds. */
-  removeFirst(): void {
-    assert(this.first(), 'nothing was returned');
-    const lane = this.#lanes[this.rank]!;
-    this.#removeAt(this.rank, lane.start, lane.runs[lane.start]!.start);
+  /** Removes the first message of a rank that has one; without a rank, what `first()` finds. */
+  removeFirst(rank?: number): void {
+    assert(rank !== undefined || this.first(), 'nothing was returned');
+    const from = rank ?? this.rank;
+    const lane = present(this.#lanes[from], 'nothing of that rank was returned');
+    this.#removeAt(from, lane.start, lane.runs[lane.start]!.start);
   }
 
   /** Finds a message by its offset, whatever its rank. */

@@ -132,6 +132,19 @@ describe('a set of returned messages', () => {
     assert.ok(set.memoryBytes < set.count * 36, `${set.memoryBytes / set.count} bytes each`);
   });
 
+  test('looks no further than it is told to, and at other ranks instead', () => {
+    const set = new ReturnedSet();
+    set.add(0, 9, 1, 0, 0);
+    set.add(1, 4, 2, 0, 0);
+    set.add(1, 12, 3, 0, 0);
+    assert.equal(set.first(4), false);
+    assert.deepEqual([set.first(9), set.rank, set.offset], [true, 1, 4]);
+    assert.deepEqual([set.first(10), set.rank, set.offset], [true, 0, 9]);
+    set.removeFirst(1);
+    assert.equal(set.first(9), false);
+    assert.deepEqual([set.count, set.bytes], [2, 4]);
+  });
+
   test('stops a walk when it is told to', () => {
     const set = new ReturnedSet();
     for (let offset = 0; offset < 10; offset++) set.add(offset % 2, offset, 1, 0, 0);
