@@ -33,7 +33,7 @@ describe('a message that AMQP publishes and Kafka consumes', () => {
     const [message] = await readLog('jobs', 1);
     assert.equal(message?.value?.toString(), 'hello');
     assert.equal(message?.key, null);
-    const { 'pabal.expires-at': expiresAt, none: _none, ...headers } = headersOf(message!);
+    const { 'pabal.expires-at': expiresAt, none: _none, ...headers } = headersOf(message);
     assert.deepEqual(headers, {
       'pabal.content-type': 'application/json',
       'pabal.content-encoding': 'gzip',
@@ -148,7 +148,7 @@ describe('a message that AMQP publishes and Kafka consumes', () => {
     const [message] = await readQueue('back', 1);
     assert.equal(message?.content.toString(), 'body');
     const { persistent: _persistent, ...wanted } = properties;
-    const received = Object.entries(message!.properties).filter(([, value]) => value !== undefined);
+    const received = Object.entries(message.properties).filter(([, value]) => value !== undefined);
     assert.deepEqual(Object.fromEntries(received), { ...wanted, deliveryMode: 2 });
   });
 });

@@ -24,7 +24,10 @@ export interface CrossBed {
 }
 
 export async function openCrossBed(t: TestContext): Promise<CrossBed> {
-  const broker = await Broker.open({ store: 'memory' });
+  const broker = await Broker.open({
+    store: 'memory',
+    groupOptions: { initialRebalanceDelayMs: 0 },
+  });
   const parts = {
     broker,
     clock: new SystemClock(),

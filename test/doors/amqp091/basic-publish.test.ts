@@ -217,9 +217,13 @@ describe('direct reply-to', () => {
     await server.assertQueue('rpc');
     await server.consume('rpc', (message) => {
       if (message === null) return;
-      server.sendToQueue(message.properties.replyTo, Buffer.from(`re: ${message.content}`), {
-        correlationId: message.properties.correlationId,
-      });
+      server.sendToQueue(
+        message.properties.replyTo,
+        Buffer.from(`re: ${message.content.toString()}`),
+        {
+          correlationId: message.properties.correlationId,
+        },
+      );
       server.ack(message);
     });
     const client = await bed.channel();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ByteWriter } from '../../../src/bytes/index.ts';
 import { AmqpError } from '../../../src/doors/amqp091/amqp-error.ts';
 import {
@@ -130,6 +130,14 @@ const field = fc.letrec<{ field: Field }>((tie) => ({
   ),
 })).field;
 
+function text(value: string): Field {
+  return { type: 'S', value };
+}
+
+function keys(...names: string[]): Field {
+  return { type: 'A', value: names.map(text) };
+}
+
 describe('properties of a message', () => {
   it('come out as they went in, with every type of header', () => {
     const table = fc
@@ -204,10 +212,6 @@ describe('properties of a message', () => {
   });
 
   it('show open copies, and not blind ones', () => {
-    const keys = (...names: string[]): Field => ({
-      type: 'A',
-      value: names.map((value) => ({ type: 'S', value })),
-    });
     const headers = new Map([
       ['CC', keys('a', 'b')],
       ['BCC', keys('c')],
@@ -282,7 +286,6 @@ describe('properties of a message', () => {
     source.header('x-death', 'what an application says of it');
     const headers = Buffer.from(source.finish());
     const out = writer.encode(messageOf(headers, null, 1), 'dead', nowMs, undefined, 100_000);
-    const text = (value: string): Field => ({ type: 'S', value });
     const death = new Map<string, Field>([
       ['count', { type: 'l', value: 2 }],
       ['reason', text('rejected')],
