@@ -66,8 +66,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   readonly events: QueueEvents;
   readonly #compileFilter: FilterCompiler | undefined;
   readonly #queues = new Map<number, LiveQueue>();
-  /** By partition number, then subscription. */
-  readonly #byPartition = new Map<number, Map<string, LiveQueue>>();
+  /** By partition number. Nearly every partition has one queue or none: a map for each would be most of their memory. */
+  #byPartition = new Map<number, readonly LiveQueue[]>();
   #host: QueueHost | undefined;
   #nextQueue = 1;
   isLost = false;
@@ -245,8 +245,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     const replayed = this.#replayed ?? new Map<number, Replayed>();
     this.#replayed = undefined;
     this.#replayedOf.clear();
-    const before = new Map([...this.#byPartition].map(([number, queues]) => [number, queues]));
-    this.#byPartition.clear();
+    const before = this.#byPartition;
+    this.#byPartition = new Map();
     this.#queues.clear();
     this.#forgetGathered();
     this.isLost = false;
@@ -255,15 +255,15 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
       if (log === undefined) continue;
       state.unsettledBytes +=
         openedAt === 0 ? log.bodyBytes : Math.min(log.bodyBytes, estimateBytes(log, openedAt));
-      const known = before.get(partition)?.get(subscription);
+      const known = findOf(before.get(partition), subscription);
       const queue =
         known?.id === id ? known : new LiveQueue(id, log, subscription, state, undefined, this);
-      if (known === queue) before.get(partition)?.delete(subscription);
       this.#add(queue);
       queue.adopt(state);
     }
     for (const queues of before.values()) {
-      for (const gone of queues.values()) {
+      for (const gone of queues) {
+        if (this.#queues.get(gone.id) === gone) continue;
         gone.partition.unfollow(gone);
         this.#disarm(gone);
         gone.end('deleted');
@@ -425,17 +425,13 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   }
 
   #find(partitionNumber: number, subscription: string): LiveQueue | undefined {
-    return this.#byPartition.get(partitionNumber)?.get(subscription);
+    return findOf(this.#byPartition.get(partitionNumber), subscription);
   }
 
   #add(queue: LiveQueue): void {
     this.#queues.set(queue.id, queue);
-    let queues = this.#byPartition.get(queue.partition.number);
-    if (queues === undefined) {
-      queues = new Map();
-      this.#byPartition.set(queue.partition.number, queues);
-    }
-    queues.set(queue.subscription, queue);
+    const { number } = queue.partition;
+    this.#byPartition.set(number, [...(this.#byPartition.get(number) ?? []), queue]);
     queue.partition.unfollow(queue);
     queue.partition.follow(queue);
   }
@@ -443,9 +439,10 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   /** Called also when its partition is dropped. */
   #remove(queue: LiveQueue): void {
     this.#queues.delete(queue.id);
-    const queues = this.#byPartition.get(queue.partition.number);
-    queues?.delete(queue.subscription);
-    if (queues?.size === 0) this.#byPartition.delete(queue.partition.number);
+    const { number } = queue.partition;
+    const others = (this.#byPartition.get(number) ?? []).filter((one) => one !== queue);
+    if (others.length === 0) this.#byPartition.delete(number);
+    else this.#byPartition.set(number, others);
     queue.partition.unfollow(queue);
     this.#windows.delete(queue);
     this.#disarm(queue);
@@ -523,4 +520,11 @@ function estimateBytes(log: PartitionLog, from: number): number {
   const count = log.highWatermark - log.logStartOffset;
   const average = count <= 0 ? 0 : log.sizeBytes / count;
   return Math.floor(Math.max(0, log.nextOffset - from) * average);
+}
+
+function findOf(
+  queues: readonly LiveQueue[] | undefined,
+  subscription: string,
+): LiveQueue | undefined {
+  return queues?.find((queue) => queue.subscription === subscription);
 }
