@@ -64,7 +64,10 @@ export async function openCrossBed(t: TestContext): Promise<CrossBed> {
     producer,
     channel,
     async readLog(topic, count) {
-      const consumer = kafka.consumer({ groupId: `reader-${consumers.length}` });
+      const consumer = kafka.consumer({
+        groupId: `reader-${consumers.length}`,
+        maxWaitTimeInMs: 100,
+      });
       consumers.push(consumer);
       await consumer.connect();
       await consumer.subscribe({ topic, fromBeginning: true });

@@ -130,12 +130,12 @@ const field = fc.letrec<{ field: Field }>((tie) => ({
   ),
 })).field;
 
-function text(value: string): Field {
+function longText(value: string): Field {
   return { type: 'S', value };
 }
 
 function keys(...names: string[]): Field {
-  return { type: 'A', value: names.map(text) };
+  return { type: 'A', value: names.map(longText) };
 }
 
 describe('properties of a message', () => {
@@ -288,17 +288,17 @@ describe('properties of a message', () => {
     const out = writer.encode(messageOf(headers, null, 1), 'dead', nowMs, undefined, 100_000);
     const death = new Map<string, Field>([
       ['count', { type: 'l', value: 2 }],
-      ['reason', text('rejected')],
-      ['queue', text('a')],
+      ['reason', longText('rejected')],
+      ['queue', longText('a')],
       ['time', { type: 'T', value: 5 }],
-      ['exchange', text('x')],
-      ['routing-keys', { type: 'A', value: [text('k')] }],
+      ['exchange', longText('x')],
+      ['routing-keys', { type: 'A', value: [longText('k')] }],
     ]);
     const wanted = encodeProperties({
       headers: new Map<string, Field>([
         ['x-death', { type: 'A', value: [{ type: 'F', value: death }] }],
-        ['x-first-death-reason', text('rejected')],
-        ['x-first-death-queue', text('a')],
+        ['x-first-death-reason', longText('rejected')],
+        ['x-first-death-queue', longText('a')],
       ]),
       octets: [[property.deliveryMode, 2]],
     });
