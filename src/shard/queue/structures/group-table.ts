@@ -189,7 +189,7 @@ export class GroupTable {
       if (owner !== undefined && !keep(offset)) gone.push(offset);
     }
     for (const offset of gone) this.leave(offset);
-    for (const group of [...this.#groups.values()]) {
+    for (const group of this.#groups.values()) {
       const waiting: number[] = [];
       group.waiting?.forEach((_rank, offset) => {
         if (!keep(offset)) waiting.push(offset);

@@ -200,6 +200,20 @@ describe('a table of groups', () => {
     assert.ok(table.memoryBytes < 500, `${table.memoryBytes} bytes`);
   });
 
+  test('forgets what is not to be kept, waiting or in flight', () => {
+    const table = new GroupTable(false);
+    for (let offset = 0; offset < 30; offset++)
+      table.enter(`group ${offset % 5}`, 0, offset, 1, 0, 0);
+    table.retain((offset) => offset >= 12 && offset % 5 < 3);
+    assert.deepEqual([table.heldCount, table.count, table.groupCount], [0, 11, 3]);
+    const given: number[] = [];
+    while (table.first()) {
+      given.push(table.offset);
+      table.takeFirst();
+    }
+    assert.deepEqual(given, [12, 15, 16]);
+  });
+
   test('forgets everything when it is cleared', () => {
     const table = new GroupTable(false);
     for (let offset = 0; offset < 3; offset++) table.enter('g', 0, offset, 1, 0, 0);
