@@ -15,6 +15,8 @@ export const queueEntryKind = {
   last: entryKind.extensionMin + 127,
 } as const;
 
+const noName = new Uint8Array(0);
+
 /** What a queue is, for the journal. */
 export interface QueueIdentity {
   id: number;
@@ -29,7 +31,8 @@ export interface QueueIdentity {
  */
 export function encodeIdentity(writer: ByteWriter, queue: LiveQueue): void {
   const { form } = queue;
-  const name = Buffer.from(queue.subscription, 'utf8');
+  // A snapshot holds very many of them, and most have no name.
+  const name = queue.subscription === '' ? noName : Buffer.from(queue.subscription, 'utf8');
   writer.uint32(queue.id);
   writer.uint32(queue.partition.number);
   writer.uint16(name.length);
