@@ -158,6 +158,8 @@ export class Channel implements ChannelContext, PeerChannel {
   }
 
   #accept(type: number, bytes: Buffer, start: number, end: number): void {
+    // Who was told that a message is too large need not send the rest of it.
+    if (this.#state === 'closing' && type === frameType.method) this.#expects = 'method';
     switch (this.#expects) {
       case 'method':
         if (type !== frameType.method) {
