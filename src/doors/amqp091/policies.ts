@@ -38,6 +38,7 @@ const policyKeys: ReadonlyMap<string, keyof QueueOptions> = new Map([
   ['delayed-retry-min', 'delayedRetryMin'],
   ['delayed-retry-max', 'delayedRetryMax'],
   ['max-age', 'maxAgeMs'],
+  ['keep-settled', 'keepSettledMs'],
 ]);
 
 /** Of several values the smallest counts, whoever gave it; of the other options the one that stands first. */

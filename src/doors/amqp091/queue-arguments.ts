@@ -22,6 +22,8 @@ export interface QueueOptions {
   delayedRetryMax?: number;
   delayedRetryMultiplier?: number;
   maxAgeMs?: number;
+  /** Ours: settled messages stay readable for so many milliseconds, and the queue can go back to them. */
+  keepSettledMs?: number;
 }
 
 /** What a declaration comes to. */
@@ -107,6 +109,7 @@ const rules: ReadonlyMap<string, ArgumentRule> = new Map<string, ArgumentRule>([
     'x-delayed-retry-multiplier',
     { types: consumed, check: checkNatural, option: 'delayedRetryMultiplier' },
   ],
+  ['x-keep-settled', { types: consumed, check: checkNatural, option: 'keepSettledMs' }],
   ['x-max-age', { types: stream, check: checkMaxAge, option: 'maxAgeMs' }],
   ['x-stream-max-segment-size-bytes', { types: stream, check: checkNatural }],
   ['x-stream-filter-size-bytes', { types: stream, check: checkNatural }],
@@ -220,6 +223,7 @@ export function settingsOf(type: QueueType, options: QueueOptions): Partial<Queu
     readyMax: options.maxLength ?? -1,
     readyBytesMax: type === 'stream' ? -1 : (options.maxLengthBytes ?? -1),
     overflow: overflowOf(options.overflow),
+    keepSettledMs: options.keepSettledMs ?? 0,
     leaseMs: (options.consumerTimeout ?? 0) > 0 ? options.consumerTimeout! : -1,
     retryDelayMs: hasRetry ? options.delayedRetryMin! : 0,
     retryDelayFactor: hasRetry ? (options.delayedRetryMultiplier ?? 2) : 1,
