@@ -437,8 +437,8 @@ export class PartitionLog implements Partition {
   }
 
   follow(follower: LogFollower): void {
-    // An array that grows has room for many; most logs have one follower or none.
-    this.followers = [...this.followers, follower];
+    // Exactly so long: an array that grows has room for many, and most logs have one follower or none.
+    this.followers = this.followers.concat(follower);
   }
 
   unfollow(follower: LogFollower): void {

@@ -431,7 +431,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #add(queue: LiveQueue): void {
     this.#queues.set(queue.id, queue);
     const { number } = queue.partition;
-    this.#byPartition.set(number, [...(this.#byPartition.get(number) ?? []), queue]);
+    this.#byPartition.set(number, (this.#byPartition.get(number) ?? none).concat(queue));
     queue.partition.unfollow(queue);
     queue.partition.follow(queue);
   }
@@ -521,6 +521,8 @@ function estimateBytes(log: PartitionLog, from: number): number {
   const average = count <= 0 ? 0 : log.sizeBytes / count;
   return Math.floor(Math.max(0, log.nextOffset - from) * average);
 }
+
+const none: readonly LiveQueue[] = [];
 
 function findOf(
   queues: readonly LiveQueue[] | undefined,
