@@ -16,7 +16,7 @@ import type { World } from './world.ts';
 const namespace = 'queues';
 const deadName = 'dead';
 /** Nothing that was asked of a queue takes longer than this, retries of dead letters included. */
-const restMs = 4000;
+const restMs = 2500;
 
 /** The queues of one seed, with everybody who uses them. */
 export class QueueWorld {
@@ -120,7 +120,7 @@ export class QueueWorld {
       queue.detach(consumer, 'return');
     }
     // The dead of the last moment.
-    await world.life.sleep(restMs);
+    if (this.hasDeadLetters) await world.life.sleep(restMs);
     for (const model of this.models) model.checkEnd(world.clock.nowMs());
   }
 

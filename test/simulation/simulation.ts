@@ -213,7 +213,7 @@ class Simulation {
     const { queues } = this.#world;
     if (queues.models.length === 0) return;
     queues.start();
-    await this.#step(200);
+    await this.#step(120);
     await this.#settle(queues.rest(), 'resting');
     await this.#settle(queues.checkRest(), 'looking into the queues');
     await this.#settle(queues.drain(), 'emptying the queues');
