@@ -47,6 +47,14 @@ export const limits = {
   /** Group: characters of an id; bytes of what all members of one group say of themselves (then `group-full`). */
   groupIdCharsMax: 32_767,
   groupMembersBytesMax: 32 * MIB,
+  /** Share group: members of one group, topics that a member names; sessions of one door. */
+  shareGroupMembersMax: 200,
+  shareMemberTopicsMax: 10_000,
+  shareSessionsMax: 2000,
+  /** Share group: partitions of one session; further ones are not fetched. */
+  shareSessionPartitionsMax: 10_000,
+  /** Share group: groups that configurations were set for; a further one is refused. */
+  groupConfigsMax: 10_000,
   /** Producer: ids remembered for one partition; the oldest is forgotten first. */
   producersPerPartitionMax: 10_000,
   /** Transaction: producers that may write transactional batches to one partition at once; more get `overloaded`. */
@@ -160,6 +168,9 @@ export const limits = {
   adminBodyBytesMax: 16 * MIB,
   adminBrowseMessagesMax: 1000,
   adminBrowseBytesMax: 16 * MIB,
+  /** Management: objects whose rates are told (those of the others are 0), times that are remembered of the totals. */
+  managementSampledMax: 10_000,
+  managementSamplesMax: 720,
   /** Metrics: topics and groups that have series of their own; the others are summed as `_other`. */
   metricTopicsMax: 1000,
   metricGroupsMax: 1000,
