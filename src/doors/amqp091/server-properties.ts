@@ -4,7 +4,7 @@ import type { Field, FieldTable } from './wire/index.ts';
  * The version of RabbitMQ whose behaviour this door has. Clients and tools branch on it (the management tools, Celery,
  * Spring), so it is given where RabbitMQ gives its own; `product` and `pabal_version` say who we are.
  */
-export const compatibleVersion = '4.1.0';
+export const compatibleVersion = '4.3.0';
 
 /** What RabbitMQ calls its capabilities; a client uses an extension only where it stands here. */
 const capabilities = [
