@@ -307,7 +307,7 @@ export class PartitionLog implements Partition {
   checkAppend(bytes: Uint8Array): void {
     this.#checkAlive();
     this.#host.checkPublish(bytes.length);
-    this.#checkBatches(bytes, this.#host.nowMs());
+    void this.#checkBatches(bytes, this.#host.nowMs());
   }
 
   /**

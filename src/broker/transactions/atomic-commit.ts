@@ -242,10 +242,10 @@ export class AtomicCommit {
   /** Brings to its end what is prepared and decided, or will never be. */
   #resolve(): void {
     for (const parts of this.#shards) {
-      for (const { id } of [...parts.table.prepared()]) this.#resolveOne(parts, id);
+      for (const { id } of parts.table.prepared()) this.#resolveOne(parts, id);
     }
     for (const parts of this.#shards) {
-      for (const id of [...parts.table.decided()]) this.#finish(id);
+      for (const id of parts.table.decided()) this.#finish(id);
     }
   }
 

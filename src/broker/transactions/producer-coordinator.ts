@@ -1,6 +1,5 @@
 import { BrokerError, type Clock, limits, type Timer } from '../../base/index.ts';
 import {
-  checkIdentity,
   checkJoinable,
   completed,
   encodeAdded,
@@ -383,7 +382,7 @@ export class ProducerCoordinator {
   #expireLater(): void {
     this.#expiry = this.#parts.clock.setTimer(expiryCheckMs, () => {
       const oldestMs = this.#nowMs() - idExpiryMs;
-      for (const { record } of [...this.#home.table.producers()]) {
+      for (const { record } of this.#home.table.producers()) {
         const isIdle = record.state !== 'ongoing' && !record.state.startsWith('prepare');
         if (!isIdle || record.updatedMs > oldestMs || this.#inits.has(record.transactionalId))
           continue;

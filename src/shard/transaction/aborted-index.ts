@@ -43,7 +43,7 @@ export class AbortedIndex {
       // Whatever ended later began at or behind what was stable then.
       if ((this.#cells[at + 3] as number) >= to) break;
     }
-    return found.sort((a, b) => a.firstOffset - b.firstOffset);
+    return found.toSorted((a, b) => a.firstOffset - b.firstOffset);
   }
 
   /** Whether the record of a producer at `offset` was aborted. */

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '../../bytes/index.ts';
+import type { ByteReader, ByteWriter } from '../../bytes/index.ts';
 import type { DeathReason, ReleaseOptions } from '../queue/index.ts';
 
 /** How a message leaves its consumer's hands. */

@@ -7,7 +7,7 @@ import { Bed } from './bed.ts';
 const accounts = 5;
 const coins = 12;
 
-const seeds = Number(process.env.PABAL_SEEDS ?? 4);
+const seeds = Number(process.env.PABAL_SEEDS ?? 3);
 
 /** Every coin is a message; a transfer takes it from one queue, puts it into another one, and writes it down. */
 class Bank {

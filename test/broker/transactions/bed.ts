@@ -88,11 +88,11 @@ export class Bed {
 
   /** Runs at most so many events; true when the promise has settled. */
   async runUntil(promise: Promise<unknown>, events: number): Promise<boolean> {
-    let isOver = false;
-    const over = (): void => void (isOver = true);
+    const ending = { isOver: false };
+    const over = (): void => void (ending.isOver = true);
     promise.then(over, over);
-    for (let count = 0; count < events && !isOver; count++) await this.clock.runNext();
-    return isOver;
+    for (let count = 0; count < events && !ending.isOver; count++) await this.clock.runNext();
+    return ending.isOver;
   }
 
   /** Values that a stable reader sees, of all partitions, in order within each. */

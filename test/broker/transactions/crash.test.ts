@@ -23,7 +23,13 @@ async function crashWhileEnding(
   };
   const keys = parts.map((partition) => ({ topicId: topic.id, partition }));
   await bed.settle(transactions.addPartitions(identity, keys));
-  const commits = keys.map((key) => ({ ...key, offset: 7, leaderEpoch: -1, metadata: '' }));
+  const commits = keys.map(({ topicId, partition }) => ({
+    topicId,
+    partition,
+    offset: 7,
+    leaderEpoch: -1,
+    metadata: '',
+  }));
   await bed.settle(transactions.commitOffsets(identity, 'g', undefined, commits));
   for (const index of parts) {
     const batch = transactionalBatch({ ...identity, sequence: 0 }, [`${index}`]);

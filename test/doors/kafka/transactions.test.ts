@@ -71,11 +71,13 @@ async function read(
   return values.toSorted();
 }
 
+function messages(name: string): Array<{ key: string; value: string }> {
+  return Array.from({ length: 9 }, (_, index) => ({ key: `${index}`, value: `${name}${index}` }));
+}
+
 test('kafkajs commits and aborts; readers of what is committed see the one and not the other', async (t) => {
   const { broker, kafka } = await start(t);
   const producer = await openProducer(t, kafka);
-  const messages = (name: string): Array<{ key: string; value: string }> =>
-    Array.from({ length: 9 }, (_, index) => ({ key: `${index}`, value: `${name}${index}` }));
   for (const [name, isCommitted] of [
     ['a', true],
     ['b', false],

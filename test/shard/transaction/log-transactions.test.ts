@@ -8,16 +8,17 @@ interface Bed {
   log: PartitionLog;
   host: { failure: BrokerError | undefined };
   /** Everything that waits is durable now. */
-  store(): Promise<void>;
+  store: () => Promise<void>;
+}
+
+function never(): never {
+  throw new Error('not asked for here');
 }
 
 function createBed(): Bed {
   const host = { failure: undefined as BrokerError | undefined };
   const check = (): void => {
     if (host.failure !== undefined) throw host.failure;
-  };
-  const never = (): never => {
-    throw new Error('not asked for here');
   };
   const log = new PartitionLog(
     {
@@ -83,7 +84,10 @@ test('a marker that is under way is waited for by everybody who asks for it', as
   assert.equal(log.lastStableOffset, 0);
   assert.equal(log.waiting.length, 1, 'there is one');
   await store();
-  assert.deepEqual(ended.toSorted(), [1, 2]);
+  assert.deepEqual(
+    ended.toSorted((a, b) => a - b),
+    [1, 2],
+  );
   assert.equal(log.lastStableOffset, 2);
   await log.endTransaction(7, 0, 'commit', 1);
   assert.equal(log.waiting.length, 0, 'nothing is open');

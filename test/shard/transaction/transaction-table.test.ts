@@ -61,16 +61,14 @@ function full(): TransactionTable {
 function contentOf(table: TransactionTable): unknown {
   return {
     producers: [...table.producers()],
-    prepared: [...table.prepared()].map((one) => ({
-      ...one,
-      operations: {
-        ...one.operations,
-        appends: one.operations.appends.map(({ partition, bytes }) => ({
-          partition,
-          bytes: Buffer.from(bytes).toString(),
-        })),
-      },
-    })),
+    prepared: [...table.prepared()].map(
+      ({ id: of, bytes, operations: { appends, settlements } }) => ({
+        id: of,
+        bytes,
+        settlements,
+        appends: appends.map((one) => [one.partition, Buffer.from(one.bytes).toString()]),
+      }),
+    ),
     decided: [...table.decided()],
     preparedBytes: table.preparedBytes,
   };
