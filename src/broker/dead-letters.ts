@@ -35,6 +35,7 @@ import type {
 import type { RefusedMessages } from './publisher.ts';
 import { TopicQueue } from './queues/index.ts';
 import type { Topic, TopicsPort } from './types.ts';
+import { bodyOf } from './outgoing-body.ts';
 
 /** A message that could not be moved now rests in its queue for so long. */
 const pauseMs = 1000;
@@ -135,7 +136,7 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
     };
     try {
       const targets = this.#address(queue, deceased, 'maxlen');
-      this.#send(targets, message.body, message.bodyBytes, undefined);
+      this.#send(targets, bodyOf(message), message.bodyBytes, undefined);
     } catch (error) {
       if (!(error instanceof BrokerError || error instanceof ProtocolError)) throw error;
     }

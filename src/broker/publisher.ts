@@ -150,6 +150,7 @@ export class Publisher implements PublisherPort {
       message.headers,
       message.headerCount,
       message.timestampMs,
+      message.bodyAt,
     );
     batch.note(asGroup(group), message);
     batch.addedBytes += bytes;

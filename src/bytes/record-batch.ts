@@ -107,6 +107,7 @@ export class RecordBatchBuilder {
     headers: Uint8Array,
     headerCount: number,
     timestampMs: number,
+    bodyAt = 0,
   ): number {
     if (this.#count === 0) {
       this.#baseTimestampMs = timestampMs;
@@ -134,7 +135,8 @@ export class RecordBatchBuilder {
     writer.varint(offsetDelta);
     writeField(writer, key);
     writer.varint(bodyBytes);
-    for (let index = 0; index < body.length; index++) writer.bytes(body[index]!);
+    if (body.length === 1) writer.range(body[0]!, bodyAt, bodyAt + bodyBytes);
+    else for (let index = 0; index < body.length; index++) writer.bytes(body[index]!);
     writer.varint(headerCount);
     if (headers.length > 0) writer.bytes(headers);
     return writer.position - start;

@@ -11,6 +11,8 @@ export interface OutgoingMessage {
   /** The parts of the body in order; `[]` for an empty one. */
   body: readonly Uint8Array[];
   bodyBytes: number;
+  /** Where the body begins in its only part: so a body need not be cut out of what it was received in. Default 0. */
+  bodyAt?: number;
   /** Encoded record headers without their count (see `message/`), scheduling headers included, and their number. */
   headers: Uint8Array;
   headerCount: number;

@@ -12,6 +12,7 @@ import type { OutgoingMessage, TransactionPort } from '../ports/index.ts';
 import type { Topic } from '../types.ts';
 import type { AtomicCommit, LeaseSettlement, ShardOperations } from './atomic-commit.ts';
 import type { Places, ShardParts } from './shard-parts.ts';
+import { bodyOf } from '../outgoing-body.ts';
 
 /** Where a message of a transaction goes. */
 export interface MessagePlacement {
@@ -159,6 +160,7 @@ class PartitionBatches {
       message.headers,
       message.headerCount,
       message.timestampMs,
+      message.bodyAt,
     );
   }
 
@@ -173,7 +175,8 @@ function copyMessage(message: OutgoingMessage): OutgoingMessage {
   return {
     ...message,
     key: message.key === null ? null : Uint8Array.from(message.key),
-    body: message.body.map((part) => Uint8Array.from(part)),
+    body: bodyOf(message).map((part) => Uint8Array.from(part)),
+    bodyAt: 0,
     headers: Uint8Array.from(message.headers),
   };
 }

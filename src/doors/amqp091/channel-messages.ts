@@ -51,6 +51,10 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
     this.publisher.publish(message);
   }
 
+  published(): Promise<void> | undefined {
+    return this.publisher.published();
+  }
+
   ack(deliveryTag: number, isMultiple: boolean): void {
     if (isMultiple || this.publisher.transaction !== undefined) {
       this.settle(deliveryTag, isMultiple, 'accept');

@@ -328,7 +328,7 @@ export class Channel implements ChannelContext, PeerChannel {
       );
     }
     this.#bodyBytesLeft -= length;
-    if (this.#state === 'open' && length > 0) this.#content!.body.push(bytes.subarray(start, end));
+    if (this.#state === 'open' && length > 0) this.#content!.addBody(bytes, start, end);
     if (this.#bodyBytesLeft === 0) this.#publish();
   }
 

@@ -21,6 +21,11 @@ export interface MessageHalf {
   publish(message: IncomingPublish): void;
   ack(deliveryTag: number, isMultiple: boolean): void;
   /**
+   * Undefined when all that was published on the channel is durable, or has failed; else resolves when it is. Whoever counts
+   * or fetches messages for the client waits for it: in RabbitMQ a channel sees what it has published itself.
+   */
+  published(): Promise<void> | undefined;
+  /**
    * Everything that one chunk of bytes from the socket brought was handed over; called when `publish` or `ack` were
    * called since the last time. The place to close the publish group.
    */

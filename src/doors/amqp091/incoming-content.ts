@@ -13,8 +13,11 @@ export class IncomingContent implements IncomingPublish {
   header: Buffer = nothing;
   propertiesAt = 0;
   propertiesBytes = 0;
-  body: Uint8Array[] = [];
+  body: readonly Uint8Array[] = noParts;
+  bodyAt = 0;
   bodyBytes = 0;
+  readonly #single: [Buffer] = [nothing];
+  #parts: Uint8Array[] | undefined;
   readonly #arguments = new PublishArguments();
 
   /** Throws a ProtocolError. */
@@ -38,12 +41,28 @@ export class IncomingContent implements IncomingPublish {
     this.bodyBytes = readLongNumber(bytes, start + 4);
   }
 
+  /** A body frame's payload: a body that is one frame stays where it is. */
+  addBody(bytes: Buffer, start: number, end: number): void {
+    if (end - start === this.bodyBytes) {
+      this.#single[0] = bytes;
+      this.body = this.#single;
+      this.bodyAt = start;
+      return;
+    }
+    if (this.#parts === undefined) this.body = this.#parts = [];
+    this.#parts.push(bytes.subarray(start, end));
+  }
+
   /** Lets go of the memory. */
   clear(): void {
     this.method = nothing;
     this.header = nothing;
-    this.body.length = 0;
+    this.#single[0] = nothing;
+    this.#parts = undefined;
+    this.body = noParts;
+    this.bodyAt = 0;
   }
 }
 
 const nothing = Buffer.alloc(0);
+const noParts: readonly Uint8Array[] = [];

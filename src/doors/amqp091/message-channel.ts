@@ -76,7 +76,8 @@ export interface IncomingPublish {
   header: Buffer;
   propertiesAt: number;
   propertiesBytes: number;
-  /** The payloads of the body frames, in order. */
-  body: Uint8Array[];
+  /** The payloads of the body frames, in order; one alone may be a part of what stands here, from `bodyAt` on. */
+  body: readonly Uint8Array[];
+  bodyAt: number;
   bodyBytes: number;
 }

@@ -23,13 +23,20 @@ export class ChannelPublisher {
   #group: PublishGroup | undefined;
   #batch: ConfirmBatch | undefined;
   #isClosed = false;
+  /** Time of arrival of what is being read, ms since the epoch; -1: to be looked up. */
+  #turnMs = -1;
   /** The routing key of this channel's own reply queue, while it consumes from it. */
   replyKey: string | undefined;
   transaction: ChannelTransaction | undefined;
   /** Messages published, returned and refused. */
   publishedCount = 0;
   returnedCount = 0;
+  /** Groups that are not durable yet, and who waits for the last of them. */
+  #undecided = 0;
+  #onDecided: (() => void) | undefined;
   readonly #onDone = (group: PublishGroup, error: BrokerError | undefined): void => {
+    this.#undecided -= 1;
+    if (this.#undecided === 0) this.#onDecided?.();
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `#openGroup` put it there
     this.#settle(group.context as ConfirmBatch | undefined, error === undefined);
   };
@@ -71,7 +78,9 @@ export class ChannelPublisher {
     }
     const route = this.#route;
     const isSameRoute = route.find(publish);
-    const nowMs = services.clock.nowMs();
+    // The clock is read once for what one read from the socket brought.
+    if (this.#turnMs < 0) this.#turnMs = services.clock.nowMs();
+    const nowMs = this.#turnMs;
     let properties = this.#properties;
     if (isSameRoute && properties !== undefined && this.#isSameProperties(publish)) {
       restamp(properties, nowMs);
@@ -91,6 +100,7 @@ export class ChannelPublisher {
 
   /** Everything that one read from the socket brought is here: it becomes durable together. */
   endTurn(): void {
+    this.#turnMs = -1;
     const batch = this.#batch;
     const group = this.#group;
     this.#batch = undefined;
@@ -98,6 +108,18 @@ export class ChannelPublisher {
     this.#confirms?.close();
     if (group !== undefined) this.#channel.link.services.publisher.close(group);
     else if (batch !== undefined) this.#settle(batch, true);
+  }
+
+  /** Undefined when all that was published is durable, or has failed; else resolves when it is. */
+  published(): Promise<void> | undefined {
+    this.endTurn();
+    if (this.#undecided === 0) return undefined;
+    return new Promise((resolve) => {
+      this.#onDecided = () => {
+        this.#onDecided = undefined;
+        resolve();
+      };
+    });
   }
 
   close(): void {
@@ -163,6 +185,7 @@ export class ChannelPublisher {
   #fill(publish: IncomingPublish, properties: EncodedProperties, nowMs: number): void {
     const message = this.#message;
     message.body = publish.body;
+    message.bodyAt = publish.bodyAt;
     message.bodyBytes = publish.bodyBytes;
     message.timestampMs = nowMs;
     message.expiresAtMs = properties.expiresAtMs;
@@ -187,6 +210,7 @@ export class ChannelPublisher {
         group = publisher.open(this.#onDone);
         group.context = batch;
         this.#group = group;
+        this.#undecided += 1;
       }
       try {
         if (publisher.add(group, targets[index]!, this.#message) === 'rejected') isRejected = true;
@@ -221,7 +245,7 @@ export class ChannelPublisher {
       headers: properties.headers,
       headerCount: properties.headerCount,
       key: properties.key,
-      body: publish.body,
+      body: bodyParts(publish),
       bodyBytes: publish.bodyBytes,
     });
   }
@@ -239,7 +263,7 @@ export class ChannelPublisher {
         routingKey,
       }),
     );
-    const { header, propertiesAt, propertiesBytes, body, bodyBytes } = publish;
+    const { header, propertiesAt, propertiesBytes, bodyBytes } = publish;
     const listBytes = propertiesBytes - 2;
     const frame = Buffer.allocUnsafe(22 + listBytes);
     const flags = header.readUInt16BE(propertiesAt);
@@ -247,7 +271,7 @@ export class ChannelPublisher {
     header.copy(frame, at, propertiesAt + 2, propertiesAt + propertiesBytes);
     frame[at + listBytes] = 0xce;
     link.send(frame);
-    for (const part of body) {
+    for (const part of bodyParts(publish)) {
       const start = Buffer.allocUnsafe(7);
       writeBodyStart(start, 0, number, part.length);
       link.send(start);
@@ -265,10 +289,15 @@ export class ChannelPublisher {
 
 const frameEndBytes = Buffer.from([0xce]);
 
+function bodyParts({ body, bodyAt, bodyBytes }: IncomingPublish): readonly Uint8Array[] {
+  return body.length === 1 ? [body[0]!.subarray(bodyAt, bodyAt + bodyBytes)] : body;
+}
+
 function newMessage(): OutgoingMessage {
   return {
     key: null,
     body: [],
+    bodyAt: 0,
     bodyBytes: 0,
     headers: Buffer.alloc(0),
     headerCount: 0,

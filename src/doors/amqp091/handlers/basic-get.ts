@@ -36,6 +36,7 @@ export const basicGet = register('basicGet', async (channel, { queue: wanted, no
         `${type} queues with single active consumer`,
     );
   }
+  await messages.published();
   const [message] = await queue.acquire({
     count: 1,
     bytesMax: Number.MAX_SAFE_INTEGER,

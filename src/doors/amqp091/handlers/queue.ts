@@ -26,6 +26,7 @@ async function declare(
   channel: ChannelContext,
   values: MethodArguments<'queueDeclare'>,
 ): Promise<void> {
+  await channel.messages.published();
   const { link } = channel;
   const given = withoutLineBreaks(values.queue);
   let counts: { ready: number; consumers: number };
@@ -186,6 +187,7 @@ async function purge(
   channel: ChannelContext,
   values: MethodArguments<'queuePurge'>,
 ): Promise<void> {
+  await channel.messages.published();
   const { link } = channel;
   const name = shortName(channel, values.queue);
   checkAccess(link, 'read', 'queue', name);
@@ -209,6 +211,7 @@ async function remove(
   channel: ChannelContext,
   values: MethodArguments<'queueDelete'>,
 ): Promise<void> {
+  await channel.messages.published();
   const { link } = channel;
   const name = shortName(channel, values.queue);
   checkAccess(link, 'configure', 'queue', name);
