@@ -171,7 +171,7 @@ export class UnsettledTable {
   #reserve(): void {
     const size = this.#mask + 1;
     if (this.lastTag - this.#firstTag < size) return;
-    this.#trimRing();
+    this.#skipSettled(this.lastTag - 1);
     if (this.lastTag - this.#firstTag < size) return;
     if (size >= sparseFrom && this.count < size / 8) this.#moveOld();
     else this.#grow();
@@ -211,14 +211,18 @@ export class UnsettledTable {
 
   /** Moves the ring's begin over what is settled; gives its memory back when a burst is over. */
   #trimRing(): void {
-    while (this.#firstTag <= this.lastTag && this.#sources[this.#firstTag & this.#mask]! < 0) {
-      this.#firstTag += 1;
-    }
+    this.#skipSettled(this.lastTag);
     if (this.count === 0 && this.#mask >= keptSlots) {
       this.#sources = noSlots;
       this.#leases = noTimes;
       this.#timesMs = noTimes;
       this.#mask = -1;
+    }
+  }
+
+  #skipSettled(last: number): void {
+    while (this.#firstTag <= last && this.#sources[this.#firstTag & this.#mask]! < 0) {
+      this.#firstTag += 1;
     }
   }
 
