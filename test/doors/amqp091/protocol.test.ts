@@ -664,3 +664,38 @@ describe('a channel', () => {
     client.destroy();
   });
 });
+
+describe('a door that closes', () => {
+  test('tells its clients, and waits for what they still have to say', async () => {
+    const other = await AmqpDoor.open({
+      broker,
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      log: silentLog,
+      version: '0.0.0',
+      host: '127.0.0.1',
+      port: 0,
+    });
+    const client = await RawClient.open(other.port);
+    const early = await RawClient.connect(other.port);
+    await client.openChannel(1);
+    client.send(1, 'confirmSelect', { nowait: true });
+    client.send(1, 'queueDeclare', {
+      ...declare,
+      queue: 'own.closing',
+      exclusive: false,
+      durable: true,
+    });
+    await client.next('queueDeclareOk');
+    const closing = other.close(5000);
+    const close = await client.take();
+    assert.equal(
+      close?.values?.['replyText'],
+      "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'",
+    );
+    client.send(0, 'connectionCloseOk', {});
+    await closing;
+    await early.closed();
+    await assert.rejects(RawClient.connect(other.port));
+  });
+});
