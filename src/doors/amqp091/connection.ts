@@ -1,4 +1,4 @@
-import { assert, limits, present, ProtocolError } from '../../base/index.ts';
+import { assert, limits, ProtocolError } from '../../base/index.ts';
 import type { Identity } from '../../broker/index.ts';
 import { type Connection, type ConnectionProtocol, readHold } from '../../net/index.ts';
 import { AmqpError, amqpErrorOf } from './amqp-error.ts';
@@ -13,25 +13,21 @@ import {
   unexpectedFrame,
   unknownMethod,
 } from './failure.ts';
+import { type ConnectionState, Handshake, type HandshakeHost, spelledStates } from './handshake.ts';
 import { Heartbeat } from './heartbeats.ts';
 import type { MessageLink } from './message-channel.ts';
-import { checkChannelLimit, checkNegotiated, checkVhost } from './opening.ts';
+import { checkChannelLimit } from './opening.ts';
 import { ConnectionPeer } from './peer.ts';
-import { findMechanism, logIn, type Mechanism, offeredMechanisms, type PeerFacts } from './sasl.ts';
+import { offeredMechanisms, type PeerFacts } from './sasl.ts';
 import type { DoorServices } from './services.ts';
-import { namespaceOf } from './vhost.ts';
 import {
   decodeArguments,
   encodeMethod,
-  emptyTable,
-  type FieldTable,
   findMethod,
-  frameBytesLeast,
   frameEnd,
   FrameFault,
   FrameReader,
   frameType,
-  keyOfMethod,
   type MethodArguments,
   type MethodName,
   readMethodKey,
@@ -48,48 +44,14 @@ export interface AmqpConnectionOptions {
   readonly succeed?: ((header: Uint8Array) => ConnectionProtocol | undefined) | undefined;
 }
 
-/**
- * Where the connection is. `start`: connection.start was sent; `secure`: a challenge was; `tune` and `open`: the
- * method of that name is awaited next; `closing`: connection.close was sent, or was received and what was begun is
- * being finished; `closed`: nothing is looked at any more.
- */
-export type ConnectionState =
-  | 'header'
-  | 'start'
-  | 'secure'
-  | 'tune'
-  | 'open'
-  | 'running'
-  | 'closing'
-  | 'closed';
-
-/** As RabbitMQ names the states, in texts and for the management. */
-const spelledStates: Readonly<Record<ConnectionState, string>> = {
-  header: 'pre_init',
-  start: 'starting',
-  secure: 'securing',
-  tune: 'tuning',
-  open: 'opening',
-  running: 'running',
-  closing: 'closing',
-  closed: 'closed',
-};
-
 /** One client: opens, multiplexes its channels, keeps it alive, closes. */
-export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelHost {
+export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelHost, HandshakeHost {
   readonly services: DoorServices;
   readonly link: MessageLink = this;
   readonly owner: object = this;
   readonly connection: Connection;
   readonly connectedMs: number;
-  frameMax: number;
-  channelMax: number;
-  heartbeatS = 0;
-  vhost = '';
-  namespace = '';
-  mechanism: Mechanism | undefined;
-  clientProperties: FieldTable = emptyTable;
-  hasCancelNotify = false;
+  readonly agreed: Handshake;
   readonly counts = { receivedBytes: 0, receivedChunks: 0, sentBytes: 0, sentPieces: 0 };
 
   readonly #peer: PeerFacts;
@@ -99,11 +61,8 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   readonly #heartbeat = new Heartbeat();
   readonly #since: { stateMs: number };
   #state: ConnectionState = 'header';
-  #identity: Identity | undefined;
   #successor: ConnectionProtocol | undefined;
   #entry: ConnectionPeer | undefined;
-  #hasBlockedNotice = false;
-  #hasFailureClose = false;
   /** Something of the connection itself is being waited for (a login): frames wait. */
   #isAwaiting = false;
   #isReading = false;
@@ -121,8 +80,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     this.services = options.services;
     this.#peer = options.peer;
     this.#succeed = options.succeed;
-    this.frameMax = options.services.frameBytesMax;
-    this.channelMax = options.services.channelsMax;
+    this.agreed = new Handshake(options.services, options.peer, this);
     this.connectedMs = options.services.clock.nowMs();
     this.#since = { stateMs: options.services.clock.monotonicMs() };
     this.services.heartbeats.enter(this);
@@ -146,7 +104,31 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   }
 
   get identity(): Identity {
-    return present(this.#identity, 'whoever has a channel has logged in');
+    return this.agreed.identity;
+  }
+
+  get frameMax(): number {
+    return this.agreed.frameMax;
+  }
+
+  get vhost(): string {
+    return this.agreed.vhost;
+  }
+
+  get namespace(): string {
+    return this.agreed.namespace;
+  }
+
+  get hasCancelNotify(): boolean {
+    return this.agreed.hasCancelNotify;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get remoteAddress(): string {
+    return this.connection.remoteAddress;
   }
 
   /** RabbitMQ's word for the state. */
@@ -185,16 +167,16 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     this.#isThrottled = false;
     if (this.#isBlocked) {
       this.#isBlocked = false;
-      if (this.#state === 'running') this.#sendMethod('connectionUnblocked', {});
+      if (this.#state === 'running') this.sendMethod('connectionUnblocked', {});
     }
     this.#heartbeat.forgive(this.services.clock.monotonicMs());
     this.#read();
   }
 
   noteBlocked(reason: string): void {
-    if (this.#isBlocked || !this.#hasBlockedNotice || this.#state !== 'running') return;
+    if (this.#isBlocked || !this.agreed.hasBlockedNotice || this.#state !== 'running') return;
     this.#isBlocked = true;
-    this.#sendMethod('connectionBlocked', { reason });
+    this.sendMethod('connectionBlocked', { reason });
   }
 
   /** The management closes it. */
@@ -222,8 +204,8 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
       this.#successor.closed();
       return;
     }
-    const wasOpen = this.#identity !== undefined;
-    this.#setState('closed');
+    const wasOpen = this.agreed.hasLoggedIn;
+    this.enter('closed');
     this.#frames.discard();
     this.#leave();
     this.#closeChannels();
@@ -268,7 +250,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     this.#endTurn();
     if (this.#state === 'closed') {
       // What the last method made for this connection came after the others were released.
-      if (!this.#hasBusyChannel() && this.#identity !== undefined) void this.#releaseExclusive();
+      if (!this.#hasBusyChannel() && this.agreed.hasLoggedIn) void this.#releaseExclusive();
       return;
     }
     this.#finishClientClose();
@@ -294,7 +276,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     const due = this.#heartbeat.check(nowMs);
     if (due === 'send') this.send(heartbeatFrame);
     else if (due === 'gone') {
-      this.connection.destroy(`missed heartbeats, timeout: ${this.heartbeatS}s`);
+      this.connection.destroy(`missed heartbeats, timeout: ${this.agreed.heartbeatS}s`);
     }
   }
 
@@ -359,8 +341,8 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     if (header === undefined) return false;
     const isOurs = header.equals(protocolHeader);
     if (isOurs || header.equals(olderProtocolHeader)) {
-      this.#setState('start');
-      this.#sendMethod('connectionStart', {
+      this.enter('start');
+      this.sendMethod('connectionStart', {
         versionMajor: 0,
         versionMinor: 9,
         serverProperties: this.services.serverProperties,
@@ -380,7 +362,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     }
     this.connection.send(protocolHeader);
     this.connection.end();
-    this.#setState('closed');
+    this.enter('closed');
     return false;
   }
 
@@ -424,7 +406,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     }
     let channel = this.#channels.get(number);
     if (channel === undefined) {
-      checkChannelLimit(this.services, this.identity, this.#channels.size, this.channelMax);
+      checkChannelLimit(this.services, this.identity, this.#channels.size, this.agreed.channelMax);
       channel = new Channel(number, this);
       this.#channels.set(number, channel);
     }
@@ -441,7 +423,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   #handle(name: MethodName, values: unknown): void {
     switch (name) {
       case 'connectionStartOk':
-        if (this.#state === 'start') return this.#startOk(argumentsOf(name, values));
+        if (this.#state === 'start') return this.agreed.startOk(argumentsOf(name, values));
         break;
       case 'connectionTuneOk':
         if (this.#state === 'tune') return this.#tuneOk(argumentsOf(name, values));
@@ -451,22 +433,22 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
         break;
       case 'connectionClose':
         if (this.#state === 'closing' && !this.#closesForClient) {
-          this.#sendMethod('connectionCloseOk', {});
+          this.sendMethod('connectionCloseOk', {});
           return;
         }
         // RabbitMQ takes it while the connection is open only; before that a client is let go as politely.
         this.#closesForClient = true;
-        this.#setState('closing');
+        this.enter('closing');
         return this.#finishClientClose();
       case 'connectionCloseOk':
         if (this.#state === 'closing') {
           this.connection.end();
-          this.#setState('closed');
+          this.enter('closed');
           return;
         }
         break;
       case 'connectionUpdateSecret':
-        if (this.#state === 'running') return this.#updateSecret(argumentsOf(name, values));
+        if (this.#state === 'running') return this.agreed.updateSecret(argumentsOf(name, values));
         break;
       default:
         break;
@@ -478,106 +460,37 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     );
   }
 
-  #startOk(values: MethodArguments<'connectionStartOk'>): void {
-    this.clientProperties = values.clientProperties;
-    const found = values.clientProperties.get('capabilities');
-    const capabilities = found?.type === 'F' ? found.value : emptyTable;
-    this.hasCancelNotify = isTrue(capabilities, 'consumer_cancel_notify');
-    this.#hasBlockedNotice = isTrue(capabilities, 'connection.blocked');
-    this.#hasFailureClose = isTrue(capabilities, 'authentication_failure_close');
-    const mechanism = findMechanism(values.mechanism, this.#peer);
-    this.mechanism = mechanism;
-    this.#wait(this.#logIn(mechanism, values.response), keyOfMethod('connectionStartOk'));
+  #tuneOk(values: MethodArguments<'connectionTuneOk'>): void {
+    this.agreed.tuneOk(values);
+    // Some clients forget what a frame has beside its payload: RabbitMQ lets them, too.
+    this.#frames.payloadBytesMax = values.frameMax;
   }
 
-  async #logIn(mechanism: Mechanism, response: Uint8Array): Promise<void> {
-    const result = await logIn(mechanism, response, this.#peer, this.services.access);
-    if (this.#state !== 'start') return;
-    if (result.kind === 'refused') {
-      this.services.log.warn(
-        { remote: this.connection.remoteAddress, mechanism, reason: result.reason },
-        'login refused',
-      );
-      await this.#penalty();
-      if (this.#state !== 'start') return;
-      if (!this.#hasFailureClose) {
-        this.connection.end();
-        this.#setState('closed');
-        return;
-      }
-      throw new MethodFailure(
-        new AmqpError(
-          'ACCESS_REFUSED',
-          `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
-        ),
-        0,
-      );
-    }
-    this.#identity = result.identity;
-    this.#setState('tune');
-    this.#sendMethod('connectionTune', {
-      channelMax: this.services.channelsMax,
-      frameMax: this.services.frameBytesMax,
-      heartbeat: this.services.heartbeatS,
-    });
+  #open(values: MethodArguments<'connectionOpen'>): void {
+    this.agreed.open(values.virtualHost);
+    this.#heartbeat.start(this.agreed.heartbeatS, this.services.clock.monotonicMs());
+    this.#entry = new ConnectionPeer(this);
+    this.services.peers.enter(this.#entry);
   }
 
   async #endLater(): Promise<void> {
-    await this.#penalty();
+    await this.penalty();
     this.connection.end();
   }
 
-  #penalty(): Promise<void> {
+  hangUp(): void {
+    this.connection.end();
+    this.enter('closed');
+  }
+
+  penalty(): Promise<void> {
     return new Promise((resolve) => {
       this.services.clock.setTimer(limits.loginPenaltyMs, resolve);
     });
   }
 
-  #tuneOk({ channelMax, frameMax, heartbeat }: MethodArguments<'connectionTuneOk'>): void {
-    checkNegotiated('frame_max', frameMax, frameBytesLeast, this.services.frameBytesMax);
-    checkNegotiated('channel_max', channelMax, 1, this.services.channelsMax);
-    this.frameMax = frameMax;
-    this.channelMax = channelMax;
-    this.heartbeatS = heartbeat;
-    // Some clients forget what a frame has beside its payload: RabbitMQ lets them, too.
-    this.#frames.payloadBytesMax = frameMax;
-    this.#setState('open');
-  }
-
-  #open(values: MethodArguments<'connectionOpen'>): void {
-    const { virtualHost: vhost } = values;
-    const { peers } = this.services;
-    const user = this.identity;
-    const namespace = namespaceOf(vhost);
-    checkVhost(this.services, user, vhost, namespace);
-    this.vhost = vhost;
-    this.namespace = namespace;
-    this.#setState('running');
-    this.#heartbeat.start(this.heartbeatS, this.services.clock.monotonicMs());
-    this.#sendMethod('connectionOpenOk', { knownHosts: '' });
-    this.#entry = new ConnectionPeer(this);
-    peers.enter(this.#entry);
-  }
-
-  #updateSecret(values: MethodArguments<'connectionUpdateSecret'>): void {
-    this.#wait(this.#checkSecret(values.newSecret), keyOfMethod('connectionUpdateSecret'));
-  }
-
-  /** A password that is still good; RabbitMQ only knows tokens that are renewed. */
-  async #checkSecret(secret: Uint8Array): Promise<void> {
-    const { access } = this.services;
-    const name = this.identity.name;
-    const identity = await access.authenticate(name, Buffer.from(secret).toString('utf8'));
-    if (this.#state !== 'running') return;
-    if (identity === undefined || !access.mayEnter(identity, this.namespace)) {
-      throw new AmqpError('NOT_ALLOWED', 'New secret was refused by one of the backends');
-    }
-    this.#identity = identity;
-    this.#sendMethod('connectionUpdateSecretOk', {});
-  }
-
   /** Frames wait until the promise is settled. */
-  #wait(promise: Promise<void>, key: number): void {
+  wait(promise: Promise<void>, key: number): void {
     assert(!this.#isAwaiting, 'the connection does one thing at a time');
     this.#isAwaiting = true;
     promise.then(
@@ -607,9 +520,9 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     this.#closeChannels();
     void this.#releaseExclusive().then(() => {
       if (this.#state !== 'closing') return;
-      this.#sendMethod('connectionCloseOk', {});
+      this.sendMethod('connectionCloseOk', {});
       this.connection.end();
-      this.#setState('closed');
+      this.enter('closed');
     });
   }
 
@@ -627,7 +540,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
       this.#failSafely(frameFaultError(error), 0);
       // Where the next frame begins is not known.
       this.#frames.discard();
-      this.#setState('closed');
+      this.enter('closed');
       this.connection.end();
       return;
     }
@@ -652,23 +565,23 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     this.#leave();
     if (isLogin && error.reply !== 'ACCESS_REFUSED') {
       // Somebody who has not logged in is told nothing, and not at once.
-      this.#setState('closed');
+      this.enter('closed');
       void this.#endLater();
       return;
     }
-    this.#setState('closing');
+    this.enter('closing');
     if (this.#isThrottled) {
       this.services.throttle.leave(this);
       this.#isThrottled = false;
       this.connection.release(readHold.protocol);
     }
-    this.#sendMethod('connectionClose', {
+    this.sendMethod('connectionClose', {
       replyCode: error.replyCode,
       replyText: error.replyText,
       failedClassId: Math.floor(key / 0x10000),
       failedMethodId: key % 0x10000,
     });
-    if (this.#identity !== undefined) void this.#releaseExclusive();
+    if (this.agreed.hasLoggedIn) void this.#releaseExclusive();
   }
 
   #closeChannels(): void {
@@ -692,12 +605,12 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     }
   }
 
-  #setState(state: ConnectionState): void {
+  enter(state: ConnectionState): void {
     this.#state = state;
     this.#since.stateMs = this.services.clock.monotonicMs();
   }
 
-  #sendMethod<Name extends MethodName>(name: Name, values: MethodArguments<Name>): void {
+  sendMethod<Name extends MethodName>(name: Name, values: MethodArguments<Name>): void {
     this.send(encodeMethod(0, name, values));
   }
 }
@@ -714,9 +627,4 @@ function isAmqpHeader(header: Buffer): boolean {
 function argumentsOf<Name extends MethodName>(_name: Name, values: unknown): MethodArguments<Name> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the description of this very name
   return values as MethodArguments<Name>;
-}
-
-function isTrue(table: FieldTable, name: string): boolean {
-  const field = table.get(name);
-  return field?.type === 't' && field.value;
 }

@@ -32,14 +32,14 @@ export class ConnectionPeer implements PeerConnection {
 
   details(): Record<string, unknown> {
     const connection = this.#connection;
-    const name = connection.clientProperties.get('connection_name');
+    const name = connection.agreed.clientProperties.get('connection_name');
     return {
       state: connection.spelledState,
-      auth_mechanism: connection.mechanism,
-      channel_max: connection.channelMax,
-      frame_max: connection.frameMax,
-      timeout: connection.heartbeatS,
-      client_properties: plainTable(connection.clientProperties),
+      auth_mechanism: connection.agreed.mechanism,
+      channel_max: connection.agreed.channelMax,
+      frame_max: connection.agreed.frameMax,
+      timeout: connection.agreed.heartbeatS,
+      client_properties: plainTable(connection.agreed.clientProperties),
       user_provided_name: name?.type === 'S' ? name.value : undefined,
       channels: connection.channels.length,
       recv_oct: connection.counts.receivedBytes,
