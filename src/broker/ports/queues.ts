@@ -40,8 +40,11 @@ export interface Queue {
   readonly isDropped: boolean;
 
   counts(): QueueCounts;
-  /** Attaches to every part; the consumer's credit is shared by them. */
-  attach(consumer: QueueConsumer): void;
+  /**
+   * Attaches to every part; the consumer's credit is shared by them. With `only`, to that part alone: for protocols that
+   * give their consumers partitions.
+   */
+  attach(consumer: QueueConsumer, only?: PartitionQueue): void;
   detach(consumer: QueueConsumer, leases: 'return' | 'return-failed' | 'keep'): void;
   resume(): void;
   acquire(request: AcquireRequest): Promise<AcquiredMessage[]>;

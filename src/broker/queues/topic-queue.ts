@@ -40,6 +40,8 @@ export class TopicQueue implements Queue {
   readonly #keeper: QueueKeeper;
   /** Each with what stands for it at the parts behind the first; undefined while nobody consumes. */
   #consumers: Map<QueueConsumer, FollowingConsumer | undefined> | undefined;
+  /** Those of one part alone. */
+  #partConsumers: Map<QueueConsumer, PartitionQueue> | undefined;
   #turn = 0;
 
   constructor(keeper: QueueKeeper, topic: CatalogTopic, stored: StoredSubscription) {
@@ -85,7 +87,7 @@ export class TopicQueue implements Queue {
   }
 
   get consumerCount(): number {
-    return this.#consumers?.size ?? 0;
+    return (this.#consumers?.size ?? 0) + (this.#partConsumers?.size ?? 0);
   }
 
   /** What the catalog has of it. */
@@ -126,6 +128,8 @@ export class TopicQueue implements Queue {
    * go, too, and whoever was not told is told.
    */
   endConsumers(hasFailed: (part: PartitionQueue) => boolean): void {
+    for (const [consumer, part] of this.#partConsumers ?? [])
+      if (hasFailed(part)) this.#partConsumers?.delete(consumer);
     const consumers = this.#consumers;
     if (consumers === undefined || !this.parts.some(hasFailed)) return;
     this.#consumers = undefined;
@@ -147,8 +151,14 @@ export class TopicQueue implements Queue {
     return others.length === 0 ? total : sumCounts(total, others, this.consumerCount);
   }
 
-  attach(consumer: QueueConsumer): void {
+  attach(consumer: QueueConsumer, only?: PartitionQueue): void {
     this.touch();
+    if (only !== undefined) {
+      this.#partConsumers ??= new Map();
+      this.#partConsumers.set(consumer, only);
+      only.attach(consumer);
+      return;
+    }
     this.#consumers ??= new Map();
     const [first, ...others] = this.parts;
     const follower = others.length === 0 ? undefined : new FollowingConsumer(consumer);
@@ -158,16 +168,21 @@ export class TopicQueue implements Queue {
   }
 
   detach(consumer: QueueConsumer, leases: 'return' | 'return-failed' | 'keep'): void {
-    const consumers = this.#consumers;
-    if (consumers?.has(consumer) !== true) return;
-    const follower = consumers.get(consumer);
-    consumers.delete(consumer);
-    for (const [index, part] of this.parts.entries()) {
-      if (index === 0) part.detach(consumer, leases);
-      else if (follower !== undefined) part.detach(follower, leases);
-    }
-    if (consumers.size > 0) return;
+    const only = this.#partConsumers?.get(consumer);
+    if (only !== undefined) {
+      this.#partConsumers?.delete(consumer);
+      only.detach(consumer, leases);
+    } else if (this.#consumers?.has(consumer) === true) {
+      const follower = this.#consumers.get(consumer);
+      this.#consumers.delete(consumer);
+      for (const [index, part] of this.parts.entries()) {
+        if (index === 0) part.detach(consumer, leases);
+        else if (follower !== undefined) part.detach(follower, leases);
+      }
+    } else return;
+    if (this.consumerCount > 0) return;
     this.#consumers = undefined;
+    this.#partConsumers = undefined;
     this.touch();
     this.#keeper.consumerLeft(this);
   }

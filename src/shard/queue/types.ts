@@ -171,6 +171,8 @@ export interface PartitionQueue {
   readonly form: QueueForm;
   settings: QueueSettings;
   readonly isDropped: boolean;
+  /** First offset that is not settled. */
+  readonly settledOffset: number;
   /** Whatever the layer above wants to find again from a delivery. */
   owner: unknown;
 
