@@ -53,6 +53,8 @@ export const readHold = {
   protocol: 1,
   /** The peer does not take what was sent. */
   sendQueue: 2,
+  /** It has had its part of this turn of the event loop. */
+  turn: 4,
 } as const;
 export type ReadHold = (typeof readHold)[keyof typeof readHold];
 
@@ -64,6 +66,7 @@ export class Connection {
   readonly id: number;
   readonly #socket: Socket;
   readonly #limits: ConnectionLimits;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #logLimiter: LogLimiter;
   readonly #metrics: DoorMetrics;
@@ -82,8 +85,14 @@ export class Connection {
 
   /** Moves with every chunk received and every write completed; the deadline sweep compares it. */
   #activity = 0;
+  /** Bytes received since others had their turn. */
+  #turnBytes = 0;
   #writesDone = 0;
   /** An error also destroys the socket, and `close` follows. */
+  readonly #endTurn = (): void => {
+    this.#turnBytes = 0;
+    this.release(readHold.turn);
+  };
   readonly #onWritten = (error?: Error | null): void => {
     if (error === undefined || error === null) this.#written();
   };
@@ -95,6 +104,7 @@ export class Connection {
     this.id = options.id;
     this.#socket = options.socket;
     this.#limits = options.limits;
+    this.#clock = options.clock;
     this.#log = options.log;
     this.#logLimiter = options.logLimiter;
     this.#metrics = options.metrics;
@@ -240,11 +250,22 @@ export class Connection {
     this.#activity += 1;
     this.#metrics.bytesReceived += chunk.length;
     if (this.#isEnding || this.#isClosed) return;
+    this.#countTurn(chunk.length);
     try {
       this.#protocol?.receive(chunk);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /**
+   * One socket that is always full is read up to 32 times before anybody else is: a publisher that waits for nothing would
+   * leave everybody who consumes, and all other connections, a small part of the time.
+   */
+  #countTurn(bytes: number): void {
+    if (this.#turnBytes === 0) this.#clock.setAfterIo(this.#endTurn);
+    this.#turnBytes += bytes;
+    if (this.#turnBytes >= turnBytesMax) this.hold(readHold.turn);
   }
 
   /** Closes because of what a protocol's code threw: quietly for a ProtocolError, loudly for a fault of ours. */
@@ -372,4 +393,6 @@ function mergeSmall(queue: readonly Uint8Array[], start: number) {
 const writeBytesMax = 512 * 1024;
 /** Pieces below this are copied together. */
 const mergeBytesMax = 2048;
+/** Received from one connection before the others have their turn. */
+const turnBytesMax = 128 * 1024;
 const mergedBytesMax = 64 * 1024;
