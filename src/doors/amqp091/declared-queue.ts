@@ -2,6 +2,7 @@ import type { Queue } from '../../broker/index.ts';
 import { AmqpError } from './amqp-error.ts';
 import { checkSame, checkSameArgument } from './equivalence.ts';
 import type { MessageLink } from './message-channel.ts';
+import { limitOf } from './opening.ts';
 import { type QueuePolicies, typeOfQueue } from './policies.ts';
 import {
   comparedArguments,
@@ -63,7 +64,8 @@ function planNew(link: MessageLink, declared: DeclaredQueue): QueuePlan {
     checkAccess(link, 'write', 'exchange', deadLetters.value);
   }
   const plan = planQueue(declared);
-  const limit = link.services.access.findNamespace(link.namespace)?.limits['queues'] ?? -1;
+  const found = link.services.access.findNamespace(link.namespace);
+  const limit = limitOf(found?.limits, 'queues');
   if (limit >= 0 && link.services.queues.list(link.namespace).length >= limit) {
     throw new AmqpError(
       'PRECONDITION_FAILED',

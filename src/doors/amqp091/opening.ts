@@ -44,8 +44,8 @@ export function checkVhost(
     throw new AmqpError('NOT_ALLOWED', `vhost ${vhost} not found`);
   }
   const refusal = `access to vhost '${vhost}' refused for user '${user.name}'`;
-  const vhostMax = found?.limits['max-connections'] ?? found?.limits['connections'] ?? -1;
-  const userMax = access.findUser(user.name)?.limits['max-connections'] ?? -1;
+  const vhostMax = limitOf(found?.limits, 'connections');
+  const userMax = limitOf(access.findUser(user.name)?.limits, 'connections');
   if (vhostMax >= 0 || userMax >= 0) {
     const all = peers.list();
     if (vhostMax >= 0 && all.filter((peer) => peer.namespace === namespace).length >= vhostMax) {
@@ -74,8 +74,8 @@ export function checkChannelLimit(
       `number of channels opened (${count}) has reached the negotiated channel_max (${channelMax})`,
     );
   }
-  const userMax = access.findUser(user.name)?.limits['max-channels'];
-  if (userMax === undefined || userMax < 0) return;
+  const userMax = limitOf(access.findUser(user.name)?.limits, 'channels');
+  if (userMax < 0) return;
   let used = 0;
   for (const peer of peers.list()) {
     if (peer.user === user.name) used += peer.channels().length;
@@ -86,4 +86,12 @@ export function checkChannelLimit(
       `number of channels opened for user '${user.name}' has reached the maximum allowed user limit of ${userMax}`,
     );
   }
+}
+
+/** −1: none. Tools of RabbitMQ's write `max-queues` for what is called `queues` here. */
+export function limitOf(
+  limits: Readonly<Record<string, number>> | undefined,
+  name: string,
+): number {
+  return limits?.[name] ?? limits?.[`max-${name}`] ?? -1;
 }
