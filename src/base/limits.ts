@@ -127,6 +127,8 @@ export const limits = {
   inFlightBytesMax: 256 * MIB,
   /** Network: requests of one connection that are being handled; above it the socket is not read. */
   inFlightRequestsMax: 64,
+  /** Network: frames of one connection of a door with small frames that are handled before others have their turn. */
+  framesPerTurnMax: 120,
   /** Network: requests of one connection in a second; above it the socket is not read. */
   requestsPerSecondMax: 50_000,
   /** Network: bytes waiting to be written to one socket; above it its requests wait. */

@@ -66,6 +66,8 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   /** Something of the connection itself is being waited for (a login): frames wait. */
   #isAwaiting = false;
   #isReading = false;
+  /** Has had its share of this turn of the event loop. */
+  #isResting = false;
   /** Waits at the throttle. */
   #isThrottled = false;
   #isBlocked = false;
@@ -285,6 +287,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
       this.#isAwaiting ||
       this.#isThrottled ||
       this.#closesForClient ||
+      this.#isResting ||
       this.#waitingBytes > limits.waitingFrameBytesMax
     );
   }
@@ -294,8 +297,11 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     if (this.#isReading || this.#state === 'closed' || this.#successor !== undefined) return;
     this.#isReading = true;
     try {
+      let room = limits.framesPerTurnMax;
       while (!this.#mayNotRead() && this.#readOne()) {
         if (this.#hasEnded()) break;
+        room -= 1;
+        if (room === 0) this.#rest();
       }
     } catch (error) {
       this.#failRead(error);
@@ -305,6 +311,15 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     this.#endTurn();
     if (this.#mayNotRead()) this.connection.hold(readHold.protocol);
     else this.connection.release(readHold.protocol);
+  }
+
+  /** Others have their turn before what is left of what was read: a publisher does not outrun those who consume. */
+  #rest(): void {
+    this.#isResting = true;
+    this.services.clock.setAfterIo(() => {
+      this.#isResting = false;
+      this.#read();
+    });
   }
 
   /** The state, where the compiler must not believe that it is still what it was. */
