@@ -42,6 +42,8 @@ export interface ChannelHost {
   forget(channel: Channel): void;
   /** `turnEnded` of this channel's message half is due. */
   touch(channel: Channel): void;
+  /** Whether a publish has to wait for room: then `publishHeld` is called when there is some. */
+  holdsPublish(channel: Channel): boolean;
   /** Frames wait behind a method (or no longer do, with a negative number). */
   changeWaiting(bytes: number): void;
   /** A method that was being carried out is done, and nothing waits behind it. */
@@ -332,8 +334,24 @@ export class Channel implements ChannelContext, PeerChannel {
     if (this.#bodyBytesLeft === 0) this.#publish();
   }
 
+  /** There is room for the publish that has been waiting. */
+  publishHeld(): void {
+    this.#isBusy = false;
+    if (this.#state === 'closed') return;
+    this.#publishNow();
+    this.#goOn();
+  }
+
   #publish(): void {
     this.#expects = 'method';
+    if (this.#state === 'open' && this.#host.holdsPublish(this)) {
+      this.#isBusy = true;
+      return;
+    }
+    this.#publishNow();
+  }
+
+  #publishNow(): void {
     const content = this.#content!;
     try {
       if (this.#state === 'open') {

@@ -76,6 +76,10 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   #closesForClient = false;
   #waitingBytes = 0;
   #touched: Channel[] = [];
+  /** Of this turn: there was room when it was last asked. */
+  #hasRoom = false;
+  /** Channels with a publish that waits for room. */
+  readonly #held: Channel[] = [];
 
   constructor(options: AmqpConnectionOptions) {
     this.connection = options.connection;
@@ -172,6 +176,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
       if (this.#state === 'running') this.sendMethod('connectionUnblocked', {});
     }
     this.#heartbeat.forgive(this.services.clock.monotonicMs());
+    for (const channel of this.#held.splice(0)) channel.publishHeld();
     this.#read();
   }
 
@@ -241,6 +246,18 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   touch(channel: Channel): void {
     this.#hasPublished = true;
     this.#touched.push(channel);
+  }
+
+  holdsPublish(channel: Channel): boolean {
+    if (this.#hasRoom) return false;
+    if (!this.#isThrottled) {
+      // Asked once a turn: what comes in one turn is little.
+      this.#hasRoom = this.services.throttle.isOpen();
+      if (this.#hasRoom) return false;
+      this.#waitForRoom();
+    }
+    this.#held.push(channel);
+    return true;
   }
 
   changeWaiting(bytes: number): void {
@@ -328,6 +345,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   }
 
   #endTurn(): void {
+    this.#hasRoom = false;
     const touched = this.#touched;
     if (touched.length > 0) {
       this.#touched = [];
@@ -336,6 +354,10 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     if (!this.#hasPublished) return;
     this.#hasPublished = false;
     if (this.#state !== 'running' || this.#isThrottled || this.services.throttle.isOpen()) return;
+    this.#waitForRoom();
+  }
+
+  #waitForRoom(): void {
     this.#isThrottled = true;
     this.connection.hold(readHold.protocol);
     this.services.throttle.wait(this);

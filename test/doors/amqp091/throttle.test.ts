@@ -65,6 +65,7 @@ describe('publishers of a broker that has no room', () => {
     for (const client of [publisher, old, consumer]) await client.openChannel(1);
 
     isLow = true;
+    publisher.send(1, 'confirmSelect', { nowait: true });
     publish(publisher);
     publish(old);
     assert.equal((await publisher.next('connectionBlocked')).reason, 'low on disk');
@@ -81,6 +82,8 @@ describe('publishers of a broker that has no room', () => {
 
     isLow = false;
     await publisher.next('connectionUnblocked');
+    // What was held back is confirmed, and not refused.
+    assert.equal((await publisher.next('basicAck')).deliveryTag, 1);
     await publisher.next('channelFlowOk');
     await old.next('channelFlowOk');
     assert.ok(old.received.every(({ method }) => method !== 'connectionBlocked'));
