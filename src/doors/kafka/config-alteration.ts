@@ -1,7 +1,9 @@
+import { limits } from '../../base/index.ts';
 import type { Topic } from '../../broker/index.ts';
 import { resourceTypes } from './config-sources.ts';
 import { errorCodes } from './error-codes.ts';
 import type { HandlerContext } from './handler.ts';
+import { ensureInternalTopic, internalTopics } from './internal-topics.ts';
 import { Refusal } from './refusal.ts';
 import { findRepeated } from './repetition.ts';
 import type { TopicChange } from './topic-configs.ts';
@@ -20,22 +22,29 @@ export interface AlterationResult {
   resourceName: string;
 }
 
+/** What a group's configurations become: those that are set. */
+export type GroupPlan<R> = (
+  resource: R,
+  own: Readonly<Record<string, string>>,
+) => Record<string, string> | Refusal;
+
 /**
  * Changes each resource by itself, as Kafka does: what is wrong with one leaves the others alone. `plan` says what
- * becomes of a topic.
+ * becomes of a topic, `planGroup` of a group; without it groups are refused.
  */
 export async function alterResources<R extends AlteredResource>(
   context: HandlerContext,
   resources: readonly R[],
   isDryRun: boolean,
   plan: (resource: R, topic: Topic) => TopicChange | Refusal,
+  planGroup?: GroupPlan<R>,
 ): Promise<AlterationResult[]> {
   const results: AlterationResult[] = [];
   const repeated = findRepeated(resources.map(keyOf));
   for (const resource of resources) {
     const refusal = repeated.has(keyOf(resource))
       ? new Refusal(errorCodes.INVALID_REQUEST, 'Each resource must appear at most once.')
-      : await alter(context, resource, isDryRun, plan);
+      : await alter(context, resource, isDryRun, plan, planGroup);
     results.push({
       errorCode: refusal?.errorCode ?? errorCodes.NONE,
       errorMessage: refusal?.message ?? null,
@@ -51,11 +60,13 @@ function keyOf({ resourceType, resourceName }: AlteredResource): string {
 }
 
 async function alter<R extends AlteredResource>(
-  { broker }: HandlerContext,
+  context: HandlerContext,
   resource: R,
   isDryRun: boolean,
   plan: (resource: R, topic: Topic) => TopicChange | Refusal,
+  planGroup: GroupPlan<R> | undefined,
 ): Promise<Refusal | undefined> {
+  const { broker } = context;
   const names = resource.configs.map((config) => config.name);
   const repeated = findRepeated(names);
   if (repeated.size > 0) {
@@ -71,6 +82,9 @@ async function alter<R extends AlteredResource>(
           errorCodes.INVALID_REQUEST,
           `Cannot update these configs dynamically: ${names.join(',')}`,
         );
+  }
+  if (resource.resourceType === resourceTypes.group && planGroup !== undefined) {
+    return alterGroup(context, resource, isDryRun, planGroup);
   }
   if (resource.resourceType !== resourceTypes.topic) {
     return new Refusal(
@@ -90,6 +104,30 @@ async function alter<R extends AlteredResource>(
   if (isDryRun) return undefined;
   try {
     await broker.topics.configure(topic.name, change);
+    return undefined;
+  } catch (error) {
+    return Refusal.from(error);
+  }
+}
+
+async function alterGroup<R extends AlteredResource>(
+  context: HandlerContext,
+  resource: R,
+  isDryRun: boolean,
+  planGroup: GroupPlan<R>,
+): Promise<Refusal | undefined> {
+  const groupId = resource.resourceName;
+  if (groupId === '' || Buffer.byteLength(groupId) > limits.nameBytesMax) {
+    return new Refusal(errorCodes.INVALID_REQUEST, 'The group id is empty or too long.');
+  }
+  const { configs, queues } = context.door.shareGroups;
+  const wanted = planGroup(resource, configs.own(groupId));
+  if (wanted instanceof Refusal) return wanted;
+  if (isDryRun) return undefined;
+  try {
+    await ensureInternalTopic(context, internalTopics.offsets);
+    await configs.change(groupId, wanted);
+    await queues.configure(groupId);
     return undefined;
   } catch (error) {
     return Refusal.from(error);

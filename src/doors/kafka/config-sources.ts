@@ -3,6 +3,7 @@ export const configSources = {
   topic: 1,
   staticBroker: 4,
   default: 5,
+  group: 8,
 } as const;
 
 /** The kinds of things that have a configuration. */

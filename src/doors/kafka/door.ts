@@ -7,6 +7,7 @@ import { FetchSessions } from './fetch-sessions.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';
 import { registrations } from './handlers/index.ts';
 import { OverloadGate } from './overload-gate.ts';
+import { ShareGroups } from './share-groups/index.ts';
 import { apiKeys } from './wire/index.ts';
 
 export interface KafkaDoorOptions {
@@ -39,6 +40,7 @@ export interface KafkaDoorLimits {
 export class KafkaDoor {
   readonly metrics: DoorMetrics;
   readonly #listener: Listener;
+  readonly #shareGroups: ShareGroups;
 
   /** Resolves once clients can connect; rejects with the system's error when the port cannot be bound. */
   static async open(options: KafkaDoorOptions): Promise<KafkaDoor> {
@@ -50,6 +52,7 @@ export class KafkaDoor {
       random: options.random,
       fetchSessions: new FetchSessions(options.clock, options.random),
       fetchBudget: new FetchBudget(defaultLimits.sendQueuesBytesMax, sendLedger),
+      shareGroups: new ShareGroups(options.broker, options.clock),
       apiVersions: listApiVersions(),
     };
     const { broker, clock, log } = options;
@@ -81,12 +84,13 @@ export class KafkaDoor {
       sendLedger,
       createProtocol: (connection) => new KafkaConnection(connection, connectionOptions),
     });
-    return new KafkaDoor(listener, metrics);
+    return new KafkaDoor(listener, metrics, door.shareGroups);
   }
 
-  private constructor(listener: Listener, metrics: DoorMetrics) {
+  private constructor(listener: Listener, metrics: DoorMetrics, shareGroups: ShareGroups) {
     this.#listener = listener;
     this.metrics = metrics;
+    this.#shareGroups = shareGroups;
   }
 
   get host(): string {
@@ -98,8 +102,9 @@ export class KafkaDoor {
   }
 
   /** Stops accepting, answers what is in flight, and closes every connection after at most `drainMs`. */
-  close(drainMs: number): Promise<void> {
-    return this.#listener.close(drainMs);
+  async close(drainMs: number): Promise<void> {
+    await this.#listener.close(drainMs);
+    this.#shareGroups.close();
   }
 }
 

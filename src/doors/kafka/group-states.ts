@@ -11,3 +11,6 @@ export const groupStateNames: Readonly<Record<GroupState, string>> = {
 
 /** The type of every group that has joined with JoinGroup, or only commits offsets (KIP-848). */
 export const classicGroupType = 'classic';
+
+/** The type of the groups of KIP-932, and what they have for a protocol type. */
+export const shareGroupType = 'share';

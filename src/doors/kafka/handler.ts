@@ -3,6 +3,7 @@ import type { BrokerPort } from '../../broker/index.ts';
 import type { DoorMetrics, Log } from '../../net/index.ts';
 import type { FetchBudget } from './fetch-budget.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
+import type { ShareGroups } from './share-groups/index.ts';
 import type { ApiName, RequestOf, ResponseInput } from './wire/index.ts';
 
 /** What a handler may use. One per connection; it lives as long as the connection. */
@@ -20,6 +21,7 @@ export interface DoorServices {
   readonly random: Random;
   readonly fetchSessions: FetchSessions;
   readonly fetchBudget: FetchBudget;
+  readonly shareGroups: ShareGroups;
   /** What ApiVersions answers, in order of key. */
   readonly apiVersions: ReadonlyArray<{ apiKey: number; minVersion: number; maxVersion: number }>;
 }

@@ -3,6 +3,7 @@ import { BrokerError } from '../../../src/base/index.ts';
 import type {
   BrokerPort,
   CreateTopicRequest,
+  QueuesPort,
   StorageStatus,
   Topic,
   TopicOptions,
@@ -308,9 +309,16 @@ export class MemoryBroker implements BrokerPort {
     if (!isOverloaded) for (const callback of this.#onWritable.splice(0)) callback();
   }
 
-  get queues(): never {
-    throw new Error('the log door uses no queues');
-  }
+  /** There are none. */
+  readonly queues: QueuesPort = {
+    find: () => undefined,
+    list: () => [],
+    declare: () => Promise.reject(new BrokerError('closed')),
+    delete: () => Promise.reject(new BrokerError('closed')),
+    configure: () => Promise.reject(new BrokerError('closed')),
+    releaseExclusive: () => Promise.resolve(),
+    watch: () => () => undefined,
+  };
 
   get transactions(): never {
     throw new Error('this door uses no transactions');

@@ -1,16 +1,18 @@
-// DeleteGroups 0-2. Only groups without members are deleted, with all their offsets.
+// DeleteGroups 0-2. Only groups without members are deleted, with all their offsets; of share groups, the queues that were made
+// for them.
 import { errorCodes } from '../error-codes.ts';
 import { groupErrorCode } from '../group-errors.ts';
 import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export async function deleteGroups(
-  { broker }: HandlerContext,
+  { broker, door }: HandlerContext,
   { groupsNames }: RequestOf<'DeleteGroups'>,
 ): Promise<ResponseInput<'DeleteGroups'>> {
   const results = groupsNames.map(async (groupId) => {
     try {
-      await broker.groupsFor(groupId).delete(groupId);
+      if (door.shareGroups.has(groupId)) await door.shareGroups.delete(groupId);
+      else await broker.groupsFor(groupId).delete(groupId);
       return { groupId, errorCode: errorCodes.NONE };
     } catch (error) {
       return { groupId, errorCode: groupErrorCode(error) };

@@ -1,9 +1,10 @@
-// DescribeConfigs 1-4 (KIP-133, KIP-226, KIP-569) of topics and of this broker. Nothing here is secret.
+// DescribeConfigs 1-4 (KIP-133, KIP-226, KIP-569) of topics, of groups and of this broker. Nothing here is secret.
 import type { Topic } from '../../../broker/index.ts';
 import { listBrokerConfigs } from '../broker-configs.ts';
 import { configTypes } from '../config-kind.ts';
 import { configSources, resourceTypes } from '../config-sources.ts';
 import { errorCodes } from '../error-codes.ts';
+import { groupConfigs } from '../group-configs.ts';
 import type { HandlerContext } from '../handler.ts';
 import { type TopicConfig, topicConfigs, valueOf } from '../topic-configs.ts';
 import { isTopicName } from '../topic-creation.ts';
@@ -40,6 +41,10 @@ function describe(context: HandlerContext, request: Request, resource: Resource)
       return success(resource, describeBroker(context, request, resource));
     }
     case resourceTypes.group:
+      if (name === '') {
+        return failure(resource, errorCodes.INVALID_REQUEST, 'The group id must not be empty.');
+      }
+      return success(resource, describeGroup(context, request, resource));
     case resourceTypes.clientMetrics:
       return success(resource, []);
     default:
@@ -103,6 +108,29 @@ function describeBroker(context: HandlerContext, request: Request, resource: Res
       configType: configTypes[type],
       documentation: request.includeDocumentation ? documentation : null,
     }));
+}
+
+function describeGroup({ door }: HandlerContext, request: Request, resource: Resource): Entry[] {
+  const own = door.shareGroups.configs.own(resource.resourceName);
+  return groupConfigs
+    .filter((config) => isAsked(resource, config.name))
+    .map(({ name, kind, default: byDefault, brokerName, documentation }) => {
+      const value = own[name];
+      const synonyms = [
+        ...(value === undefined ? [] : [{ name, value, source: configSources.group }]),
+        { name: brokerName ?? name, value: byDefault, source: configSources.default },
+      ];
+      return {
+        name,
+        value: value ?? byDefault,
+        readOnly: false,
+        configSource: value === undefined ? configSources.default : configSources.group,
+        isSensitive: false,
+        synonyms: request.includeSynonyms ? synonyms : [],
+        configType: configTypes[kind.type],
+        documentation: request.includeDocumentation ? documentation : null,
+      };
+    });
 }
 
 /** No keys and an empty list of keys both mean all. */

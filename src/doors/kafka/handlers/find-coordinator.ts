@@ -1,11 +1,11 @@
 // FindCoordinator 0-6. Every group and every transactional id is coordinated by the broker that is asked.
-// Keys of share partitions (type 2, KIP-932) are refused: only brokers ask for them.
+// So is every share partition (type 2, KIP-932: group, topic id and partition), though only brokers ask for them.
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
 import { ensureInternalTopic, internalTopics } from '../internal-topics.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
-const keyTypes = { group: 0, transaction: 1 } as const;
+const keyTypes = { group: 0, transaction: 1, sharePartition: 2 } as const;
 const isKnown = new Set<number>(Object.values(keyTypes));
 
 export async function findCoordinator(

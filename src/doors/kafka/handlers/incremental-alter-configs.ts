@@ -3,6 +3,7 @@ import type { Topic } from '../../../broker/index.ts';
 import { alterResources } from '../config-alteration.ts';
 import { splitList } from '../config-kind.ts';
 import { errorCodes } from '../error-codes.ts';
+import { findGroupConfig, parseGroupConfig } from '../group-configs.ts';
 import type { HandlerContext } from '../handler.ts';
 import { Refusal } from '../refusal.ts';
 import {
@@ -23,7 +24,9 @@ export async function incrementalAlterConfigs(
   request: RequestOf<'IncrementalAlterConfigs'>,
 ): Promise<ResponseInput<'IncrementalAlterConfigs'>> {
   const { resources, validateOnly } = request;
-  return { responses: await alterResources(context, resources, validateOnly, planChanges) };
+  return {
+    responses: await alterResources(context, resources, validateOnly, planChanges, planGroup),
+  };
 }
 
 function planChanges({ configs }: Resource, topic: Topic): TopicChange | Refusal {
@@ -39,6 +42,33 @@ function planChanges({ configs }: Resource, topic: Topic): TopicChange | Refusal
     if (problem !== undefined) return new Refusal(errorCodes.INVALID_CONFIG, problem);
   }
   return change;
+}
+
+function planGroup(
+  { configs }: Resource,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> | Refusal {
+  const wanted: Record<string, string> = { ...own };
+  for (const { name, configOperation, value } of configs) {
+    const config = findGroupConfig(name);
+    if (config === undefined) {
+      return new Refusal(errorCodes.INVALID_CONFIG, `Unknown group config name: ${name}`);
+    }
+    if (configOperation === operations.delete) {
+      delete wanted[name];
+      continue;
+    }
+    if (configOperation !== operations.set || value === null) {
+      return new Refusal(errorCodes.INVALID_REQUEST, `${name} can only be set or deleted.`);
+    }
+    const parsed = parseGroupConfig(config, value);
+    if ('problem' in parsed) {
+      const problem = `Invalid value ${value} for configuration ${name}: ${parsed.problem}`;
+      return new Refusal(errorCodes.INVALID_CONFIG, problem);
+    }
+    wanted[name] = parsed.value;
+  }
+  return wanted;
 }
 
 /** The value that the operation leads to; undefined for the default. */

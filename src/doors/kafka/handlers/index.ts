@@ -2,17 +2,20 @@ import { type Registration, register } from '../handler.ts';
 import { addOffsetsToTxn } from './add-offsets-to-txn.ts';
 import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterConfigs } from './alter-configs.ts';
+import { alterShareGroupOffsets } from './alter-share-group-offsets.ts';
 import { apiVersions } from './api-versions.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
+import { deleteShareGroupOffsets } from './delete-share-group-offsets.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeProducers } from './describe-producers.ts';
+import { describeShareGroupOffsets } from './describe-share-group-offsets.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { describeTransactions } from './describe-transactions.ts';
 import { electLeaders } from './elect-leaders.ts';
@@ -35,6 +38,10 @@ import { offsetDelete } from './offset-delete.ts';
 import { offsetFetch } from './offset-fetch.ts';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { produce } from './produce.ts';
+import { shareAcknowledge } from './share-acknowledge.ts';
+import { shareFetch } from './share-fetch.ts';
+import { shareGroupDescribe } from './share-group-describe.ts';
+import { shareGroupHeartbeat } from './share-group-heartbeat.ts';
 import { syncGroup } from './sync-group.ts';
 import { txnOffsetCommit } from './txn-offset-commit.ts';
 
@@ -78,4 +85,11 @@ export const registrations: readonly Registration[] = [
   register('ListTransactions', [0, 1], listTransactions),
   register('ListConfigResources', [0, 1], listConfigResources),
   register('DescribeTopicPartitions', [0, 0], describeTopicPartitions),
+  register('ShareGroupHeartbeat', [1, 1], shareGroupHeartbeat),
+  register('ShareGroupDescribe', [1, 1], shareGroupDescribe),
+  register('ShareFetch', [1, 2], shareFetch),
+  register('ShareAcknowledge', [1, 2], shareAcknowledge),
+  register('DescribeShareGroupOffsets', [0, 1], describeShareGroupOffsets),
+  register('AlterShareGroupOffsets', [0, 0], alterShareGroupOffsets),
+  register('DeleteShareGroupOffsets', [0, 0], deleteShareGroupOffsets),
 ];

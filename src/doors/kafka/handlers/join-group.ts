@@ -2,6 +2,7 @@
 // 5 static membership (KIP-345), 7 the protocol type, 8 the reason (KIP-800), 9 the leader that need not assign
 // (KIP-814). The answer comes when the rebalance is over, which may take minutes: other requests of the connection
 // wait for it, as in Kafka.
+import { BrokerError } from '../../../base/index.ts';
 import { type JoinRequest, MemberIdRequired } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import { groupErrorCode } from '../group-errors.ts';
@@ -10,7 +11,7 @@ import { untilInterrupted } from '../interruption.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export async function joinGroup(
-  { broker, connection }: HandlerContext,
+  { broker, connection, door }: HandlerContext,
   request: RequestOf<'JoinGroup'>,
   version: number,
 ): Promise<ResponseInput<'JoinGroup'>> {
@@ -30,6 +31,7 @@ export async function joinGroup(
   if (groupInstanceId !== null) join.instanceId = groupInstanceId;
   if (reason !== null) join.reason = reason;
   try {
+    if (door.shareGroups.has(groupId)) throw new BrokerError('group-protocol-mismatch', groupId);
     const result = await untilInterrupted(connection, broker.groupsFor(groupId).join(join));
     return {
       errorCode: errorCodes.NONE,

@@ -5,7 +5,7 @@ import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export function listConfigResources(
-  { broker }: HandlerContext,
+  { broker, door }: HandlerContext,
   request: RequestOf<'ListConfigResources'>,
   version: number,
 ): ResponseInput<'ListConfigResources'> {
@@ -26,6 +26,11 @@ export function listConfigResources(
       resourceName: String(broker.brokerId),
       resourceType: resourceTypes.broker,
     });
+  }
+  if (isAsked(resourceTypes.group)) {
+    for (const resourceName of door.shareGroups.configs.list()) {
+      configResources.push({ resourceName, resourceType: resourceTypes.group });
+    }
   }
   return { errorCode: errorCodes.NONE, configResources };
 }

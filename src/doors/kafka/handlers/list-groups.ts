@@ -1,28 +1,36 @@
 // ListGroups 0-5. Version 4 brings the filter of states (KIP-518), 5 that of types (KIP-848): names in any case, of
 // which one must fit; an empty list lets all pass.
 import { errorCodes } from '../error-codes.ts';
-import { classicGroupType, groupStateNames } from '../group-states.ts';
+import { classicGroupType, groupStateNames, shareGroupType } from '../group-states.ts';
 import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export function listGroups(
-  { broker }: HandlerContext,
+  { broker, door }: HandlerContext,
   { statesFilter, typesFilter }: RequestOf<'ListGroups'>,
 ): ResponseInput<'ListGroups'> {
   const passesState = createFilter(statesFilter);
-  const groups = createFilter(typesFilter)(classicGroupType)
+  const passesType = createFilter(typesFilter);
+  const groups = passesType(classicGroupType)
     ? broker.listGroupCoordinators().flatMap((coordinator) => coordinator.list())
     : [];
+  const classic = groups.map(({ groupId, protocolType, state }) => ({
+    groupId,
+    protocolType,
+    groupState: groupStateNames[state],
+    groupType: classicGroupType,
+  }));
+  const share = (passesType(shareGroupType) ? door.shareGroups.list() : []).map(
+    ({ groupId, state }) => ({
+      groupId,
+      protocolType: shareGroupType,
+      groupState: state,
+      groupType: shareGroupType,
+    }),
+  );
   return {
     errorCode: errorCodes.NONE,
-    groups: groups
-      .map(({ groupId, protocolType, state }) => ({
-        groupId,
-        protocolType,
-        groupState: groupStateNames[state],
-        groupType: classicGroupType,
-      }))
-      .filter(({ groupState }) => passesState(groupState)),
+    groups: [...classic, ...share].filter(({ groupState }) => passesState(groupState)),
   };
 }
 

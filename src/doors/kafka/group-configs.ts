@@ -1,0 +1,207 @@
+import { BrokerError, limits } from '../../base/index.ts';
+import type { BrokerPort } from '../../broker/index.ts';
+import { type ConfigKind, parseConfig } from './config-kind.ts';
+import { internalTopics } from './internal-topics.ts';
+
+/** A configuration of groups, under Kafka's name (KIP-848, KIP-932, KIP-1240). */
+export interface GroupConfig {
+  readonly name: string;
+  readonly kind: ConfigKind;
+  readonly default: string;
+  /** The broker's configuration that the default comes from; undefined where Kafka has none. */
+  readonly brokerName: string | undefined;
+  readonly documentation: string;
+}
+
+function int(
+  name: string,
+  [min, byDefault, max]: readonly [number, number, number],
+  brokerName: string,
+  documentation: string,
+): GroupConfig {
+  const kind: ConfigKind = { type: 'int', min: BigInt(min), max: BigInt(max) };
+  return { name, kind, default: String(byDefault), brokerName, documentation };
+}
+
+const kept = 'Kept for clients that look at it; it changes nothing in this broker.';
+
+/** All of them, in order of name, with Kafka's bounds and defaults. */
+export const groupConfigs: readonly GroupConfig[] = [
+  int(
+    'consumer.heartbeat.interval.ms',
+    [5000, 5000, 15_000],
+    'group.consumer.heartbeat.interval.ms',
+    kept,
+  ),
+  int(
+    'consumer.session.timeout.ms',
+    [45_000, 45_000, 60_000],
+    'group.consumer.session.timeout.ms',
+    kept,
+  ),
+  {
+    name: 'share.auto.offset.reset',
+    kind: { type: 'string' },
+    default: 'latest',
+    brokerName: undefined,
+    documentation:
+      'Where a share group begins in a partition that it has not read: earliest, latest, or by_duration: and an ISO 8601 duration.',
+  },
+  int(
+    'share.delivery.count.limit',
+    [2, 5, 10],
+    'group.share.delivery.count.limit',
+    'Deliveries of a record that was not accepted; then it is dropped.',
+  ),
+  int(
+    'share.heartbeat.interval.ms',
+    [5000, 5000, 15_000],
+    'group.share.heartbeat.interval.ms',
+    'How often the members of a share group are asked to send heartbeats.',
+  ),
+  {
+    name: 'share.isolation.level',
+    kind: { type: 'string', choices: ['read_committed', 'read_uncommitted'] },
+    default: 'read_uncommitted',
+    brokerName: undefined,
+    documentation: 'Kept for clients that look at it: share groups always read what is committed.',
+  },
+  int(
+    'share.partition.max.record.locks',
+    [100, 2000, 4000],
+    'group.share.partition.max.record.locks',
+    'Records of a partition that a share group may have acquired at once.',
+  ),
+  int(
+    'share.record.lock.duration.ms',
+    [15_000, 30_000, 60_000],
+    'group.share.record.lock.duration.ms',
+    'How long a record stays acquired unless it is acknowledged or renewed.',
+  ),
+  {
+    name: 'share.renew.acknowledge.enable',
+    kind: { type: 'boolean' },
+    default: 'true',
+    brokerName: undefined,
+    documentation: 'Whether acquired records may be renewed.',
+  },
+  int(
+    'share.session.timeout.ms',
+    [45_000, 45_000, 60_000],
+    'group.share.session.timeout.ms',
+    'A member of a share group that sends no heartbeat for this long is removed.',
+  ),
+];
+
+const byName: ReadonlyMap<string, GroupConfig> = new Map(
+  groupConfigs.map((config) => [config.name, config]),
+);
+
+export function findGroupConfig(name: string): GroupConfig | undefined {
+  return byName.get(name);
+}
+
+/** The value in its usual form, or what is wrong with it. */
+export function parseGroupConfig(
+  config: GroupConfig,
+  text: string,
+): { value: string } | { problem: string } {
+  const parsed = parseConfig(config.kind, text);
+  if (config.name !== 'share.auto.offset.reset' || 'problem' in parsed) return parsed;
+  return parseReset(parsed.value) === undefined
+    ? { problem: 'it must be earliest, latest or by_duration:PnDTnHnMn.nS' }
+    : parsed;
+}
+
+/** Where a share group begins: at one of the ends, or so many milliseconds back. */
+export type OffsetReset = 'earliest' | 'latest' | { durationMs: number };
+
+const durationPattern =
+  /^by_duration:P(?:(\d{1,9})D)?(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?$/i;
+
+function parseReset(text: string): OffsetReset | undefined {
+  if (text === 'earliest' || text === 'latest') return text;
+  const match = durationPattern.exec(text);
+  if (match === null || match.slice(1).every((part) => part === undefined)) return undefined;
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] = match
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  return { durationMs: (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 };
+}
+
+/** What was set, by name; the others have their defaults. */
+type OwnConfigs = Readonly<Record<string, string>>;
+
+const none: OwnConfigs = Object.freeze({});
+const attributePrefix = 'kafka.group-configs.';
+
+/**
+ * The configurations of groups. They are kept with the topic in which Kafka keeps what it knows of groups: there may be
+ * some before the group, and they outlive its members.
+ */
+export class GroupConfigs {
+  readonly #broker: BrokerPort;
+  /** What was parsed last, with the text that it was; no more than there are attributes. */
+  readonly #parsed = new Map<string, { text: string; configs: OwnConfigs }>();
+
+  constructor(broker: BrokerPort) {
+    this.#broker = broker;
+  }
+
+  own(groupId: string): OwnConfigs {
+    const text = this.#attributes()[attributePrefix + groupId];
+    if (text === undefined) {
+      this.#parsed.delete(groupId);
+      return none;
+    }
+    const known = this.#parsed.get(groupId);
+    if (known?.text === text) return known.configs;
+    // Only `change` writes it.
+    const configs = JSON.parse(text) as OwnConfigs;
+    this.#parsed.set(groupId, { text, configs });
+    return configs;
+  }
+
+  /** Groups that something was set for. */
+  list(): string[] {
+    return Object.keys(this.#attributes())
+      .filter((name) => name.startsWith(attributePrefix))
+      .map((name) => name.slice(attributePrefix.length));
+  }
+
+  /** Replaces what is set for a group; durable when resolved. The internal topic must be there. */
+  async change(groupId: string, configs: OwnConfigs): Promise<void> {
+    const isEmpty = Object.keys(configs).length === 0;
+    const isNew = this.#attributes()[attributePrefix + groupId] === undefined;
+    if (isEmpty && isNew) return;
+    if (isNew && this.list().length >= limits.groupConfigsMax) {
+      throw new BrokerError(
+        'policy-refused',
+        `at most ${limits.groupConfigsMax} groups have configurations`,
+      );
+    }
+    await this.#broker.topics.configure(internalTopics.offsets, {
+      attributes: { [attributePrefix + groupId]: isEmpty ? undefined : JSON.stringify(configs) },
+    });
+  }
+
+  value(groupId: string, name: string): string {
+    const own = this.own(groupId)[name];
+    if (own !== undefined) return own;
+    const config = byName.get(name);
+    if (config === undefined) throw new TypeError(`no configuration is called ${name}`);
+    return config.default;
+  }
+
+  number(groupId: string, name: string): number {
+    return Number(this.value(groupId, name));
+  }
+
+  reset(groupId: string): OffsetReset {
+    return parseReset(this.value(groupId, 'share.auto.offset.reset')) ?? 'latest';
+  }
+
+  #attributes(): Readonly<Record<string, string>> {
+    return this.#broker.topics.find(internalTopics.offsets)?.attributes ?? none;
+  }
+}

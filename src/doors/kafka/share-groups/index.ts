@@ -1,0 +1,7 @@
+export { applyAcknowledgements } from './acknowledgements.ts';
+export { assignorName } from './share-assignor.ts';
+export { ShareFetchRun } from './share-fetch-run.ts';
+export { ShareGroups } from './share-groups.ts';
+export { beginAt } from './share-queues.ts';
+export { finalEpoch, initialEpoch } from './share-sessions.ts';
+export type { ShareSession } from './share-session.ts';
