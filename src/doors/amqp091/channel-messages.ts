@@ -29,8 +29,6 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
   prefetch = 0;
   #globalPrefetch = 0;
   #hasRefused = false;
-  /** The client wants no deliveries now. */
-  #isPaused = false;
   #isClosed = false;
   #isCommitting = false;
   /** Time of this round of deliveries, monotonic; -1: to be looked up. */
@@ -175,12 +173,6 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
     return this.#globalPrefetch > 0;
   }
 
-  /** The client's channel.flow. */
-  set isPaused(isPaused: boolean) {
-    this.#isPaused = isPaused;
-    if (!isPaused) this.#wake();
-  }
-
   // A message that was fetched with basic.get.
 
   /** Takes the tag of a fetched message. */
@@ -240,7 +232,7 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
   }
 
   get isSendBlocked(): boolean {
-    return this.#isPaused || this.channel.link.isSendBlocked;
+    return this.channel.link.isSendBlocked;
   }
 
   noteRefused(): void {
