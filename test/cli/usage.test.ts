@@ -8,7 +8,7 @@ describe('usage', { concurrency: 4 }, () => {
     ['an unknown flag', ['serve', '--dta', 'x'], /unknown option '--dta'.*--data/],
     ['an unknown command', ['sevre'], /unknown command 'sevre'.*serve/],
     ['a wrong value', ['serve', '--sync', 'never'], /--sync: expected always or os/],
-    ['an unknown door', ['serve', '--only', 'smtp'], /--only: expected kafka or admin/],
+    ['an unknown door', ['serve', '--only', 'smtp'], /--only: expected kafka or amqp or admin/],
     ['no door at all', ['serve', '--no-listen', 'kafka,amqp,admin'], /every door is closed/],
     ['exposure without --insecure', ['serve', '--listen', 'admin=0.0.0.0:0'], /--insecure/],
     [
