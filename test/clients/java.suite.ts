@@ -9,12 +9,12 @@ import { ServerProcess } from './server-process.ts';
 const version = findKafkaVersion();
 const classes = path.resolve(import.meta.dirname, '../../.cache/clients/java');
 
-function compile(): readonly string[] {
+function compile(name: string): readonly string[] {
   const libraries = installKafka();
   mkdirSync(classes, { recursive: true });
-  const source = path.join(import.meta.dirname, 'java/JavaClient.java');
+  const source = path.join(import.meta.dirname, `java/${name}.java`);
   install('javac', ['-nowarn', '-cp', libraries, '-d', classes, source]);
-  return ['java', '-Xmx256m', '-cp', `${classes}:${libraries}`, 'JavaClient'];
+  return ['java', '-Xmx256m', '-cp', `${classes}:${libraries}`, name];
 }
 
 describeProgram({
@@ -24,7 +24,20 @@ describeProgram({
     cooperative: 'rebalances cooperatively when a member is killed',
     time: 'finds offsets by time, seeks, and finds the newest time',
   },
-  install: compile,
+  install: () => compile('JavaClient'),
+});
+
+describeProgram({
+  name: `Share consumers of the Java client ${version}`,
+  checks: {
+    implicit: 'reads every record once and acknowledges with the next poll',
+    explicit: 'accepts, releases, rejects and renews single records, up to the delivery limit',
+    many: 'shares one partition among four consumers, nothing lost or doubled',
+    close: 'gives back what a closed consumer has not acknowledged',
+    transactions: 'delivers what is committed and nothing that is aborted',
+    admin: 'describes, lists, puts back and deletes share groups',
+  },
+  install: () => compile('ShareClient'),
 });
 
 describe(`Kafka's console tools ${version}`, () => {
@@ -139,6 +152,41 @@ describe(`Kafka's console tools ${version}`, () => {
       new RegExp(`${topic}\\s+0\\s+2\\s+5\\s+3\\s`),
     );
     await groups(['--delete-offsets', '--group', group, '--topic', topic]);
+    await groups(['--delete', '--group', group]);
+    assert.ok(!(await groups(['--list'])).split('\n').includes(group));
+  });
+
+  test('kafka-console-share-consumer and kafka-share-groups work on one group', async () => {
+    const topic = `tools-share-${suffix}`;
+    const group = `${topic}-group`;
+    await run('TopicCommand', ['--create', '--topic', topic, '--partitions', '1']);
+    await run('kafka.admin.ConfigCommand', [
+      ...['--entity-type', 'groups', '--entity-name', group],
+      ...['--alter', '--add-config', 'share.auto.offset.reset=earliest'],
+    ]);
+    await run('ConsoleProducer', ['--topic', topic], 'a\nb\nc\n');
+    const consume = (max: number) =>
+      run('consumer.ConsoleShareConsumer', [
+        ...['--topic', topic, '--group', group, '--max-messages', `${max}`],
+        ...['--timeout-ms', '30000'],
+      ]);
+    assert.equal(await consume(3), 'a\nb\nc\n');
+    await run('ConsoleProducer', ['--topic', topic], 'd\n');
+    const groups = (words: readonly string[]) => run('consumer.group.ShareGroupCommand', words);
+    assert.ok((await groups(['--list'])).split('\n').includes(group));
+    // GROUP TOPIC PARTITION START-OFFSET LAG
+    assert.match(
+      await groups(['--describe', '--group', group]),
+      new RegExp(`${topic}\\s+0\\s+3\\s+1`),
+    );
+    assert.match(await groups(['--describe', '--group', group, '--state']), /Empty/);
+    await groups([
+      ...['--reset-offsets', '--group', group, '--topic', topic, '--to-earliest', '--execute'],
+    ]);
+    assert.equal(await consume(4), 'a\nb\nc\nd\n');
+    await groups(['--delete-offsets', '--group', group, '--topic', topic]);
+    assert.ok(!(await groups(['--list'])).split('\n').includes(group));
+    assert.equal(await consume(4), 'a\nb\nc\nd\n');
     await groups(['--delete', '--group', group]);
     assert.ok(!(await groups(['--list'])).split('\n').includes(group));
   });
