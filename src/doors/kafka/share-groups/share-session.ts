@@ -1,3 +1,4 @@
+import { limits } from '../../../base/index.ts';
 import type { Queue } from '../../../broker/index.ts';
 import type { PartitionQueue } from '../../../shard/index.ts';
 import type { SharePart } from './share-part.ts';
@@ -35,6 +36,7 @@ export class ShareSession {
 
   add(topicId: string, partition: number): void {
     const key = entryKey(topicId, partition);
+    if (this.entries.size >= limits.shareSessionPartitionsMax) return;
     if (!this.entries.has(key)) this.entries.set(key, { topicId, partition, part: undefined });
   }
 

@@ -30,9 +30,17 @@ export class ShareBed {
   readonly broker: Broker;
   readonly door: KafkaDoor;
   readonly #clients: WireClient[] = [];
+  #isClosed = false;
 
   static async open(t: TestContext, clock: Clock = new SystemClock()): Promise<ShareBed> {
-    const broker = await Broker.open({ store: 'memory', clock });
+    return ShareBed.openOver(t, await Broker.open({ store: 'memory', clock }), clock);
+  }
+
+  static async openOver(
+    t: TestContext,
+    broker: Broker,
+    clock: Clock = new SystemClock(),
+  ): Promise<ShareBed> {
     const door = await KafkaDoor.open({
       broker,
       clock,
@@ -42,17 +50,21 @@ export class ShareBed {
       port: 0,
     });
     const bed = new ShareBed(broker, door);
-    t.after(async () => {
-      for (const client of bed.#clients) client.close();
-      await door.close(0);
-      await broker.close();
-    });
+    t.after(() => bed.close());
     return bed;
   }
 
   private constructor(broker: Broker, door: KafkaDoor) {
     this.broker = broker;
     this.door = door;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.door.close(0);
+    await this.broker.close();
   }
 
   async connect(): Promise<WireClient> {
