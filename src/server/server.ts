@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { AssertionError, BrokerError, SystemClock, SystemRandom } from '../base/index.ts';
 import type { Broker } from '../broker/index.ts';
 import { type DoorMetrics, isLoopbackHost, type Log } from '../net/index.ts';
@@ -44,7 +45,8 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
   const server = new RunningServer(settings, broker, commits, log);
   try {
     await applyUsers(broker.access, settings.users);
-    if (!settings.insecure) refuseOpenDoor(settings, doors, broker);
+    await server.importDefinitions();
+    if (!settings.insecure) refuseOpenDoors(settings, doors, broker);
     for (const door of doors) await server.startDoor(door);
   } catch (error) {
     await server.stop(0);
@@ -99,6 +101,8 @@ class RunningServer implements Server {
         return this.#openKafka();
       case 'amqp':
         return this.#openAmqp();
+      case 'rabbitmq-management':
+        return this.#openManagement();
       default:
         return this.#openAdmin();
     }
@@ -158,6 +162,59 @@ class RunningServer implements Server {
     });
   }
 
+  async #openManagement(): Promise<Door> {
+    const { loadManagement } = await doorModules.amqp();
+    const { ManagementDoor } = await loadManagement();
+    const settings = this.#settings;
+    const { listen, tls, tlsCertificate, connectionsMax, messageBytesMax, peerStallMs } = settings;
+    return ManagementDoor.open({
+      broker: this.#broker,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      version: this.#version,
+      ...listen['rabbitmq-management'],
+      trustsEverybody: settings.insecure,
+      listDoors: () =>
+        [...this.#doors].map(([name, { host, port }]) => ({
+          name,
+          host,
+          port,
+          isTls: tls.some((door) => door === name),
+        })),
+      findAmqpMetrics: () => this.#doors.get('amqp')?.metrics,
+      certificates: tls.length === 0 ? [] : [await readFile(tlsCertificate, 'utf8')],
+      freeBytesMin: settings.freeBytesMin,
+      messageBytesMax,
+      connectionsMax,
+      peerStallMs,
+    });
+  }
+
+  /** Rejects with a StartFailure that says what of the file cannot be made. */
+  async importDefinitions(): Promise<void> {
+    const { definitions } = this.#settings;
+    if (definitions === '') return;
+    const { loadManagement } = await doorModules.amqp();
+    const { importDefinitionsText } = await loadManagement();
+    try {
+      await importDefinitionsText(
+        {
+          broker: this.#broker,
+          clock: this.#clock,
+          random: this.#random,
+          log: this.#log,
+          version: this.#version,
+        },
+        await readFile(definitions, 'utf8'),
+      );
+    } catch (error) {
+      if (error instanceof AssertionError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StartFailure(`definitions: ${definitions}: ${reason}`, 1, { cause: error });
+    }
+  }
+
   async #openAdmin(): Promise<Door> {
     const { AdminDoor } = await doorModules.admin();
     const { listen, advertise, adminHosts, connectionsMax, peerStallMs } = this.#settings;
@@ -201,6 +258,7 @@ class RunningServer implements Server {
 const doorModules = {
   kafka: () => import('../doors/kafka/index.ts'),
   amqp: () => import('../doors/amqp091/index.ts'),
+  'rabbitmq-management': () => import('../doors/amqp091/index.ts'),
   admin: () => import('../doors/admin/index.ts'),
 } as const satisfies Record<DoorName, () => Promise<unknown>>;
 
@@ -213,8 +271,8 @@ function preload(doors: readonly DoorName[]): void {
 function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
   for (const door of doors) {
     const { host } = settings.listen[door];
-    // Who comes in there has to log in: see `refuseOpenDoor`.
-    if (isLoopbackHost(host) || door === 'amqp') continue;
+    // Who comes in there has to log in: see `refuseOpenDoors`.
+    if (isLoopbackHost(host) || asksForPasswords(door)) continue;
     throw new StartFailure(
       `${door}: ${printAddress(settings.listen[door])} can be reached from other machines, and neither credentials ` +
         'nor TLS are configured; listen on 127.0.0.1, or give --insecure to let anybody in',
@@ -222,16 +280,25 @@ function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
   }
 }
 
-/** The AMQP door asks everybody for a password, which is of no use while only the one that everybody knows is set. */
-function refuseOpenDoor(settings: Settings, doors: readonly DoorName[], broker: Broker): void {
-  if (!doors.includes('amqp') || isLoopbackHost(settings.listen.amqp.host)) return;
-  if (settings.tls.includes('amqp')) return;
+function asksForPasswords(door: DoorName): boolean {
+  return door === 'amqp' || door === 'rabbitmq-management';
+}
+
+/** Some doors ask everybody for a password, which is of no use while only the one that everybody knows is set. */
+function refuseOpenDoors(settings: Settings, doors: readonly DoorName[], broker: Broker): void {
+  const open = doors.find(
+    (door) =>
+      asksForPasswords(door) &&
+      !isLoopbackHost(settings.listen[door].host) &&
+      !settings.tls.some((one) => one === door),
+  );
+  if (open === undefined) return;
   const hasUser = broker.access
     .listUsers()
     .some((user) => user.password !== undefined && !settings.loopbackUsers.includes(user.name));
   if (hasUser) return;
   throw new StartFailure(
-    `amqp: ${printAddress(settings.listen.amqp)} can be reached from other machines, and neither credentials nor TLS are ` +
+    `${open}: ${printAddress(settings.listen[open])} can be reached from other machines, and neither credentials nor TLS are ` +
       'configured; listen on 127.0.0.1, make a user with a password (users), set up TLS (tls), or give --insecure to let ' +
       'anybody in',
   );

@@ -16,6 +16,7 @@ import { type ConfiguredUser, userList } from './users.ts';
 export const doorTable = {
   kafka: { port: 9092, about: 'clients of Apache Kafka' },
   amqp: { port: 5672, about: 'clients of RabbitMQ: AMQP 0-9-1' },
+  'rabbitmq-management': { port: 15_672, about: 'tools of RabbitMQ: its management HTTP API' },
   admin: { port: 7222, about: 'HTTP API, health, metrics' },
 } as const satisfies Record<string, { port: number; about: string }>;
 
@@ -70,6 +71,11 @@ export const settingTable = {
     userList(),
     [],
     'users that are made, or changed to what is said here, at the start; better in a file',
+  ),
+  definitions: setting(
+    plainText('<file>'),
+    '',
+    'definitions file of RabbitMQ (JSON) that is imported at every start, before the doors open',
   ),
   loopbackUsers: setting(
     several(plainText('<user>'), '<user,...>'),
@@ -168,6 +174,10 @@ export const doorSettingTable = {
     initial: {
       kafka: { host: '127.0.0.1', port: doorTable.kafka.port },
       amqp: { host: '127.0.0.1', port: doorTable.amqp.port },
+      'rabbitmq-management': {
+        host: '127.0.0.1',
+        port: doorTable['rabbitmq-management'].port,
+      },
       admin: { host: '127.0.0.1', port: doorTable.admin.port },
     },
     about: 'where a door listens; port 0 picks a free one',

@@ -12,7 +12,12 @@ import {
   type QueueType,
 } from './queue-arguments.ts';
 import { checkAccess, nameOf } from './resource-name.ts';
-import { restoreArguments, storeArguments, typeAttribute } from './stored-arguments.ts';
+import {
+  defaultTypeAttribute,
+  restoreArguments,
+  storeArguments,
+  typeAttribute,
+} from './stored-arguments.ts';
 import { emptyTable, type Field, type FieldTable } from './wire/index.ts';
 
 export type { DeclaredQueue };
@@ -41,8 +46,9 @@ export function isDurableQueue(queue: Queue): boolean {
 export async function declareQueue(
   link: MessageLink,
   { policies }: { policies: QueuePolicies },
-  declared: DeclaredQueue,
+  asked: DeclaredQueue,
 ): Promise<Queue> {
+  const declared = withDefaultType(link, asked);
   const known = link.services.queues.find(link.namespace, declared.queue);
   if (known !== undefined) checkEquivalent(link, known, declared);
   const plan = known === undefined ? planNew(link, declared) : undefined;
@@ -55,6 +61,21 @@ export async function declareQueue(
   // Somebody else was quicker.
   if (plan !== undefined && !isNew) checkEquivalent(link, queue, declared);
   return queue;
+}
+
+/** A queue that does not say its type, and may be of any, is of its vhost's (https://www.rabbitmq.com/docs/vhosts#default-queue-type). */
+function withDefaultType(
+  { services, namespace }: MessageLink,
+  declared: DeclaredQueue,
+): DeclaredQueue {
+  const { durable, exclusive, autoDelete, arguments: table } = declared;
+  if (!durable || exclusive || autoDelete || table.has('x-queue-type')) return declared;
+  const type = services.access.findNamespace(namespace)?.attributes[defaultTypeAttribute];
+  if (type === undefined) return declared;
+  return {
+    ...declared,
+    arguments: new Map([...table, ['x-queue-type', { type: 'S', value: type }]]),
+  };
 }
 
 function planNew(link: MessageLink, declared: DeclaredQueue): QueuePlan {

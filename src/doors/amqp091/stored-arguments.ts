@@ -13,6 +13,8 @@ export const typeAttribute = 'amqp.type';
 /** The name of the policy, and of the operator's, that is in force. */
 export const policyAttribute = 'amqp.policy';
 export const operatorPolicyAttribute = 'amqp.operator-policy';
+/** Of a namespace: the type of queues that say none. */
+export const defaultTypeAttribute = 'amqp.default-queue-type';
 
 export function storeArguments(table: FieldTable): Record<string, string> {
   const writer = new ByteWriter(128);

@@ -1,0 +1,63 @@
+import type { PeersPort, Queue, QueuesPort } from '../../../broker/index.ts';
+import type { DoorMetrics } from '../../../net/index.ts';
+import { messageCounters } from './queue-counters.ts';
+import type { Counters } from './samples.ts';
+
+/**
+ * What has come and gone since the door opened, so that totals do not shrink when a queue goes. Connections and declarations are
+ * counted by the AMQP door, where there is one.
+ */
+export class Churn {
+  readonly #stop: () => void;
+  readonly #queues: QueuesPort;
+  readonly #peers: PeersPort;
+  readonly #amqp: () => DoorMetrics | undefined;
+  #created = 0;
+  #deleted = 0;
+  /** Of queues that are gone. */
+  readonly #gone: Record<string, number> = {};
+
+  constructor(queues: QueuesPort, peers: PeersPort, amqp: () => DoorMetrics | undefined) {
+    this.#queues = queues;
+    this.#peers = peers;
+    this.#amqp = amqp;
+    this.#stop = queues.watch(({ kind, queue }) => {
+      if (kind === 'created') this.#created += 1;
+      else if (kind === 'deleted') this.#noteDeleted(queue);
+    });
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  counters(): Counters {
+    const amqp = this.#amqp();
+    const accepted = amqp?.connectionsAccepted ?? this.#peers.list().length;
+    const closed = accepted - (amqp?.connectionsOpen ?? this.#peers.list().length);
+    return {
+      connection_created: accepted,
+      connection_closed: closed,
+      queue_created: this.#created,
+      queue_declared: amqp?.requests.get('queueDeclare')?.count ?? this.#created,
+      queue_deleted: this.#deleted,
+    };
+  }
+
+  /** Messages of all queues, those that are gone included. */
+  messages(namespace?: string): Counters {
+    const sum: Record<string, number> = { ...messageCounters(undefined) };
+    if (namespace === undefined) addTo(sum, this.#gone);
+    for (const queue of this.#queues.list(namespace)) addTo(sum, messageCounters(queue));
+    return sum;
+  }
+
+  #noteDeleted(queue: Queue): void {
+    this.#deleted += 1;
+    addTo(this.#gone, messageCounters(queue));
+  }
+}
+
+export function addTo(sum: Record<string, number>, more: Counters): void {
+  for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + value;
+}

@@ -1,0 +1,3 @@
+export type { ListeningDoor } from './api.ts';
+export type { ManagementDoorOptions } from './door.ts';
+export { importDefinitionsText, ManagementDoor } from './door.ts';
