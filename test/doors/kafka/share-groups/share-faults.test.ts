@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Broker } from '../../../../src/broker/index.ts';
+import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
+import { SeededRandom, SimulatedDisk } from '../../../../src/testing/index.ts';
 import { until } from '../door-fixture.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
+import { SkippingClock } from './skipping-clock.ts';
 
 const accept = 1;
 const release = 2;
@@ -44,6 +47,50 @@ describe('a share group over a restart of the broker', () => {
       { firstOffset: 1, lastOffset: 1, deliveryCount: 2 },
       { firstOffset: 3, lastOffset: 3, deliveryCount: 1 },
     ]);
+  });
+});
+
+describe('a share group while the storage fails', () => {
+  it('is not told that records are accepted, and gets them again', async (t) => {
+    const clock = new SkippingClock();
+    // The disk is simulated: nothing else holds the process while it works.
+    const keeper = clock.keepProcess();
+    t.after(() => keeper.cancel());
+    const random = new SeededRandom(3);
+    const disk = new SimulatedDisk({ clock, random: random.fork() });
+    const broker = await Broker.open({
+      data: '/data',
+      disk,
+      clock,
+      random: random.fork(),
+      tuning: { freeBytesMin: 0, journalFileBytes: 1024 * 1024 },
+    });
+    const bed = await ShareBed.openOver(t, broker, clock);
+    await broker.topics.create({ name: 'orders', partitions: 1 });
+    await bed.fromEarliest('g');
+    await bed.publish('orders', ['a', 'b']);
+    const member = await bed.member('g', 'orders', 'm');
+    assert.equal((await member.fetch()).length, 2);
+    disk.capacityBytes = disk.usedBytes;
+    const refused = await member.acknowledge(ack(0, 0, accept));
+    assert.equal(refused.partitionError, errorCodes.KAFKA_STORAGE_ERROR);
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    for (let tries = 0; broker.findProblems().length > 0; tries += 1) {
+      assert.ok(tries < 1000, 'the storage does not recover');
+      clock.skip(200);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 5);
+      });
+    }
+    const late = await member.acknowledge(ack(1, 1, accept));
+    assert.equal(late.partitionError, errorCodes.INVALID_RECORD_STATE);
+    clock.skip(40_000);
+    assert.deepEqual(valuesOf(await member.fetch({ maxWaitMs: 5000 })), ['a', 'b']);
+    assert.equal((await member.acknowledge(ack(0, 1, accept))).partitionError, errorCodes.NONE);
+    const queue = broker.queues.find('', 'orders', 'g')!;
+    assert.equal(queue.counts().consumers, 1);
+    member.client.close();
+    await until(() => queue.counts().consumers === 0);
   });
 });
 
