@@ -207,6 +207,7 @@ export class Channel implements ChannelContext, PeerChannel {
     if (name === 'channelOpen') {
       if (this.#state !== 'new') throw new AmqpError('CHANNEL_ERROR', `second 'channel.open' seen`);
       this.#state = 'open';
+      this.#host.services.metrics.forRequest(name).record(0);
       this.reply('channelOpenOk', { channelId: noBytes });
       return;
     }

@@ -35,7 +35,12 @@ export class Churn {
     const amqp = this.#amqp();
     const accepted = amqp?.connectionsAccepted ?? this.#peers.list().length;
     const closed = accepted - (amqp?.connectionsOpen ?? this.#peers.list().length);
+    let channels = 0;
+    for (const connection of this.#peers.list()) channels += connection.channels().length;
+    const opened = amqp?.requests.get('channelOpen')?.count ?? channels;
     return {
+      channel_created: opened,
+      channel_closed: Math.max(0, opened - channels),
       connection_created: accepted,
       connection_closed: closed,
       queue_created: this.#created,

@@ -68,9 +68,9 @@ function wholeNumber(text: string): number {
 }
 
 function filter(items: readonly JsonObject[], query: URLSearchParams): readonly JsonObject[] {
-  const name = query.get('name') ?? '';
-  if (name === '') return items;
-  const matches = query.get('use_regex') === 'true' ? expression(name) : containing(name);
+  const wanted = query.get('name') ?? '';
+  if (wanted === '') return items;
+  const matches = query.get('use_regex') === 'true' ? expression(wanted) : containing(wanted);
   return items.filter(({ name }) => typeof name === 'string' && matches(name));
 }
 

@@ -121,9 +121,37 @@ export function listListeners({ listDoors }: ApiContext): ShownListener[] {
   });
 }
 
+/** Parts that a node of RabbitMQ has and this process has not, or has no number of; tools want to see them all the same. */
+const absentMemory: JsonObject = Object.fromEntries(
+  [
+    'connection_readers',
+    'connection_writers',
+    'connection_channels',
+    'connection_other',
+    'queue_procs',
+    'quorum_queue_procs',
+    'quorum_queue_dlx_procs',
+    'stream_queue_procs',
+    'stream_queue_replica_reader_procs',
+    'stream_queue_coordinator_procs',
+    'plugins',
+    'metadata_store',
+    'metrics',
+    'mgmt_db',
+    'mnesia',
+    'quorum_ets',
+    'metadata_store_ets',
+    'other_ets',
+    'msg_index',
+    'code',
+    'atom',
+  ].map((part) => [part, 0]),
+);
+
 export function showMemory(): JsonObject {
   const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
   return {
+    ...absentMemory,
     strategy: 'rss',
     total: { rss, allocated: heapTotal + external, erlang: heapTotal + external },
     binary: arrayBuffers,

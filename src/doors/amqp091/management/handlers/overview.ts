@@ -83,8 +83,8 @@ function overview(context: ApiContext, { query, identity }: ApiRequest): ApiRepl
     sample_retention_policies: { global: [3600], basic: [5], detailed: [5] },
     exchange_types: exchangeTypes,
     cluster_name: clusterName(context),
-    cluster_tags: [],
-    node_tags: [],
+    cluster_tags: {},
+    node_tags: {},
     default_queue_type: 'classic',
     erlang_version: '',
     erlang_full_version: `Node.js ${process.version}`,
@@ -241,6 +241,12 @@ export const overviewRoutes: readonly ApiRoute[] = [
   },
   { method: 'GET', path: '/api/extensions', audience: 'management', handle: listExtensions },
   { method: 'GET', path: '/api/auth', audience: 'everybody', handle: auth },
+  {
+    method: 'GET',
+    path: '/api/auth/attempts/{node}',
+    audience: 'monitoring',
+    handle: nothing,
+  },
   { method: 'GET', path: '/api/feature-flags', audience: 'administrator', handle: listFeatures },
   {
     method: 'PUT',
