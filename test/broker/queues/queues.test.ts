@@ -264,6 +264,25 @@ test('an auto-delete queue goes with its last consumer', async () => {
   assert.equal(bed.broker.findTopic('q'), undefined);
 });
 
+test('a consumer of one part alone gets nothing of the others, and counts as one of the queue', async () => {
+  const bed = await BrokerBed.open();
+  const queue = await declare(bed, 'q', { partitions: 2, isAutoDelete: true });
+  const [first, second] = queue.parts;
+  assert.ok(first !== undefined && second !== undefined);
+  const from: number[] = [];
+  const one = consumer({ take: (_message, _lease, part) => from.push(part.partition.index) });
+  queue.attach(one, second);
+  for (const value of ['a', 'b', 'c', 'd'])
+    for (const partition of [0, 1]) await bed.run(bed.broker.send('q', { value, partition }));
+  await bed.clock.runFor(10);
+  assert.deepEqual(from, [1, 1, 1, 1]);
+  assert.equal(queue.counts().consumers, 1);
+  assert.deepEqual([first.counts().ready, second.counts().leased], [4, 4]);
+  queue.detach(one, 'return');
+  await bed.clock.runFor(10);
+  assert.equal(queue.isDropped, true);
+});
+
 test('an idle queue expires; consumers, pulls and declarations keep it', async () => {
   const bed = await BrokerBed.open();
   const queue = await declare(bed, 'q', { idleExpiryMs: 1000 });
