@@ -26,6 +26,7 @@ export interface Exit {
 export class BrokerProcess {
   kafkaPort = 0;
   adminPort = 0;
+  amqpPort = 0;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #readyFile: string;
@@ -55,6 +56,7 @@ export class BrokerProcess {
         ...['--data', options.dataPath, '--ready-file', this.#readyFile],
         ...['--listen', `kafka=127.0.0.1:${options.kafkaPort ?? 0}`],
         ...['--listen', 'admin=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],
+        ...['--listen', 'rabbitmq-management=127.0.0.1:0'],
         ...(options.flags ?? []),
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
@@ -89,9 +91,11 @@ export class BrokerProcess {
     const doors = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as {
       kafka: { port: number };
       admin: { port: number };
+      amqp: { port: number };
     };
     this.kafkaPort = doors.kafka.port;
     this.adminPort = doors.admin.port;
+    this.amqpPort = doors.amqp.port;
   }
 
   /** Ends it without warning, and waits until it is gone. */
