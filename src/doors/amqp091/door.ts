@@ -14,6 +14,7 @@ import {
 } from '../../net/index.ts';
 import { ChannelMessages } from './channel-messages.ts';
 import { AmqpConnection } from './connection.ts';
+import { ExchangePolicies } from './exchange-policies.ts';
 import { registrations } from './handlers/index.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { MessageTools } from './message-tools.ts';
@@ -92,6 +93,7 @@ export class AmqpDoor {
         }),
     });
     services.policies.start();
+    options.broker.exchanges.useAlternates(new ExchangePolicies(options.broker.access));
     return new AmqpDoor(listener, services);
   }
 

@@ -23,6 +23,26 @@ export function propertiesKey({ key, arguments: fields }: Binding): string {
   return quoted === '' ? '~' : quoted;
 }
 
+/** Finds a binding by its key; clients that decode the key once too often are understood, as RabbitMQ does. */
+export function findByKey(bindings: readonly Binding[], key: string): Binding | undefined {
+  const exact = bindings.find((binding) => propertiesKey(binding) === key);
+  if (exact !== undefined) return exact;
+  const [routingKey = '', hash = ''] = key.split('~');
+  const wanted = unquote(routingKey);
+  return bindings.find(
+    (binding) => binding.key === wanted && hash === (propertiesKey(binding).split('~')[1] ?? ''),
+  );
+}
+
+function unquote(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (error) {
+    if (error instanceof URIError) return text;
+    throw error;
+  }
+}
+
 /** As forms are encoded, and `~`, too, which is the sign before the hash. */
 function quote(key: string): string {
   return encodeURIComponent(key)

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { AssertionError, type Clock, limits, type Random } from '../../../base/index.ts';
 import type { BrokerPort } from '../../../broker/index.ts';
 import { DoorMetrics, type Log } from '../../../net/index.ts';
+import { ExchangePolicies } from '../exchange-policies.ts';
 import type { ApiContext, ListeningDoor } from './api.ts';
 import { apiErrorOf } from './api-error.ts';
 import { Churn } from './churn.ts';
@@ -80,6 +81,7 @@ export class ManagementDoor {
       closeContext(context);
       throw error;
     }
+    options.broker.exchanges.useAlternates(new ExchangePolicies(options.broker.access));
     server.on('error', (error) => options.log.error({ err: error }, 'the management door failed'));
     return new ManagementDoor(server, metrics, context);
   }

@@ -7,7 +7,7 @@ import {
   type ApiRoute,
   noContent,
 } from '../api.ts';
-import { listBindings, propertiesKey, showBinding } from '../binding-view.ts';
+import { findByKey, listBindings, propertiesKey, showBinding } from '../binding-view.ts';
 import { argumentsOf, asText } from '../body.ts';
 import { DirectChannel } from '../direct-channel.ts';
 import { listReply, objectReply } from '../listing.ts';
@@ -49,10 +49,8 @@ function listBetween(context: ApiContext, request: ApiRequest): ApiReply {
 }
 
 function find(context: ApiContext, namespace: string, request: ApiRequest): Binding {
-  const key = request.params['properties'];
-  const found = listBindings(context.services, { namespace, ...endsOf(request) }).find(
-    (binding) => propertiesKey(binding) === key,
-  );
+  const between = listBindings(context.services, { namespace, ...endsOf(request) });
+  const found = findByKey(between, request.params['properties'] ?? '');
   if (found === undefined) throw missing();
   return found;
 }
@@ -110,13 +108,13 @@ async function unbind(context: ApiContext, request: ApiRequest): Promise<ApiRepl
   return noContent;
 }
 
-const between = '/api/bindings/{vhost}/e/{source}/{kind}/{destination}';
+const betweenPath = '/api/bindings/{vhost}/e/{source}/{kind}/{destination}';
 
 export const bindingRoutes: readonly ApiRoute[] = [
   { method: 'GET', path: '/api/bindings', audience: 'management', handle: list },
   { method: 'GET', path: '/api/bindings/{vhost}', audience: 'management', handle: listOfVhost },
-  { method: 'GET', path: between, audience: 'management', handle: listBetween },
-  { method: 'POST', path: between, audience: 'management', handle: bind },
-  { method: 'GET', path: `${between}/{properties}`, audience: 'management', handle: describe },
-  { method: 'DELETE', path: `${between}/{properties}`, audience: 'management', handle: unbind },
+  { method: 'GET', path: betweenPath, audience: 'management', handle: listBetween },
+  { method: 'POST', path: betweenPath, audience: 'management', handle: bind },
+  { method: 'GET', path: `${betweenPath}/{properties}`, audience: 'management', handle: describe },
+  { method: 'DELETE', path: `${betweenPath}/{properties}`, audience: 'management', handle: unbind },
 ];

@@ -61,7 +61,9 @@ export async function putVhost(
   if (defaultType !== undefined && defaultType !== null && defaultType !== 'undefined') {
     const type = asText(defaultType, 'default_queue_type').replace(/^rabbit_(\w+)_queue$/, '$1');
     if (!queueTypes.has(type)) throw badRequest(`Unsupported default queue type: ${type}`);
-    attributes[defaultTypeAttribute] = type;
+    // Classic is what is meant where nothing is said.
+    if (type === 'classic') delete attributes[defaultTypeAttribute];
+    else attributes[defaultTypeAttribute] = type;
   }
   if (body['tracing'] !== undefined) {
     attributes[tracingAttribute] = String(truthOf(body, 'tracing', false));
