@@ -39,6 +39,10 @@ const benches: Readonly<
     summary: 'Pabal and RabbitMQ, both driven by one load generator in Go',
     load: async () => (await import('./rabbitmq/bench.ts')).benchRabbitmq,
   },
+  sqs: {
+    summary: 'Pabal, ElasticMQ and moto, all driven by one load generator in Go',
+    load: async () => (await import('./sqs/bench.ts')).benchSqs,
+  },
 };
 
 function printList(): void {

@@ -1,0 +1,3 @@
+module pabal.bench/sqs-load
+
+go 1.22
