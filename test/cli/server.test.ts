@@ -3,7 +3,10 @@ import { existsSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { type Addresses, CliProcess, runCli, TemporaryDirectory, waitForReady } from './process.ts';
 
-const freePorts = ['kafka', 'amqp', 'admin'].flatMap((door) => ['--listen', `${door}=127.0.0.1:0`]);
+const freePorts = ['kafka', 'amqp', 'rabbitmq-management', 'admin'].flatMap((door) => [
+  '--listen',
+  `${door}=127.0.0.1:0`,
+]);
 
 describe('a running server', () => {
   const directory = new TemporaryDirectory();
@@ -25,7 +28,7 @@ describe('a running server', () => {
   });
 
   test('tells its addresses in the ready file', () => {
-    assert.deepEqual(Object.keys(addresses), ['kafka', 'amqp', 'admin']);
+    assert.deepEqual(Object.keys(addresses), ['kafka', 'amqp', 'rabbitmq-management', 'admin']);
     assert.equal(addresses['admin']?.host, '127.0.0.1');
     assert.ok((addresses['admin']?.port ?? 0) > 0);
   });

@@ -8,8 +8,16 @@ describe('usage', { concurrency: 4 }, () => {
     ['an unknown flag', ['serve', '--dta', 'x'], /unknown option '--dta'.*--data/],
     ['an unknown command', ['sevre'], /unknown command 'sevre'.*serve/],
     ['a wrong value', ['serve', '--sync', 'never'], /--sync: expected always or os/],
-    ['an unknown door', ['serve', '--only', 'smtp'], /--only: expected kafka or amqp or admin/],
-    ['no door at all', ['serve', '--no-listen', 'kafka,amqp,admin'], /every door is closed/],
+    [
+      'an unknown door',
+      ['serve', '--only', 'smtp'],
+      /--only: expected kafka or amqp or rabbitmq-management or admin/,
+    ],
+    [
+      'no door at all',
+      ['serve', '--no-listen', 'kafka,amqp,rabbitmq-management,admin'],
+      /every door is closed/,
+    ],
     ['exposure without --insecure', ['serve', '--listen', 'admin=0.0.0.0:0'], /--insecure/],
     [
       'a server that is not there',

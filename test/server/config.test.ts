@@ -25,6 +25,7 @@ describe('sources', () => {
     assert.deepEqual(settings.listen, {
       kafka: { host: '127.0.0.1', port: 9092 },
       amqp: { host: '127.0.0.1', port: 5672 },
+      'rabbitmq-management': { host: '127.0.0.1', port: 15_672 },
       admin: { host: '127.0.0.1', port: 7222 },
     });
     assert.equal(settings.sync, 'always');
@@ -47,6 +48,7 @@ describe('sources', () => {
     assert.deepEqual(settings.listen, {
       kafka: { host: '127.0.0.1', port: 2 },
       amqp: { host: '127.0.0.1', port: 5672 },
+      'rabbitmq-management': { host: '127.0.0.1', port: 15_672 },
       admin: { host: '127.0.0.1', port: 1 },
     });
     assert.deepEqual(Object.fromEntries(sources), {
@@ -106,8 +108,8 @@ describe('sources', () => {
 
 describe('doors', () => {
   const choices: ReadonlyArray<readonly [Record<string, string>, string[]]> = [
-    [{}, ['kafka', 'amqp', 'admin']],
-    [{ noListen: 'admin' }, ['kafka', 'amqp']],
+    [{}, ['kafka', 'amqp', 'rabbitmq-management', 'admin']],
+    [{ noListen: 'admin' }, ['kafka', 'amqp', 'rabbitmq-management']],
     [{ only: 'admin' }, ['admin']],
     [{ only: 'kafka,admin', noListen: 'kafka' }, ['admin']],
   ];
@@ -168,7 +170,7 @@ describe('refusals name the source, say what was expected, and suggest', () => {
     [
       'a door that resembles none',
       () => load({ flags: { listen: ['smtp=127.0.0.1:1'] } }),
-      /no door "smtp"; there are: kafka, amqp, admin/,
+      /no door "smtp"; there are: kafka, amqp, rabbitmq-management, admin/,
     ],
     [
       'a missing file',
