@@ -51,6 +51,12 @@ export interface ExchangesPort {
    * policy-refused (the broker has too many).
    */
   declare(exchange: Exchange): Promise<{ exchange: Exchange; isNew: boolean }>;
+  /** Merges attributes; an undefined value removes one. Rejects: exchange-not-found, exchange-built-in, config-invalid (size). */
+  configure(
+    namespace: string,
+    name: string,
+    attributes: Readonly<Record<string, string | undefined>>,
+  ): Promise<void>;
   /** Rejects: exchange-not-found, exchange-in-use (`ifUnused`), exchange-built-in. */
   delete(namespace: string, name: string, conditions?: { ifUnused?: boolean }): Promise<void>;
   /**

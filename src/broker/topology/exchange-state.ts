@@ -44,7 +44,7 @@ export class ExchangeState implements Exchange, RouteTarget {
   readonly isInternal: boolean;
   readonly alternate: string | undefined;
   readonly arguments: Fields;
-  readonly attributes: Readonly<Record<string, string>>;
+  attributes: Readonly<Record<string, string>>;
   readonly isBuiltIn: boolean;
   /** Routes to the queue, or topic, of the key's name; has no bindings. */
   readonly isDefault: boolean;

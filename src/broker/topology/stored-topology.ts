@@ -16,6 +16,8 @@ export const topologyEntryKind = {
   queueGone: entryKind.extensionMin + 36,
   /** `{ namespace }`: all its exchanges and bindings. */
   namespaceDeleted: entryKind.extensionMin + 37,
+  /** `{ namespace, name, attributes }`: all attributes of an exchange, in place of those that it had. */
+  exchangeConfigured: entryKind.extensionMin + 38,
   /** The last kind that is reserved for them. */
   last: entryKind.extensionMin + 63,
 } as const;

@@ -105,6 +105,11 @@ export class TopologyState {
     this.#version++;
   }
 
+  configure(exchange: ExchangeState, attributes: Readonly<Record<string, string>>): void {
+    exchange.attributes = attributes;
+    this.#version++;
+  }
+
   /** Its bindings go with it. */
   removeExchange(exchange: ExchangeState): void {
     if (exchange.isDeleted || exchange.isBuiltIn) return;

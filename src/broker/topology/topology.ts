@@ -117,6 +117,24 @@ export class Topology implements ExchangesPort, StateExtension {
     return { exchange: present(made, 'an exchange that was stored'), isNew: true };
   }
 
+  async configure(
+    namespace: string,
+    name: string,
+    attributes: Readonly<Record<string, string | undefined>>,
+  ): Promise<void> {
+    const exchange = this.#getExchange(namespace, name);
+    if (exchange.isBuiltIn) throw new BrokerError('exchange-built-in', name);
+    const merged: Record<string, string> = {};
+    for (const [key, value] of Object.entries({ ...exchange.attributes, ...attributes })) {
+      if (value !== undefined) merged[key] = value;
+    }
+    checkArguments(JSON.stringify(merged));
+    if (exchange.lifetime === 'durable') {
+      const entry = { namespace, name, attributes: merged };
+      await this.#submit(topologyEntryKind.exchangeConfigured, entry);
+    } else this.#state.configure(exchange, merged);
+  }
+
   async delete(
     namespace: string,
     name: string,
@@ -267,6 +285,14 @@ export class Topology implements ExchangesPort, StateExtension {
       case topologyEntryKind.exchangeDeclared:
         this.#state.addExchange(loadExchange(entry as StoredExchange));
         break;
+      case topologyEntryKind.exchangeConfigured: {
+        const { namespace, name, attributes } = entry as StoredExchange & {
+          attributes: Record<string, string>;
+        };
+        const exchange = this.#state.find(namespace, name);
+        if (exchange !== undefined) this.#state.configure(exchange, attributes);
+        break;
+      }
       case topologyEntryKind.exchangeDeleted: {
         const { namespace, name } = entry as { namespace: string; name: string };
         const exchange = this.#state.find(namespace, name);

@@ -44,6 +44,24 @@ function describe({ topology }: Fixture): { exchanges: Exchange[]; bindings: Bin
 for (const withSnapshot of [false, true]) {
   const from = withSnapshot ? 'a snapshot' : 'the journal';
 
+  test(`attributes of an exchange that were changed come back from ${from}`, async () => {
+    const fixture = createFixture();
+    const { topology } = fixture;
+    await topology.declare(exchange('e', { attributes: { 'door.a': '1', 'door.b': '2' } }));
+    const { version } = topology;
+    await topology.configure('', 'e', { 'door.b': undefined, 'door.c': '3' });
+    assert.ok(topology.version > version);
+    const wanted = { 'door.a': '1', 'door.c': '3' };
+    assert.deepEqual(topology.find('', 'e')?.attributes, wanted);
+    const again = await reopen(fixture, withSnapshot);
+    assert.deepEqual(again.topology.find('', 'e')?.attributes, wanted);
+    await assert.rejects(topology.configure('', 'none', {}), { code: 'exchange-not-found' });
+    await assert.rejects(topology.configure('', 'amq.fanout', {}), { code: 'exchange-built-in' });
+    await assert.rejects(topology.configure('', 'e', { x: 'x'.repeat(70_000) }), {
+      code: 'config-invalid',
+    });
+  });
+
   test(`exchanges and bindings come back from ${from} with every type of argument`, async () => {
     const fixture = createFixture(['q', 'other']);
     const { topology } = fixture;
