@@ -152,7 +152,7 @@ export class Publisher implements PublisherPort {
       message.timestampMs,
       message.bodyAt,
     );
-    batch.note(asGroup(group), message);
+    batch.note(asGroup(group), message, index);
     batch.addedBytes += bytes;
     this.#openBytes += bytes;
     // So much is not counted by anybody yet who holds publishers back.
@@ -212,13 +212,13 @@ export class Publisher implements PublisherPort {
     this.#openCount--;
     this.#openBytes -= batch.addedBytes;
     partition.append(builder.finish(), batch).then(
-      () => {
+      ({ baseOffset }) => {
         this.#keep(builder);
-        batch.settle(undefined);
+        batch.settle(undefined, baseOffset);
       },
       (error: BrokerError) => {
         this.#keep(builder);
-        batch.settle(error);
+        batch.settle(error, -1);
       },
     );
   }
@@ -286,6 +286,9 @@ class OpenBatch {
   /** Each turn of a group that has messages in it. */
   readonly #groups: Group[] = [];
   #lastGroup: Group | undefined;
+  #count = 0;
+  /** Of groups that want to know places: where in `places` the offset of a record of this batch goes. */
+  #placed: Array<{ places: number[]; at: number; record: number }> | undefined;
 
   constructor(
     partition: Partition,
@@ -299,7 +302,14 @@ class OpenBatch {
     this.bytesMax = bytesMax;
   }
 
-  note(group: Group, message: OutgoingMessage): void {
+  note(group: Group, message: OutgoingMessage, partition: number): void {
+    const { places } = group;
+    if (places !== undefined) {
+      this.#placed ??= [];
+      this.#placed.push({ places, at: places.length + 1, record: this.#count });
+      places.push(partition, -1);
+    }
+    this.#count++;
     if (message.bodyBytes > 0) this.bodyBytes += message.bodyBytes;
     if (
       !this.isScheduled &&
@@ -317,13 +327,18 @@ class OpenBatch {
     group.open++;
   }
 
-  settle(error: BrokerError | undefined): void {
+  /** `baseOffset`: −1 when it was not stored. */
+  settle(error: BrokerError | undefined, baseOffset: number): void {
+    if (this.#placed !== undefined && baseOffset >= 0) {
+      for (const { places, at, record } of this.#placed) places[at] = baseOffset + record;
+    }
     for (const group of this.#groups) group.settle(error);
   }
 }
 
 class Group implements PublishGroup {
   context: unknown;
+  places: number[] | undefined;
   /** Batches that are not durable yet and hold messages of it. */
   open = 0;
   #error: BrokerError | undefined;

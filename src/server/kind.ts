@@ -49,6 +49,22 @@ function parsePlain(text: string): string {
   return text;
 }
 
+/** An access key and its secret: `KEY:SECRET`. The secret is never shown. */
+export function accessKey(): Kind<{ key: string; secret: string }> {
+  return {
+    hint: '<key:secret>',
+    parse: parseAccessKey,
+    read: (value) => parseAccessKey(asText(value)),
+    print: ({ key }) => `${key}:***`,
+  };
+}
+
+function parseAccessKey(text: string): { key: string; secret: string } {
+  const match = /^([A-Za-z0-9_]{1,128}):([^\s,]{1,128})$/.exec(text);
+  if (match === null) throw new ValueError('expected KEY:SECRET');
+  return { key: match[1]!, secret: match[2]! };
+}
+
 /** A whole number within bounds, both included. */
 export function integer(min: number, max: number): Kind<number> {
   const parse = (value: string): number => {

@@ -103,6 +103,8 @@ class RunningServer implements Server {
         return this.#openAmqp();
       case 'rabbitmq-management':
         return this.#openManagement();
+      case 'sqs':
+        return this.#openSqs();
       default:
         return this.#openAdmin();
     }
@@ -167,6 +169,32 @@ class RunningServer implements Server {
     const { ManagementDoor } = await loadManagement();
     const settings = this.#settings;
     const { listen, tls, tlsCertificate, connectionsMax, messageBytesMax, peerStallMs } = settings;
+  async #openSqs(): Promise<Door> {
+    const { SqsDoor } = await doorModules.sqs();
+    const {
+      listen,
+      advertise,
+      connectionsMax,
+      messageBytesMax,
+      peerStallMs,
+      sqsAccessKeys,
+      sqsLimits,
+    } = this.#settings;
+    return SqsDoor.open({
+      broker: this.#broker,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      ...listen.sqs,
+      advertised: advertise.sqs,
+      accessKeys: new Map(sqsAccessKeys.map(({ key, secret }) => [key, secret])),
+      isRelaxed: sqsLimits === 'relaxed',
+      messageBytesMax,
+      connectionsMax,
+      peerStallMs,
+    });
+  }
+
     return ManagementDoor.open({
       broker: this.#broker,
       clock: this.#clock,
@@ -264,6 +292,7 @@ const doorModules = {
 
 /** What fails here fails again where the module is wanted. */
 function preload(doors: readonly DoorName[]): void {
+  sqs: () => import('../doors/sqs/index.ts'),
   void Promise.allSettled(doors.map((door) => doorModules[door]()));
 }
 
@@ -271,13 +300,14 @@ function preload(doors: readonly DoorName[]): void {
 function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
   for (const door of doors) {
     const { host } = settings.listen[door];
-    // Who comes in there has to log in: see `refuseOpenDoors`.
+    // Who comes in there has to log in (see `refuseOpenDoors`), or to sign each request.
     if (isLoopbackHost(host) || asksForPasswords(door)) continue;
     throw new StartFailure(
       `${door}: ${printAddress(settings.listen[door])} can be reached from other machines, and neither credentials ` +
         'nor TLS are configured; listen on 127.0.0.1, or give --insecure to let anybody in',
     );
   }
+    if (door === 'sqs' && settings.sqsAccessKeys.length > 0) continue;
 }
 
 function asksForPasswords(door: DoorName): boolean {

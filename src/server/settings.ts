@@ -1,6 +1,7 @@
 import { limits } from '../base/index.ts';
 import {
   type Address,
+  accessKey,
   address,
   byteSize,
   choice,
@@ -17,6 +18,7 @@ export const doorTable = {
   kafka: { port: 9092, about: 'clients of Apache Kafka' },
   amqp: { port: 5672, about: 'clients of RabbitMQ: AMQP 0-9-1' },
   'rabbitmq-management': { port: 15_672, about: 'tools of RabbitMQ: its management HTTP API' },
+  sqs: { port: 9324, about: 'clients of Amazon SQS: HTTP, JSON and Query' },
   admin: { port: 7222, about: 'HTTP API, health, metrics' },
 } as const satisfies Record<string, { port: number; about: string }>;
 
@@ -155,6 +157,16 @@ export const settingTable = {
     limits.frameStallMs,
     'a peer that has begun a request and does not finish it, or takes no bytes, for this long is disconnected',
   ),
+  sqsAccessKeys: setting(
+    several(accessKey(), '<key:secret,...>'),
+    [],
+    'access keys of the sqs door with their secrets; with any, every request must be signed; better in a file',
+  ),
+  sqsLimits: setting(
+    choice('aws', 'relaxed'),
+    'aws',
+    'limits of the sqs door; relaxed: any delay, messages up to messageBytesMax, no waiting after purging and deleting',
+  ),
   connectionsMax: setting(
     integer(1, 1_000_000),
     limits.connectionsMax,
@@ -183,6 +195,7 @@ export const doorSettingTable = {
     about: 'where a door listens; port 0 picks a free one',
   },
   advertise: {
+      sqs: { host: '127.0.0.1', port: doorTable.sqs.port },
     kind: address(1),
     initial: {},
     about: 'the address that clients of a door are told; default: the one they connected to',

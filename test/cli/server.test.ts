@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { type Addresses, CliProcess, runCli, TemporaryDirectory, waitForReady } from './process.ts';
 
-const freePorts = ['kafka', 'amqp', 'rabbitmq-management', 'admin'].flatMap((door) => [
+const freePorts = ['kafka', 'amqp', 'rabbitmq-management', 'sqs', 'admin'].flatMap((door) => [
   '--listen',
   `${door}=127.0.0.1:0`,
 ]);
@@ -28,7 +28,13 @@ describe('a running server', () => {
   });
 
   test('tells its addresses in the ready file', () => {
-    assert.deepEqual(Object.keys(addresses), ['kafka', 'amqp', 'rabbitmq-management', 'admin']);
+    assert.deepEqual(Object.keys(addresses), [
+      'kafka',
+      'amqp',
+      'rabbitmq-management',
+      'sqs',
+      'admin',
+    ]);
     assert.equal(addresses['admin']?.host, '127.0.0.1');
     assert.ok((addresses['admin']?.port ?? 0) > 0);
   });

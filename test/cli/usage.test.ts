@@ -11,11 +11,11 @@ describe('usage', { concurrency: 4 }, () => {
     [
       'an unknown door',
       ['serve', '--only', 'smtp'],
-      /--only: expected kafka or amqp or rabbitmq-management or admin/,
+      /--only: expected kafka or amqp or rabbitmq-management or sqs or admin/,
     ],
     [
       'no door at all',
-      ['serve', '--no-listen', 'kafka,amqp,rabbitmq-management,admin'],
+      ['serve', '--no-listen', 'kafka,amqp,rabbitmq-management,sqs,admin'],
       /every door is closed/,
     ],
     ['exposure without --insecure', ['serve', '--listen', 'admin=0.0.0.0:0'], /--insecure/],

@@ -26,6 +26,7 @@ describe('sources', () => {
       kafka: { host: '127.0.0.1', port: 9092 },
       amqp: { host: '127.0.0.1', port: 5672 },
       'rabbitmq-management': { host: '127.0.0.1', port: 15_672 },
+      sqs: { host: '127.0.0.1', port: 9324 },
       admin: { host: '127.0.0.1', port: 7222 },
     });
     assert.equal(settings.sync, 'always');
@@ -49,6 +50,7 @@ describe('sources', () => {
       kafka: { host: '127.0.0.1', port: 2 },
       amqp: { host: '127.0.0.1', port: 5672 },
       'rabbitmq-management': { host: '127.0.0.1', port: 15_672 },
+      sqs: { host: '127.0.0.1', port: 9324 },
       admin: { host: '127.0.0.1', port: 1 },
     });
     assert.deepEqual(Object.fromEntries(sources), {
@@ -108,8 +110,8 @@ describe('sources', () => {
 
 describe('doors', () => {
   const choices: ReadonlyArray<readonly [Record<string, string>, string[]]> = [
-    [{}, ['kafka', 'amqp', 'rabbitmq-management', 'admin']],
-    [{ noListen: 'admin' }, ['kafka', 'amqp', 'rabbitmq-management']],
+    [{}, ['kafka', 'amqp', 'rabbitmq-management', 'sqs', 'admin']],
+    [{ noListen: 'admin' }, ['kafka', 'amqp', 'rabbitmq-management', 'sqs']],
     [{ only: 'admin' }, ['admin']],
     [{ only: 'kafka,admin', noListen: 'kafka' }, ['admin']],
   ];
@@ -170,7 +172,7 @@ describe('refusals name the source, say what was expected, and suggest', () => {
     [
       'a door that resembles none',
       () => load({ flags: { listen: ['smtp=127.0.0.1:1'] } }),
-      /no door "smtp"; there are: kafka, amqp, rabbitmq-management, admin/,
+      /no door "smtp"; there are: kafka, amqp, rabbitmq-management, sqs, admin/,
     ],
     [
       'a missing file',

@@ -38,6 +38,11 @@ export type PublishOutcome =
 export interface PublishGroup {
   /** For the door. */
   context: unknown;
+  /**
+   * Set to an empty array before the first `add` by a door that must know where its messages are: from `done` on it has
+   * partition and offset of each message that was taken, in order; an offset of −1 where it was not stored.
+   */
+  places: number[] | undefined;
 }
 
 /** Stores messages from doors: what is added to one partition until a chunk is built becomes one batch. */

@@ -261,6 +261,16 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       : leases.leaseOf(slot);
   }
 
+  acceptLate(offset: number, deliveries: number): boolean {
+    const { returned } = this.state;
+    if (returned === undefined || !this.canHold()) return false;
+    if (!returned.find(offset) || returned.deliveries !== deliveries) return false;
+    if (!this.state.leaseAgain(offset)) return false;
+    this.#accepted++;
+    this.#settleSlot(this.state.openLeases().findByOffset(offset));
+    return true;
+  }
+
   settled(): Promise<void> {
     return this.home.whenSettled(this);
   }

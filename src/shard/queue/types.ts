@@ -215,6 +215,12 @@ export interface PartitionQueue {
   /** The lease of a delivery that is known by its offset and count (a receipt that outlives a restart). */
   findLease(offset: number, deliveries: number): Lease | undefined;
 
+  /**
+   * Settles a message whose delivery ended by time, or was given back, and that nobody was given since: its consumer
+   * finished late. False, doing nothing, when it is leased anew, settled, or was never that delivery.
+   */
+  acceptLate(offset: number, deliveries: number): boolean;
+
   /** Whether a message may be stored now: the length limit, deduplication. Notes the deduplication id. */
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate';
 

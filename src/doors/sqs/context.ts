@@ -1,0 +1,103 @@
+import type { Clock, Random } from '../../base/index.ts';
+import type { BrokerPort, OutgoingMessage, Queue } from '../../broker/index.ts';
+import { HeaderReader, HeaderWriter } from '../../message/index.ts';
+import type { Log } from '../../net/index.ts';
+import { MoveTasks } from './move-tasks.ts';
+import { ReceiptHandles } from './receipt-handle.ts';
+import { Memory } from './memory.ts';
+
+/** The only account there is. */
+export const accountId = '000000000000';
+
+export interface SqsServices {
+  readonly broker: BrokerPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** AWS's limits do not count: delays and sizes, the waiting times after purging and deleting. */
+  readonly isRelaxed: boolean;
+  readonly messageBytesMax: number;
+}
+
+/** What all requests of a door share. */
+export class SqsContext {
+  readonly broker: BrokerPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly isRelaxed: boolean;
+  readonly messageBytesMax: number;
+  readonly receipts: ReceiptHandles;
+  readonly writer = new HeaderWriter();
+  readonly reader = new HeaderReader();
+  readonly outgoing: OutgoingMessage = {
+    key: null,
+    body: [],
+    bodyBytes: 0,
+    headers: new Uint8Array(0),
+    headerCount: 0,
+    timestampMs: 0,
+    priority: undefined,
+    expiresAtMs: undefined,
+    deliverAtMs: undefined,
+    groupId: undefined,
+    dedupId: undefined,
+  };
+  /** When queues were deleted and purged, by name and by topic. */
+  readonly deleted: Memory<number>;
+  readonly purged: Memory<number>;
+  /** What was answered to messages with a deduplication id. */
+  readonly sent: Memory<{ messageId: string; sequenceNumber: string }>;
+  /** When messages were received first. */
+  readonly received: Memory<number>;
+  /** What was answered to attempts to receive. */
+  readonly attempts: Memory<readonly AttemptedMessage[]>;
+  readonly moves: MoveTasks;
+
+  constructor(services: SqsServices) {
+    this.broker = services.broker;
+    this.clock = services.clock;
+    this.random = services.random;
+    this.log = services.log;
+    this.isRelaxed = services.isRelaxed;
+    this.messageBytesMax = services.messageBytesMax;
+    this.receipts = new ReceiptHandles(services.broker.storeId);
+    this.deleted = new Memory(this.clock, 60_000);
+    this.purged = new Memory(this.clock, 60_000);
+    this.sent = new Memory(this.clock, 300_000);
+    this.received = new Memory(this.clock, 43_200_000);
+    this.attempts = new Memory(this.clock, 300_000);
+    this.moves = new MoveTasks(this.broker, this.clock, this.random, this.log);
+  }
+}
+
+export interface AttemptedMessage {
+  readonly partition: number;
+  readonly lease: number;
+  readonly answer: Readonly<Record<string, unknown>>;
+}
+
+/** One request, as handlers see it. */
+export interface SqsRequest {
+  readonly context: SqsContext;
+  /** `http://HOST:PORT`, as the caller wrote it. */
+  readonly baseUrl: string;
+  readonly region: string;
+  /** Access key of the caller, or the account's number. */
+  readonly callerId: string;
+  /** Set by a handler that waits: called when the caller goes away. */
+  onGone: (() => void) | undefined;
+  isGone: boolean;
+}
+
+export function queueUrl(request: SqsRequest, name: string): string {
+  return `${request.baseUrl}/${accountId}/${encodeURIComponent(name)}`;
+}
+
+export function queueArn(request: SqsRequest, name: string): string {
+  return `arn:aws:sqs:${request.region}:${accountId}:${name}`;
+}
+
+export function isFifo(queue: Queue): boolean {
+  return queue.form.isGrouped;
+}

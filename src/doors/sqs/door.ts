@@ -1,0 +1,133 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AssertionError, limits } from '../../base/index.ts';
+import { DoorMetrics } from '../../net/index.ts';
+import { SqsContext, type SqsServices } from './context.ts';
+import { Exchange, type ExchangeServices } from './exchange.ts';
+import { SnsApi } from './sns/index.ts';
+
+export interface SqsDoorOptions extends SqsServices {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** What URLs of queues begin with; default: the host that the caller named. */
+  readonly advertised: { readonly host: string; readonly port: number } | undefined;
+  /** Secrets by access key; none: signatures are not looked at. */
+  readonly accessKeys: ReadonlyMap<string, string>;
+  readonly connectionsMax: number;
+  /** A peer that sends or takes nothing for this long while it should is cut off. */
+  readonly peerStallMs: number;
+}
+
+/** HTTP for clients of Amazon SQS, in both of its protocols: see README.md. */
+export class SqsDoor {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: DoorMetrics;
+  readonly #server: Server;
+  readonly #services: ExchangeServices;
+
+  /** Resolves when it listens; rejects with Node's own error (EADDRINUSE, EACCES, ...). */
+  static async open(options: SqsDoorOptions): Promise<SqsDoor> {
+    const metrics = new DoorMetrics();
+    const context = new SqsContext(options);
+    const services: ExchangeServices = {
+      context,
+      topics: new SnsApi(context),
+      metrics,
+      accessKeys: options.accessKeys,
+      advertised: options.advertised,
+      bodyBytesMax: requestBytesMax(options),
+      polls: new Set(),
+      isClosing: false,
+    };
+    const { peerStallMs } = options;
+    const server = createServer(
+      {
+        maxHeaderSize: 64 * 1024,
+        // A peer that sends its header or its body drop by drop is cut off.
+        headersTimeout: Math.min(10_000, peerStallMs),
+        requestTimeout: peerStallMs,
+        connectionsCheckingInterval: Math.min(2_000, peerStallMs / 2),
+        keepAliveTimeout: limits.webKeepAliveMs,
+        noDelay: true,
+      },
+      (request, response) => void new Exchange(services, request, response),
+    );
+    server.maxConnections = options.connectionsMax;
+    // A long poll is silent for 20 s: that is no stall.
+    server.setTimeout(Math.max(peerStallMs, 30_000));
+    countConnections(server, metrics);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port: options.port, host: options.host, backlog: 4096 }, () => {
+        server.removeListener('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', (error) => options.log.error({ err: error }, 'the sqs door failed'));
+    return new SqsDoor(server, services);
+  }
+
+  private constructor(server: Server, services: ExchangeServices) {
+    this.#server = server;
+    this.#services = services;
+    this.metrics = services.metrics;
+    const { address, port } = addressOf(server);
+    this.host = address;
+    this.port = port;
+  }
+
+  /** Accepts no more connections; resolves when all requests are answered, after `drainMs` at the latest. */
+  async close(drainMs: number): Promise<void> {
+    this.#services.isClosing = true;
+    this.#services.context.moves.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    // Who waits for messages is told that there are none.
+    for (const poll of this.#services.polls) poll.end();
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
+    await closed;
+    clearTimeout(deadline);
+  }
+}
+
+/** A body may be written longer than it is: escapes, and base64 of bytes. */
+function requestBytesMax({ isRelaxed, messageBytesMax }: SqsDoorOptions): number {
+  const bytes = isRelaxed
+    ? Math.max(messageBytesMax, limits.webBatchBytesMax)
+    : limits.webBatchBytesMax;
+  return bytes * limits.webEscapeFactor + limits.webBatchBytesMax;
+}
+
+function countConnections(server: Server, metrics: DoorMetrics): void {
+  server.on('connection', (socket) => {
+    metrics.connectionsAccepted++;
+    metrics.connectionsOpen++;
+    socket.once('close', () => {
+      metrics.connectionsOpen--;
+      metrics.bytesReceived += socket.bytesRead;
+      metrics.bytesSent += socket.bytesWritten;
+    });
+  });
+  server.on('drop', () => metrics.connectionsRefused++);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    metrics.connectionsAborted++;
+    if (!socket.writable) return;
+    const status =
+      error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : error.code === 'HPE_HEADER_OVERFLOW'
+          ? '431 Request Header Fields Too Large'
+          : '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+  });
+}
+
+function addressOf(server: Server): AddressInfo {
+  const address = server.address();
+  if (address === null || typeof address === 'string') {
+    throw new AssertionError('a listening server has an address');
+  }
+  return address;
+}

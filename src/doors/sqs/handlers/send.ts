@@ -1,0 +1,316 @@
+import { createHash } from 'node:crypto';
+import { BrokerError } from '../../../base/index.ts';
+import type { PublishGroup, Queue } from '../../../broker/index.ts';
+import { property } from '../../../message/index.ts';
+import { digestAttributes, digestText, type MessageAttributes } from '../attribute-digest.ts';
+import { isFifo, type SqsRequest } from '../context.ts';
+import {
+  checkMessageAttributes,
+  isAllowedText,
+  writeMessageAttributes,
+} from '../message-attributes.ts';
+import { numberAttribute, textAttribute } from '../queue-attributes.ts';
+import { getQueue } from '../queue-lookup.ts';
+import { messageIdOf, sequenceNumberOf } from '../receipt-handle.ts';
+import { type Input, mapOf, numberOf, textOf } from '../shape.ts';
+import {
+  findSqsError,
+  invalidParameter,
+  invalidValue,
+  missingParameter,
+  SqsError,
+} from '../sqs-error.ts';
+import { batchFailure, checkBatch } from './batch.ts';
+
+/** A message that was checked. */
+interface Draft {
+  readonly body: string;
+  readonly bytes: number;
+  readonly attributes: MessageAttributes | undefined;
+  readonly trace: MessageAttributes | undefined;
+  readonly delayS: number;
+  readonly groupId: string | undefined;
+  readonly dedupId: string | undefined;
+}
+
+const noAttributes: MessageAttributes = {};
+
+export async function sendMessage(request: SqsRequest, input: Input): Promise<Input> {
+  const queue = getQueue(request, input);
+  const draft = checkMessage(request, queue, input);
+  checkSize(request, queue, draft.bytes);
+  const [answer] = await publish(request, queue, [draft]);
+  if (answer === undefined) throw new SqsError('InternalFailure', 'The message was not stored.');
+  if (answer instanceof SqsError) throw answer;
+  return answer;
+}
+
+export async function sendMessageBatch(request: SqsRequest, input: Input): Promise<Input> {
+  const queue = getQueue(request, input);
+  const entries = checkBatch(input, 'SendMessageBatchRequestEntry');
+  const drafts: Draft[] = [];
+  const ids: string[] = [];
+  const Failed: Input[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const id = textOf(entry, 'Id') ?? '';
+    try {
+      const draft = checkMessage(request, queue, entry);
+      bytes += draft.bytes;
+      drafts.push(draft);
+      ids.push(id);
+    } catch (error) {
+      if (!(error instanceof SqsError)) throw error;
+      Failed.push(batchFailure(id, error));
+    }
+  }
+  const bytesMax = request.context.isRelaxed
+    ? request.context.messageBytesMax
+    : numberAttribute(queue, 'MaximumMessageSize');
+  const limit = Math.max(bytesMax, 1_048_576);
+  if (bytes > limit) {
+    throw new SqsError(
+      'BatchRequestTooLong',
+      `Batch requests cannot be longer than ${limit} bytes. You have sent ${bytes} bytes.`,
+    );
+  }
+  const answers = await publish(request, queue, drafts);
+  const Successful: Input[] = [];
+  for (const [index, answer] of answers.entries()) {
+    const Id = ids[index] ?? '';
+    if (answer instanceof SqsError) Failed.push(batchFailure(Id, answer));
+    else Successful.push({ Id, ...answer });
+  }
+  return Failed.length > 0 ? { Successful, Failed } : { Successful };
+}
+
+function checkSize(request: SqsRequest, queue: Queue, bytes: number): void {
+  const max = request.context.isRelaxed
+    ? request.context.messageBytesMax
+    : numberAttribute(queue, 'MaximumMessageSize');
+  if (bytes > max) {
+    throw invalidParameter(
+      `One or more parameters are invalid. Reason: Message must be shorter than ${max} bytes.`,
+    );
+  }
+}
+
+function checkMessage(request: SqsRequest, queue: Queue, input: Input): Draft {
+  const body = textOf(input, 'MessageBody');
+  if (body === undefined) throw missingParameter('MessageBody');
+  if (body === '') throw missingParameter('MessageBody');
+  if (!isAllowedText(body)) {
+    throw new SqsError(
+      'InvalidMessageContents',
+      'Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF',
+    );
+  }
+  let bytes = Buffer.byteLength(body);
+  const given = mapOf(input, 'MessageAttributes');
+  const checked = given === undefined ? undefined : checkMessageAttributes(given);
+  bytes += checked?.bytes ?? 0;
+  const draft: Draft = {
+    body,
+    bytes,
+    attributes: checked?.attributes,
+    trace: checkSystemAttributes(input),
+    delayS: checkDelay(request, queue, input),
+    ...checkGroup(queue, input, body),
+  };
+  return draft;
+}
+
+function checkSystemAttributes(input: Input): MessageAttributes | undefined {
+  const given = mapOf(input, 'MessageSystemAttributes');
+  if (given === undefined) return undefined;
+  for (const name of Object.keys(given)) {
+    if (name !== 'AWSTraceHeader') {
+      throw invalidParameter(`Message system attribute name '${name}' is invalid.`);
+    }
+  }
+  const { attributes } = checkMessageAttributes({ TraceHeader: given['AWSTraceHeader'] });
+  const trace = attributes['TraceHeader']!;
+  if (trace.DataType !== 'String') {
+    throw invalidParameter("Message system attribute 'AWSTraceHeader' must be of type String.");
+  }
+  return { AWSTraceHeader: trace };
+}
+
+function checkDelay(request: SqsRequest, queue: Queue, input: Input): number {
+  const delayS = numberOf(input, 'DelaySeconds');
+  if (delayS === undefined) return numberAttribute(queue, 'DelaySeconds');
+  if (isFifo(queue) && delayS !== 0) {
+    throw invalidValue(
+      delayS,
+      'DelaySeconds',
+      'The request include parameter that is not valid for this queue type.',
+    );
+  }
+  const max = request.context.isRelaxed ? 10_000_000_000 : 900;
+  if (delayS < 0 || delayS > max) {
+    throw invalidValue(delayS, 'DelaySeconds', 'DelaySeconds must be >= 0 and <= 900.');
+  }
+  // A queue's own delay counts for a FIFO queue.
+  return isFifo(queue) ? numberAttribute(queue, 'DelaySeconds') : delayS;
+}
+
+function checkGroup(
+  queue: Queue,
+  input: Input,
+  body: string,
+): { groupId: string | undefined; dedupId: string | undefined } {
+  const groupId = textOf(input, 'MessageGroupId');
+  const dedupId = textOf(input, 'MessageDeduplicationId');
+  if (groupId !== undefined && !isToken(groupId)) {
+    throw invalidValue(groupId, 'MessageGroupId', tokenReason('MessageGroupId'));
+  }
+  if (!isFifo(queue)) {
+    if (dedupId !== undefined) {
+      throw invalidValue(
+        dedupId,
+        'MessageDeduplicationId',
+        'The request includes a parameter that is not valid for this queue type.',
+      );
+    }
+    return { groupId, dedupId: undefined };
+  }
+  if (groupId === undefined) throw missingParameter('MessageGroupId');
+  if (dedupId !== undefined && !isToken(dedupId)) {
+    throw invalidValue(dedupId, 'MessageDeduplicationId', tokenReason('MessageDeduplicationId'));
+  }
+  if (dedupId === undefined && textAttribute(queue, 'ContentBasedDeduplication') !== 'true') {
+    throw invalidParameter(
+      'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+    );
+  }
+  return { groupId, dedupId: dedupId ?? createHash('sha256').update(body, 'utf8').digest('hex') };
+}
+
+function isToken(text: string): boolean {
+  return /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/.test(text);
+}
+
+function tokenReason(name: string): string {
+  return `${name} can only include alphanumeric and punctuation characters. 1 to 128 in length.`;
+}
+
+/** What parts a group from an id where ids count within groups; no id can have it. */
+export const scopeMark = '\n';
+
+/** Resolves when everything is durable: with an answer, or a refusal, for each. */
+function publish(
+  request: SqsRequest,
+  queue: Queue,
+  drafts: readonly Draft[],
+): Promise<Array<Input | SqsError>> {
+  const { context } = request;
+  const { publisher } = context.broker;
+  return new Promise((resolve, reject) => {
+    const outcomes: Array<'taken' | 'duplicate' | SqsError> = [];
+    const group = publisher.open((closed, error) => {
+      if (error !== undefined) return reject(error);
+      try {
+        resolve(answersOf(request, queue, drafts, outcomes, closed));
+      } catch (failure) {
+        reject(failure instanceof Error ? failure : new Error(String(failure)));
+      }
+    });
+    group.places = [];
+    for (const draft of drafts) outcomes.push(add(request, queue, draft, group));
+    publisher.close(group);
+  });
+}
+
+function add(
+  request: SqsRequest,
+  queue: Queue,
+  draft: Draft,
+  group: PublishGroup,
+): 'taken' | 'duplicate' | SqsError {
+  const { context } = request;
+  const { writer, outgoing } = context;
+  const nowMs = context.clock.nowMs();
+  writer.reset();
+  const { groupId, dedupId, attributes = noAttributes } = draft;
+  if (draft.delayS > 0) writer.integer(property.deliverAt, nowMs + draft.delayS * 1000);
+  if (groupId !== undefined) writer.text(property.group, groupId);
+  if (dedupId !== undefined) writer.text(property.dedupId, scopedId(queue, groupId, dedupId));
+  const trace = draft.trace?.['AWSTraceHeader']?.StringValue;
+  if (trace !== undefined) writer.text(property.traceHeader, trace);
+  if (attributes !== noAttributes) writeMessageAttributes(writer, attributes);
+  const isEncoded = attributes['pabal.body-encoding']?.StringValue === 'base64';
+  const body = Buffer.from(draft.body, isEncoded ? 'base64' : 'utf8');
+  outgoing.body = [body];
+  outgoing.bodyBytes = body.length;
+  outgoing.headers = writer.finish();
+  outgoing.headerCount = writer.count;
+  outgoing.timestampMs = nowMs;
+  outgoing.key = writer.key ?? null;
+  outgoing.priority = writer.priority;
+  outgoing.expiresAtMs = writer.expiresAtMs;
+  outgoing.deliverAtMs = writer.deliverAtMs;
+  outgoing.groupId = writer.groupId;
+  outgoing.dedupId = writer.dedupId;
+  try {
+    const outcome = context.broker.publisher.add(group, queue.topic, outgoing);
+    return outcome === 'rejected'
+      ? new SqsError('RequestThrottled', 'The queue is full.')
+      : outcome;
+  } catch (error) {
+    const refusal = error instanceof BrokerError ? findSqsError(error) : undefined;
+    if (refusal === undefined) throw error;
+    return refusal;
+  }
+}
+
+function scopedId(queue: Queue, groupId: string | undefined, dedupId: string): string {
+  return textAttribute(queue, 'DeduplicationScope') === 'messageGroup'
+    ? `${groupId ?? ''}${scopeMark}${dedupId}`
+    : dedupId;
+}
+
+function answersOf(
+  request: SqsRequest,
+  queue: Queue,
+  drafts: readonly Draft[],
+  outcomes: ReadonlyArray<'taken' | 'duplicate' | SqsError>,
+  group: PublishGroup,
+): Array<Input | SqsError> {
+  const { sent, random } = request.context;
+  const places = group.places ?? [];
+  let at = 0;
+  return drafts.map((draft, index) => {
+    const outcome = outcomes[index]!;
+    if (outcome instanceof SqsError) return outcome;
+    const key =
+      draft.dedupId === undefined
+        ? undefined
+        : `${queue.topic.id}/${scopedId(queue, draft.groupId, draft.dedupId)}`;
+    let facts: { messageId: string; sequenceNumber: string } | undefined;
+    if (outcome === 'taken') {
+      const partition = places[at]!;
+      const offset = places[at + 1]!;
+      at += 2;
+      facts = {
+        messageId: messageIdOf(queue, partition, offset),
+        sequenceNumber: isFifo(queue) ? sequenceNumberOf(partition, offset) : '',
+      };
+      if (key !== undefined) sent.set(key, facts);
+    } else {
+      facts = key === undefined ? undefined : sent.get(key);
+      // It was stored before a restart, or by another door.
+      facts ??= { messageId: random.nextUuid(), sequenceNumber: sequenceNumberOf(0, 0) };
+    }
+    return {
+      MessageId: facts.messageId,
+      MD5OfMessageBody: digestText(draft.body),
+      ...(draft.attributes === undefined
+        ? {}
+        : { MD5OfMessageAttributes: digestAttributes(draft.attributes) }),
+      ...(draft.trace === undefined
+        ? {}
+        : { MD5OfMessageSystemAttributes: digestAttributes(draft.trace) }),
+      ...(isFifo(queue) ? { SequenceNumber: facts.sequenceNumber } : {}),
+    };
+  });
+}

@@ -1,0 +1,114 @@
+import type { PartitionQueue } from '../../../shard/index.ts';
+import type { Queue } from '../../../broker/index.ts';
+import { isFifo, type SqsRequest } from '../context.ts';
+import { getQueue } from '../queue-lookup.ts';
+import type { Receipt } from '../receipt-handle.ts';
+import { type Input, numberOf, textOf } from '../shape.ts';
+import { invalidValue, missingParameter, SqsError } from '../sqs-error.ts';
+import { batchFailure, checkBatch } from './batch.ts';
+
+export async function deleteMessage(request: SqsRequest, input: Input): Promise<Input> {
+  const queue = getQueue(request, input);
+  await deleteOne(request, queue, input)?.settled();
+  return {};
+}
+
+export function deleteMessageBatch(request: SqsRequest, input: Input): Promise<Input> {
+  return forEach(request, input, 'DeleteMessageBatchRequestEntry', deleteOne);
+}
+
+export async function changeMessageVisibility(request: SqsRequest, input: Input): Promise<Input> {
+  const queue = getQueue(request, input);
+  await changeOne(request, queue, input)?.settled();
+  return {};
+}
+
+export function changeMessageVisibilityBatch(request: SqsRequest, input: Input): Promise<Input> {
+  return forEach(request, input, 'ChangeMessageVisibilityBatchRequestEntry', changeOne);
+}
+
+/** Answers which part of the queue has changed; undefined: none. */
+type Change = (request: SqsRequest, queue: Queue, input: Input) => PartitionQueue | undefined;
+
+async function forEach(
+  request: SqsRequest,
+  input: Input,
+  entryName: string,
+  change: Change,
+): Promise<Input> {
+  const queue = getQueue(request, input);
+  const changed = new Set<PartitionQueue>();
+  const Successful: Input[] = [];
+  const Failed: Input[] = [];
+  for (const entry of checkBatch(input, entryName)) {
+    const Id = textOf(entry, 'Id') ?? '';
+    try {
+      const part = change(request, queue, entry);
+      if (part !== undefined) changed.add(part);
+      Successful.push({ Id });
+    } catch (error) {
+      if (!(error instanceof SqsError)) throw error;
+      Failed.push(batchFailure(Id, error));
+    }
+  }
+  for (const part of changed) await part.settled();
+  return Failed.length > 0 ? { Successful, Failed } : { Successful };
+}
+
+function readReceipt(request: SqsRequest, queue: Queue, input: Input): Receipt {
+  const handle = textOf(input, 'ReceiptHandle');
+  if (handle === undefined || handle === '') throw missingParameter('ReceiptHandle');
+  const receipt = request.context.receipts.decode(queue, handle);
+  if (receipt === undefined) {
+    throw new SqsError(
+      'ReceiptHandleIsInvalid',
+      `The input receipt handle "${handle}" is not a valid receipt handle.`,
+    );
+  }
+  return receipt;
+}
+
+function deleteOne(request: SqsRequest, queue: Queue, input: Input): PartitionQueue | undefined {
+  const { partition, offset, deliveries } = readReceipt(request, queue, input);
+  const part = queue.parts[partition];
+  if (part === undefined) return undefined;
+  const lease = part.findLease(offset, deliveries);
+  if (lease !== undefined) {
+    part.accept(lease);
+    return part;
+  }
+  if (!isFifo(queue)) {
+    // Deleted before, or received again since: that is no error.
+    part.acceptLate(offset, deliveries);
+    return part;
+  }
+  if (offset < part.settledOffset) return part;
+  throw invalidValue(
+    textOf(input, 'ReceiptHandle'),
+    'ReceiptHandle',
+    'The receipt handle has expired.',
+  );
+}
+
+function changeOne(request: SqsRequest, queue: Queue, input: Input): PartitionQueue | undefined {
+  const seconds = numberOf(input, 'VisibilityTimeout');
+  if (seconds === undefined) throw missingParameter('VisibilityTimeout');
+  const receipt = readReceipt(request, queue, input);
+  if (seconds < 0 || seconds > 43_200) {
+    throw invalidValue(
+      seconds,
+      'VisibilityTimeout',
+      'VisibilityTimeout must be an integer between 0 and 43200.',
+    );
+  }
+  const part = queue.parts[receipt.partition];
+  const lease = part?.findLease(receipt.offset, receipt.deliveries);
+  if (part === undefined || lease === undefined) {
+    throw new SqsError(
+      'MessageNotInflight',
+      `Value ${textOf(input, 'ReceiptHandle') ?? ''} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.`,
+    );
+  }
+  part.extend(lease, seconds * 1000);
+  return part;
+}

@@ -1,0 +1,2 @@
+export type { SqsDoorOptions } from './door.ts';
+export { SqsDoor } from './door.ts';
