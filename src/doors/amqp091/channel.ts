@@ -42,6 +42,8 @@ export interface ChannelHost {
   forget(channel: Channel): void;
   /** `turnEnded` of this channel's message half is due. */
   touch(channel: Channel): void;
+  /** It publishes: from now on the connection waits where there is no room. Who only settles does not. */
+  notePublished(): void;
   /** Whether a publish has to wait for room: then `publishHeld` is called when there is some. */
   holdsPublish(channel: Channel): boolean;
   /** Frames wait behind a method (or no longer do, with a negative number). */
@@ -357,6 +359,7 @@ export class Channel implements ChannelContext, PeerChannel {
     try {
       if (this.#state === 'open') {
         this.#touch();
+        this.#host.notePublished();
         this.messages.publish(content);
       } else if (this.#state === 'new') {
         throw new AmqpError('CHANNEL_ERROR', `expected 'channel.open'`);

@@ -244,8 +244,11 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   }
 
   touch(channel: Channel): void {
-    this.#hasPublished = true;
     this.#touched.push(channel);
+  }
+
+  notePublished(): void {
+    this.#hasPublished = true;
   }
 
   holdsPublish(channel: Channel): boolean {
