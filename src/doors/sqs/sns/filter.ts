@@ -1,0 +1,51 @@
+import { limits } from '../../../base/index.ts';
+import { compilePolicy, type Fields, type FieldValue, isFields } from '../../../routing/index.ts';
+import type { MessageAttributes } from '../attribute-digest.ts';
+
+/** What is published, as filters see it. */
+export interface Filtered {
+  readonly message: string;
+  readonly attributes: MessageAttributes | undefined;
+}
+
+export type Filter = (published: Filtered) => boolean;
+
+/** The filter of a subscription; undefined where it takes everything. */
+export function compileSubscriptionFilter({
+  FilterPolicy,
+  FilterPolicyScope,
+}: Readonly<Record<string, string>>): Filter | undefined {
+  if (FilterPolicy === undefined) return undefined;
+  const matches = compilePolicy(FilterPolicy);
+  if (FilterPolicyScope !== 'MessageBody') return ({ attributes }) => matches(fieldsOf(attributes));
+  return ({ message }) => {
+    const body = parse(message);
+    return isFields(body) && matches(body);
+  };
+}
+
+/** Binary attributes cannot be filtered by. */
+function fieldsOf(attributes: MessageAttributes | undefined): Fields {
+  const fields: Record<string, FieldValue> = {};
+  for (const [name, { DataType, StringValue }] of Object.entries(attributes ?? {})) {
+    if (StringValue === undefined) continue;
+    let value: FieldValue | undefined = StringValue;
+    if (DataType.startsWith('Number')) value = Number(StringValue);
+    else if (DataType === 'String.Array') value = parse(StringValue);
+    if (value !== undefined) {
+      Object.defineProperty(fields, name, { value, enumerable: true, configurable: true });
+    }
+  }
+  return fields;
+}
+
+function parse(text: string): FieldValue | undefined {
+  if (text.length > limits.filterBodyBytesMax) return undefined;
+  try {
+    // JSON knows no values but those of fields.
+    return JSON.parse(text) as FieldValue;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

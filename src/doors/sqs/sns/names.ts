@@ -1,0 +1,38 @@
+import { accountId, type SqsRequest } from '../context.ts';
+import { type Input, textOf } from '../shape.ts';
+import { invalidParameter } from './sns-error.ts';
+
+export function topicArn({ region }: SqsRequest, name: string): string {
+  return `arn:aws:sns:${region}:${accountId}:${name}`;
+}
+
+export function isFifoName(name: string): boolean {
+  return name.endsWith('.fifo');
+}
+
+const nameForm = /^[A-Za-z0-9_-]{1,250}(\.fifo)?$/;
+
+export function isTopicName(name: string): boolean {
+  return nameForm.test(name);
+}
+
+/** The name in a topic's ARN. Throws SnsError. */
+export function topicNameOf(input: Input, parameter = 'TopicArn'): string {
+  const arn = textOf(input, parameter);
+  if (arn === undefined || arn === '') throw invalidParameter(parameter);
+  const name = /^arn:aws[a-z-]*:sns:[a-z0-9-]*:\d{12}:([^:]+)$/.exec(arn)?.[1];
+  if (name === undefined || !isTopicName(name)) {
+    throw invalidParameter(
+      `${parameter} Reason: An ARN must have at least 6 elements, not ${arn.split(':').length}`,
+    );
+  }
+  return name;
+}
+
+/** Topic and id in a subscription's ARN. Throws SnsError. */
+export function subscriptionOf(input: Input): { topicName: string; id: string } {
+  const arn = textOf(input, 'SubscriptionArn') ?? '';
+  const parts = /^arn:aws[a-z-]*:sns:[a-z0-9-]*:\d{12}:([^:]+):([0-9a-f-]{36})$/.exec(arn);
+  if (parts === null) throw invalidParameter('SubscriptionArn Reason: An ARN must have 7 elements');
+  return { topicName: parts[1]!, id: parts[2]! };
+}

@@ -1,0 +1,376 @@
+import { createHash } from 'node:crypto';
+import { BrokerError } from '../../../base/index.ts';
+import type { Exchange, PublishGroup, Queue, Topic } from '../../../broker/index.ts';
+import { property } from '../../../message/index.ts';
+import type { MessageAttributes } from '../attribute-digest.ts';
+import { isFifo, type SqsContext, type SqsRequest } from '../context.ts';
+import { scopeMark } from '../handlers/send.ts';
+import { Memory } from '../memory.ts';
+import {
+  checkMessageAttributes,
+  isAllowedText,
+  writeMessageAttributes,
+} from '../message-attributes.ts';
+import { numberAttribute, textAttribute } from '../queue-attributes.ts';
+import { type Input, isObject, mapOf, objectsOf, textOf } from '../shape.ts';
+import { renderEnvelope } from './envelope.ts';
+import { compileSubscriptionFilter, type Filter } from './filter.ts';
+import { isFifoName, topicArn, topicNameOf } from './names.ts';
+import { findSnsError, invalidParameter, SnsError } from './sns-error.ts';
+import { findSubscriptions } from './subscription.ts';
+import { getTopicByName, isContentBased, signatureVersionOf } from './topic.ts';
+
+const messageBytesMax = 262_144;
+const entriesMax = 10;
+const dedupWindowMs = 300_000;
+
+/** A message that was checked. */
+interface Draft {
+  readonly message: string;
+  readonly subject: string | undefined;
+  readonly attributes: MessageAttributes | undefined;
+  readonly groupId: string | undefined;
+  readonly dedupId: string | undefined;
+  readonly bytes: number;
+}
+
+interface Receipt {
+  readonly messageId: string;
+  readonly sequenceNumber: string | undefined;
+}
+
+/** Where the messages of a topic go. */
+interface Plan {
+  readonly subscriptions: ReadonlyArray<{
+    readonly id: string;
+    readonly queue: Queue;
+    readonly isRaw: boolean;
+    readonly filter: Filter | undefined;
+  }>;
+  /** What other doors bound to the exchange: it gets messages as they were published. */
+  readonly others: readonly Topic[];
+}
+
+/** Publish and PublishBatch. */
+export class Publishing {
+  /** By topic; all are made anew after any change of exchanges and bindings, so there are no more of them than topics. */
+  readonly #plans = new Map<string, Plan>();
+  #plansVersion = -1;
+  /** What was answered, by topic and deduplication id. FIFO queues have windows of their own, which outlive a restart. */
+  readonly #published: Memory<Receipt>;
+  #lastSequence = 0n;
+
+  constructor({ clock }: SqsContext) {
+    this.#published = new Memory(clock, dedupWindowMs);
+  }
+
+  async publish(request: SqsRequest, input: Input): Promise<Input> {
+    if (textOf(input, 'PhoneNumber') !== undefined) {
+      throw invalidParameter('PhoneNumber Reason: text messages are not offered here');
+    }
+    const isTarget = textOf(input, 'TopicArn') === undefined;
+    const topic = getTopicByName(request, topicNameOf(input, isTarget ? 'TargetArn' : 'TopicArn'));
+    const [receipt] = await this.#store(request, topic, [checkMessage(topic, input)]);
+    if (receipt === undefined) throw new SnsError('InternalError', 'The message was not stored.');
+    return answerOf(receipt);
+  }
+
+  async publishBatch(request: SqsRequest, input: Input): Promise<Input> {
+    const topic = getTopicByName(request, topicNameOf(input));
+    const entries = checkBatch(objectsOf(input, 'PublishBatchRequestEntries'));
+    const drafts: Draft[] = [];
+    const ids: string[] = [];
+    const Failed: Input[] = [];
+    let bytes = 0;
+    for (const entry of entries) {
+      const Id = textOf(entry, 'Id') ?? '';
+      try {
+        const draft = checkMessage(topic, entry);
+        bytes += draft.bytes;
+        drafts.push(draft);
+        ids.push(Id);
+      } catch (error) {
+        const refusal = findSnsError(error);
+        if (refusal === undefined) throw error;
+        const { code: Code, message: Message, isSenderFault: SenderFault } = refusal;
+        Failed.push({ Id, Code, Message, SenderFault });
+      }
+    }
+    if (bytes > messageBytesMax) {
+      throw new SnsError(
+        'BatchRequestTooLong',
+        'The length of all the messages put together is more than the limit.',
+      );
+    }
+    const receipts = drafts.length === 0 ? [] : await this.#store(request, topic, drafts);
+    const Successful = receipts.map(({ messageId, sequenceNumber }, index) => ({
+      Id: ids[index]!,
+      MessageId: messageId,
+      SequenceNumber: sequenceNumber,
+    }));
+    return { Successful, Failed };
+  }
+
+  /** Resolves when every message is durable in every queue that gets it. */
+  async #store(
+    request: SqsRequest,
+    topic: Exchange,
+    drafts: readonly Draft[],
+  ): Promise<readonly Receipt[]> {
+    const { broker, random, clock } = request.context;
+    const plan = this.#plan(request, topic);
+    const nowMs = clock.nowMs();
+    const receipts: Receipt[] = [];
+    /** Within one batch an id may repeat, too. */
+    const made = new Map<string, Receipt>();
+    await new Promise<void>((resolve, reject) => {
+      const group = broker.publisher.open((_group, error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+      let failure: unknown;
+      for (const draft of drafts) {
+        const key = dedupKey(topic, draft);
+        const known = key === undefined ? undefined : (made.get(key) ?? this.#published.get(key));
+        if (known !== undefined) {
+          receipts.push(known);
+          continue;
+        }
+        const sequenceNumber = isFifoName(topic.name) ? this.#nextSequence(nowMs) : undefined;
+        const receipt = { messageId: random.nextUuid(), sequenceNumber };
+        receipts.push(receipt);
+        if (key !== undefined) made.set(key, receipt);
+        try {
+          deliver(request, topic, plan, { draft, receipt, nowMs, group });
+        } catch (error) {
+          failure = error;
+          break;
+        }
+      }
+      broker.publisher.close(group);
+      if (failure !== undefined) reject(failure);
+    });
+    for (const [key, receipt] of made) this.#published.set(key, receipt);
+    return receipts;
+  }
+
+  #plan(request: SqsRequest, topic: Exchange): Plan {
+    const { broker } = request.context;
+    const { exchanges } = broker;
+    if (this.#plansVersion !== exchanges.version) {
+      this.#plansVersion = exchanges.version;
+      this.#plans.clear();
+    }
+    let plan = this.#plans.get(topic.name);
+    if (plan !== undefined && !plan.subscriptions.some(({ queue }) => queue.isDropped)) return plan;
+    const subscriptions: Array<Plan['subscriptions'][number]> = [];
+    const others = new Set(
+      exchanges.route(topic, { keys: [''], headers: () => ({}), property: () => undefined }),
+    );
+    for (const { id, queueName, attributes } of findSubscriptions(broker, topic)) {
+      const queue = broker.queues.find('', queueName);
+      if (queue === undefined) continue;
+      others.delete(queue.topic);
+      const isRaw = attributes['RawMessageDelivery']?.toLowerCase() === 'true';
+      subscriptions.push({ id, queue, isRaw, filter: compileSubscriptionFilter(attributes) });
+    }
+    plan = { subscriptions, others: [...others] };
+    this.#plans.set(topic.name, plan);
+    return plan;
+  }
+
+  /** 20 digits that grow, through restarts as well while the clock does not go back. */
+  #nextSequence(nowMs: number): string {
+    const wanted = BigInt(nowMs) * 1_000_000n;
+    this.#lastSequence = wanted > this.#lastSequence ? wanted : this.#lastSequence + 1n;
+    return String(10_000_000_000_000_000_000n + this.#lastSequence);
+  }
+}
+
+function answerOf({ messageId, sequenceNumber }: Receipt): Input {
+  return { MessageId: messageId, SequenceNumber: sequenceNumber };
+}
+
+function dedupKey(topic: Exchange, { dedupId, groupId }: Draft): string | undefined {
+  if (dedupId === undefined) return undefined;
+  const isByGroup = topic.attributes['sns.attribute.FifoThroughputScope'] === 'MessageGroup';
+  return `${topic.name}/${isByGroup ? `${groupId}${scopeMark}` : ''}${dedupId}`;
+}
+
+function deliver(
+  request: SqsRequest,
+  topic: Exchange,
+  { subscriptions, others }: Plan,
+  sent: { draft: Draft; receipt: Receipt; nowMs: number; group: PublishGroup },
+): void {
+  const { draft } = sent;
+  for (const { id, queue, isRaw, filter } of subscriptions) {
+    if (filter !== undefined && !filter(draft)) continue;
+    if (isRaw) {
+      add(request, queue.topic, queue, sent, draft.message, draft.attributes);
+      continue;
+    }
+    const arn = topicArn(request, topic.name);
+    const subscription = `${arn}:${id}`;
+    const body = renderEnvelope({
+      ...sent.receipt,
+      topicArn: arn,
+      subject: draft.subject,
+      message: draft.message,
+      timestampMs: sent.nowMs,
+      attributes: draft.attributes,
+      unsubscribeUrl: `${request.baseUrl}/?Action=Unsubscribe&SubscriptionArn=${subscription}`,
+      signatureVersion: signatureVersionOf(topic),
+    });
+    add(request, queue.topic, queue, sent, body, undefined);
+  }
+  for (const target of others) {
+    add(request, target, undefined, sent, draft.message, draft.attributes);
+  }
+}
+
+function add(
+  request: SqsRequest,
+  target: Topic,
+  queue: Queue | undefined,
+  { draft, nowMs, group }: { draft: Draft; nowMs: number; group: PublishGroup },
+  text: string,
+  attributes: MessageAttributes | undefined,
+): void {
+  const { broker, writer, outgoing } = request.context;
+  const { groupId, dedupId } = draft;
+  writer.reset();
+  if (groupId !== undefined) writer.text(property.group, groupId);
+  if (dedupId !== undefined && queue !== undefined && isFifo(queue)) {
+    const isByGroup = textAttribute(queue, 'DeduplicationScope') === 'messageGroup';
+    writer.text(property.dedupId, isByGroup ? `${groupId ?? ''}${scopeMark}${dedupId}` : dedupId);
+  }
+  const delayMs = queue === undefined ? 0 : numberAttribute(queue, 'DelaySeconds') * 1000;
+  if (delayMs > 0) writer.integer(property.deliverAt, nowMs + delayMs);
+  if (attributes !== undefined) writeMessageAttributes(writer, attributes);
+  const body = Buffer.from(text, 'utf8');
+  outgoing.body = [body];
+  outgoing.bodyBytes = body.length;
+  outgoing.headers = writer.finish();
+  outgoing.headerCount = writer.count;
+  outgoing.timestampMs = nowMs;
+  outgoing.key = writer.key ?? null;
+  outgoing.priority = writer.priority;
+  outgoing.expiresAtMs = writer.expiresAtMs;
+  outgoing.deliverAtMs = writer.deliverAtMs;
+  outgoing.groupId = writer.groupId;
+  outgoing.dedupId = writer.dedupId;
+  if (broker.publisher.add(group, target, outgoing) === 'rejected') {
+    throw new BrokerError('queue-full', target.name);
+  }
+}
+
+function checkMessage(topic: Exchange, input: Input): Draft {
+  const message = chooseMessage(input);
+  if (message === '') throw invalidParameter('Empty message');
+  if (!isAllowedText(message)) throw invalidParameter('Message Reason: invalid characters');
+  const subject = textOf(input, 'Subject');
+  if (subject !== undefined && !/^[^\s\p{Cc}][^\p{Cc}]{0,99}$/u.test(subject))
+    throw invalidParameter('Subject');
+  const given = mapOf(input, 'MessageAttributes');
+  const checked = given === undefined ? undefined : checkMessageAttributes(given);
+  const bytes = Buffer.byteLength(message) + (checked?.bytes ?? 0);
+  if (bytes > messageBytesMax) throw invalidParameter('Message too long');
+  return {
+    message,
+    subject,
+    attributes: checked?.attributes,
+    bytes,
+    ...checkGroup(topic, input, message),
+  };
+}
+
+/** With the structure `json` every protocol may have a text of its own. */
+function chooseMessage(input: Input): string {
+  const message = textOf(input, 'Message') ?? '';
+  const structure = textOf(input, 'MessageStructure');
+  if (structure === undefined || structure === '') return message;
+  if (structure !== 'json') throw invalidParameter('MessageStructure');
+  let texts: unknown;
+  try {
+    texts = JSON.parse(message);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw invalidParameter('Message Structure - JSON message body failed to parse', error);
+  }
+  if (!isObject(texts))
+    throw invalidParameter('Message Structure - JSON message body failed to parse');
+  const { default: general, sqs: own } = texts;
+  if (typeof general !== 'string')
+    throw invalidParameter('Message Structure - No default entry in JSON message body');
+  return typeof own === 'string' ? own : general;
+}
+
+function checkGroup(
+  topic: Exchange,
+  input: Input,
+  message: string,
+): { groupId: string | undefined; dedupId: string | undefined } {
+  const groupId = textOf(input, 'MessageGroupId');
+  const dedupId = textOf(input, 'MessageDeduplicationId');
+  for (const [name, value] of [
+    ['MessageGroupId', groupId],
+    ['MessageDeduplicationId', dedupId],
+  ] as const) {
+    if (value !== undefined && !/^[\x21-\x7e]{1,128}$/.test(value)) {
+      throw invalidParameter(
+        `${name} Reason: ${name} can only include alphanumeric and punctuation characters. 1 to 128 in length`,
+      );
+    }
+  }
+  if (!isFifoName(topic.name)) {
+    if (dedupId !== undefined) {
+      throw invalidParameter(
+        'MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type',
+      );
+    }
+    return { groupId, dedupId };
+  }
+  if (groupId === undefined) {
+    throw invalidParameter('The MessageGroupId parameter is required for FIFO topics');
+  }
+  if (dedupId === undefined && !isContentBased(topic)) {
+    throw invalidParameter(
+      'The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+    );
+  }
+  return {
+    groupId,
+    dedupId: dedupId ?? createHash('sha256').update(message, 'utf8').digest('hex'),
+  };
+}
+
+function checkBatch(entries: readonly Input[]): readonly Input[] {
+  if (entries.length === 0) {
+    throw new SnsError('EmptyBatchRequest', "The batch request doesn't contain any entries.");
+  }
+  if (entries.length > entriesMax) {
+    throw new SnsError(
+      'TooManyEntriesInBatchRequest',
+      'The batch request contains more entries than permissible.',
+    );
+  }
+  const ids = new Set<string>();
+  for (const entry of entries) {
+    const id = textOf(entry, 'Id') ?? '';
+    if (!/^[A-Za-z0-9_-]{1,80}$/.test(id)) {
+      throw new SnsError(
+        'InvalidBatchEntryId',
+        "The Id of a batch entry in a batch request doesn't abide by the specification.",
+      );
+    }
+    if (ids.has(id)) {
+      throw new SnsError(
+        'BatchEntryIdsNotDistinct',
+        'Two or more batch entries in the request have the same Id.',
+      );
+    }
+    ids.add(id);
+  }
+  return entries;
+}
