@@ -19,15 +19,39 @@ const soaks: Readonly<Record<string, Soak>> = {
     files: ['test/crash/kill.test.ts'],
     environment: { CRASH_KILLS: '50' },
   },
+  'crash-queues': {
+    summary: 'kills a server 50 times under publishers and consumers (CRASH_KILLS, CRASH_SEED)',
+    files: ['test/crash/kill-queues.test.ts'],
+    environment: { CRASH_KILLS: '50' },
+  },
   fuzz: {
-    summary: 'attacks both doors 20 times as long (FUZZ_SCALE, FUZZ_SEED)',
-    files: ['test/fuzz/kafka-door.test.ts', 'test/fuzz/admin-door.test.ts'],
+    summary: 'attacks the doors 20 times as long (FUZZ_SCALE, FUZZ_SEED)',
+    files: [
+      'test/fuzz/kafka-door.test.ts',
+      'test/fuzz/amqp-door.test.ts',
+      'test/fuzz/admin-door.test.ts',
+    ],
     environment: { FUZZ_SCALE: '20' },
   },
   backlog: {
     summary: 'writes and reads 10 GB and watches the memory (BACKLOG_MB)',
     files: ['test/limits/backlog.test.ts'],
     environment: { BACKLOG_MB: '10000' },
+  },
+  'queue-backlog': {
+    summary: 'lets 10 million messages wait in a queue, and drains it (BACKLOG_MESSAGES)',
+    files: ['test/limits/queue-backlog.test.ts'],
+    environment: { BACKLOG_MESSAGES: '10000000' },
+  },
+  connections: {
+    summary: 'lets 5,000 connections of two channels idle (CONNECTIONS)',
+    files: ['test/limits/connections.test.ts'],
+    environment: { CONNECTIONS: '5000', CONNECTIONS_IDLE_MS: '10000' },
+  },
+  queues: {
+    summary: 'lets 100,000 queues with as many bindings idle (QUEUES)',
+    files: ['test/limits/queues.suite.ts'],
+    environment: {},
   },
   partitions: {
     summary: 'lets 10,000 partitions idle',

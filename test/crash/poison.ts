@@ -66,7 +66,7 @@ export class PoisonConsumer implements Worker {
       assert.deepEqual(
         counts,
         counts.map((_, index) => index),
-        `${name} was counted ${counts}`,
+        `${name} was counted ${counts.join()}`,
       );
       assert.ok(counts.length <= poisonLimit + 1, `${name} was given out ${counts.length} times`);
       if (counts.length <= poisonLimit) continue;

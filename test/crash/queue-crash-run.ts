@@ -180,7 +180,7 @@ export class QueueCrashRun {
             await session.turn();
             return ledger.missing.length === 0 && (await this.#isEmpty(channel, ledger.queue));
           },
-          () => `missing: ${ledger.missing.slice(0, 20)}`,
+          () => `missing: ${ledger.missing.slice(0, 20).join()}`,
         );
       }
     });

@@ -64,17 +64,17 @@ export class QueuePublisher implements Worker {
 
   work(port: number, isStopping: () => boolean): Promise<void> {
     return withChannel(port, async (channel, isLost) => {
-      let unconfirmed = 0;
+      const under = { way: 0 };
       while (!isStopping() && !isLost()) {
         const burst = 1 + this.#options.random.nextInt(10);
         for (let each = 0; each < burst; each += 1) {
-          unconfirmed += 1;
+          under.way += 1;
           this.#publish(channel, () => {
-            unconfirmed -= 1;
+            under.way -= 1;
           });
         }
-        await pause(unconfirmed < unconfirmedMax ? 1 : 5);
-        while (unconfirmed >= unconfirmedMax && !isLost()) await pause(1);
+        await pause(under.way < unconfirmedMax ? 1 : 5);
+        while (under.way >= unconfirmedMax && !isLost()) await pause(1);
       }
       await channel.waitForConfirms().catch(() => undefined);
     });

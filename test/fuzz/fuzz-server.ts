@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { RecordBatchBuilder } from '../../src/bytes/index.ts';
+import { RawClient } from '../doors/amqp091/raw-client.ts';
+import { emptyTable } from '../../src/doors/amqp091/wire/index.ts';
 import { BrokerProcess, pause } from '../crash/broker-process.ts';
 import { WireClient } from '../doors/kafka/wire-client.ts';
 
@@ -22,6 +24,7 @@ export class FuzzServer {
   readonly server: BrokerProcess;
   readonly #directory: string;
   readonly #honest: WireClient;
+  #queueClient: RawClient | undefined;
   #isOver = false;
   #work: Promise<void> = Promise.resolve();
   peakBytes = 0;
@@ -51,6 +54,7 @@ export class FuzzServer {
   async close(): Promise<void> {
     this.#isOver = true;
     this.#honest.close();
+    this.#queueClient?.destroy();
     await this.#work.catch(() => undefined);
     await this.server.kill();
     rmSync(this.#directory, { recursive: true, force: true });
@@ -73,6 +77,20 @@ export class FuzzServer {
       !/stopped by a bug|internal error/.test(this.server.output),
       this.server.output.slice(-4000),
     );
+  }
+
+  /** From here on the honest client also publishes to a queue, gets what it published, and settles it. */
+  async addQueueClient(): Promise<void> {
+    const client = await RawClient.open(this.server.amqpPort);
+    await client.openChannel();
+    client.send(1, 'queueDeclare', {
+      ...{ ticket: 0, queue: topic, passive: false, durable: true, exclusive: false },
+      ...{ autoDelete: false, nowait: false, arguments: emptyTable },
+    });
+    await client.next('queueDeclareOk');
+    client.send(1, 'confirmSelect', { nowait: false });
+    await client.next('confirmSelectOk');
+    this.#queueClient = client;
   }
 
   /** A connection to a door; what fails on it is nobody's concern. */
@@ -105,6 +123,17 @@ export class FuzzServer {
       return await Promise.race([promise, tooLong]);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** Waits until a series has a value (`isExact`), or at least that. */
+  async reached(series: string, wanted: number, isExact = false): Promise<void> {
+    const deadlineMs = Date.now() + patienceMs;
+    for (;;) {
+      const value = await this.metric(series);
+      if (isExact ? value === wanted : value >= wanted) return;
+      assert.ok(Date.now() < deadlineMs, `${series} is ${value} and not ${wanted}`);
+      await pause(50);
     }
   }
 
@@ -148,11 +177,35 @@ export class FuzzServer {
       const response = await this.patiently(fetch(url), 'the admin door does not answer');
       assert.equal(response.status, 200);
       await response.arrayBuffer();
+      const { bytes } = await this.patiently(
+        useQueue(this.#queueClient),
+        'the honest client of the queue is not served',
+      );
+      assert.ok(bytes === undefined || bytes === honestBody.length);
       this.peakBytes = Math.max(this.peakBytes, this.server.residentBytes());
       this.honestRounds++;
       await pause(10);
     }
   }
+}
+
+const honestBody = Buffer.from('honest');
+
+/** Publishes, awaits the confirm, gets and settles. */
+async function useQueue(client: RawClient | undefined): Promise<{ bytes?: number }> {
+  if (client === undefined) return {};
+  client.send(1, 'basicPublish', {
+    ...{ ticket: 0, exchange: '', routingKey: topic, mandatory: true, immediate: false },
+  });
+  client.header(1, honestBody.length);
+  client.frame(3, 1, honestBody);
+  await client.next('basicAck', patienceMs);
+  client.send(1, 'basicGet', { ticket: 0, queue: topic, noAck: false });
+  const { deliveryTag } = await client.next('basicGetOk', patienceMs);
+  await client.take();
+  const body = await client.take();
+  client.send(1, 'basicAck', { deliveryTag, multiple: false });
+  return { bytes: body?.payload.length ?? 0 };
 }
 
 async function produce(client: WireClient, name: string, value: Buffer): Promise<number> {

@@ -186,6 +186,13 @@ export class RawClient {
     }
   }
 
+  /** Frames that were taken need no more memory. */
+  forgetTaken(): void {
+    this.received.splice(0, this.#taken);
+    this.#taken = 0;
+    this.raw.length = 0;
+  }
+
   destroy(): void {
     this.socket.destroy();
   }
