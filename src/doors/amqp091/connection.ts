@@ -488,7 +488,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
         }
         break;
       case 'connectionUpdateSecret':
-        if (this.#state === 'running') return this.agreed.updateSecret(argumentsOf(name, values));
+        if (this.#state === 'running') return this.agreed.updateSecret();
         break;
       default:
         break;

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../base/index.ts';
 
 /** A connection, as the beat sees it. */
 export interface Beating {
-  /** Called about twice a second with the monotonic time in milliseconds. */
+  /** Called about four times a second with the monotonic time in milliseconds. */
   beat(nowMs: number): void;
 }
 
@@ -36,7 +36,8 @@ export class Heartbeats {
   };
 }
 
-const beatMs = 500;
+// A second is the shortest interval; clients close when one passes in silence, so half of it has to be met closely.
+const beatMs = 250;
 
 /**
  * The negotiated heartbeat of one connection. AMQP 0-9-1 §4.2.7: any bytes count as one; a peer that is silent for two
@@ -50,12 +51,14 @@ export class Heartbeat {
   #sent = 0;
   #sentSeen = 0;
   #sentMs = 0;
+  #checkedMs = 0;
 
   /** 0: none. */
   start(seconds: number, nowMs: number): void {
     this.#intervalMs = seconds * 1000;
     this.#receivedMs = nowMs;
     this.#sentMs = nowMs;
+    this.#checkedMs = nowMs;
   }
 
   noteReceived(): void {
@@ -81,9 +84,12 @@ export class Heartbeat {
     } else if (nowMs - this.#receivedMs > intervalMs * 2) {
       return 'gone';
     }
+    const checkedMs = this.#checkedMs;
+    this.#checkedMs = nowMs;
     if (this.#sent !== this.#sentSeen) {
       this.#sentSeen = this.#sent;
-      this.#sentMs = nowMs;
+      // It went out after the last check, perhaps right after it.
+      this.#sentMs = checkedMs;
       return undefined;
     }
     // Half of the interval, so that the peer sees one in each.

@@ -317,4 +317,14 @@ describe('properties of a message', () => {
     assert.ok(out.bytes.length <= 8000);
     assert.ok(out.bytes.length > 2000);
   });
+
+  it('may nearly fill a frame', () => {
+    const headers = new Map<string, Field>([['a', { type: 'S', value: 'x'.repeat(15_000) }]]);
+    const { headers: encoded, headerCount } = encode({ headers });
+    const message = messageOf(encoded, null, headerCount);
+    const whole = Buffer.from(writer.encode(message, 'q', nowMs, undefined, 100_000).bytes);
+    const out = writer.encode(message, 'q', nowMs, undefined, whole.length + 16);
+    assert.deepEqual(Buffer.from(out.bytes), whole);
+    assert.ok(writer.encode(message, 'q', nowMs, undefined, whole.length - 1).bytes.length < 100);
+  });
 });

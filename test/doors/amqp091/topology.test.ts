@@ -235,7 +235,7 @@ describe('exchanges', { concurrency: 4 }, () => {
   const cases: ReadonlyArray<
     readonly [string, Partial<MethodArguments<'exchangeDeclare'>>, string]
   > = [
-    ['of an unknown type', { type: 'foo' }, "COMMAND_INVALID - unknown exchange type 'foo'"],
+    ['of an unknown type', { type: 'foo' }, "PRECONDITION_FAILED - unknown exchange type 'foo'"],
     [
       'with a reserved name',
       { exchange: 'amq.foo' },

@@ -86,7 +86,8 @@ function readType(type: string, table: FieldTable): { kind: ExchangeKind; isDela
   }
   const kind = kinds.get(type);
   if (kind === undefined) {
-    throw new AmqpError('COMMAND_INVALID', `unknown exchange type '${type}'`);
+    // RabbitMQ 4 closes the channel; 3.x closed the connection with COMMAND_INVALID.
+    throw new AmqpError('PRECONDITION_FAILED', `unknown exchange type '${type}'`);
   }
   return { kind, isDelayed: false };
 }

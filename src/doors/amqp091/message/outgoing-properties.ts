@@ -63,6 +63,19 @@ export class PropertiesWriter {
     added: FieldTable | undefined,
     bytesMax: number,
   ): OutgoingProperties {
+    const encoded = this.#encode(message, queueName, nowMs, added, bytesMax);
+    if (encoded.bytes.length <= bytesMax) return encoded;
+    return this.#encode(message, queueName, nowMs, added, bytesMax - reservedBytes);
+  }
+
+  /** `tableMax`: what the table of headers may take. */
+  #encode(
+    message: QueueMessage,
+    queueName: string,
+    nowMs: number,
+    added: FieldTable | undefined,
+    tableMax: number,
+  ): OutgoingProperties {
     const { bytes, headersAt, headersBytes } = message;
     const slots = this.#slots;
     slots.bytes.fill(-1);
@@ -72,17 +85,17 @@ export class PropertiesWriter {
     this.#reader.begin(bytes, headersAt, headersAt + headersBytes);
     const hasDeaths = this.#reader.seek(property.deaths);
     this.#reader.begin(bytes, headersAt, headersAt + headersBytes);
-    this.#readHeaders(bytesMax, hasDeaths, added);
+    this.#readHeaders(tableMax, hasDeaths, added);
     const route = this.#readRoute(message, queueName);
     this.#writeDeaths();
     this.#writePassed();
     if (added !== undefined) for (const [name, field] of added) this.#field(name, field);
-    this.#writeProperties(message, nowMs, bytesMax);
+    this.#writeProperties(message, nowMs, tableMax);
     return { ...route, bytes: this.#writer.finish(), isLasting: this.#isLasting };
   }
 
   /** Notes the properties, and writes the application's headers. */
-  #readHeaders(bytesMax: number, hasDeaths: boolean, added: FieldTable | undefined): void {
+  #readHeaders(tableMax: number, hasDeaths: boolean, added: FieldTable | undefined): void {
     const reader = this.#reader;
     const table = this.#table;
     while (reader.next()) {
@@ -97,8 +110,7 @@ export class PropertiesWriter {
       }
       // What does not fit into one frame cannot be told.
       const needed = reader.nameBytes + reader.valueBytes + 16;
-      if (reader.nameBytes > shortBytesMax || table.position + needed > bytesMax - reservedBytes)
-        continue;
+      if (reader.nameBytes > shortBytesMax || table.position + needed > tableMax) continue;
       // What the broker says itself stands for what an application says of the same name.
       if (hasDeaths && deathNames.has(reader.name)) continue;
       if (added?.has(reader.name) === true) continue;
@@ -190,7 +202,7 @@ export class PropertiesWriter {
     writeField(this.#table, field);
   }
 
-  #writeProperties(message: QueueMessage, nowMs: number, bytesMax: number): void {
+  #writeProperties(message: QueueMessage, nowMs: number, tableMax: number): void {
     const writer = this.#writer;
     writer.reset(keptBytesMax);
     let flags = 0;
@@ -198,7 +210,7 @@ export class PropertiesWriter {
     if (this.#short(property.contentType)) flags |= propertyFlag(basic.contentType);
     if (this.#short(property.contentEncoding)) flags |= propertyFlag(basic.contentEncoding);
     const tableBytes = this.#table.position;
-    if (tableBytes > 0 && tableBytes <= bytesMax - reservedBytes) {
+    if (tableBytes > 0 && tableBytes <= tableMax) {
       flags |= propertyFlag(basic.headers);
       writer.uint32(tableBytes);
       writer.range(this.#table.finish(), 0, tableBytes);
