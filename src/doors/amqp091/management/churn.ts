@@ -9,16 +9,13 @@ import type { Counters } from './samples.ts';
  */
 export class Churn {
   readonly #stop: () => void;
-  readonly #queues: QueuesPort;
   readonly #peers: PeersPort;
   readonly #amqp: () => DoorMetrics | undefined;
   #created = 0;
   #deleted = 0;
-  /** Of queues that are gone. */
   readonly #gone: Record<string, number> = {};
 
   constructor(queues: QueuesPort, peers: PeersPort, amqp: () => DoorMetrics | undefined) {
-    this.#queues = queues;
     this.#peers = peers;
     this.#amqp = amqp;
     this.#stop = queues.watch(({ kind, queue }) => {
@@ -49,12 +46,9 @@ export class Churn {
     };
   }
 
-  /** Messages of all queues, those that are gone included. */
-  messages(namespace?: string): Counters {
-    const sum: Record<string, number> = { ...messageCounters(undefined) };
-    if (namespace === undefined) addTo(sum, this.#gone);
-    for (const queue of this.#queues.list(namespace)) addTo(sum, messageCounters(queue));
-    return sum;
+  /** Messages of queues that are gone. */
+  get gone(): Counters {
+    return this.#gone;
   }
 
   #noteDeleted(queue: Queue): void {

@@ -10,7 +10,7 @@ import { apiErrorOf } from './api-error.ts';
 import { Churn } from './churn.ts';
 import { importDefinitions, parseDefinitions } from './definitions-import.ts';
 import { directServices } from './direct-services.ts';
-import { measure } from './handlers/overview.ts';
+import { measure } from './measurement.ts';
 import { RequestHandling } from './request-handling.ts';
 import { Samples } from './samples.ts';
 

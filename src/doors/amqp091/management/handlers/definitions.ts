@@ -9,7 +9,7 @@ import {
 } from '../api.ts';
 import { exportAll, exportVhost } from '../definitions-export.ts';
 import { importDefinitions } from '../definitions-import.ts';
-import { enter, findNamespace } from '../vhost-access.ts';
+import { findNamespace } from '../vhost-access.ts';
 
 /** `?download=NAME`: the browser saves it under that name. */
 function asFile(json: unknown, query: URLSearchParams): ApiReply {
@@ -38,7 +38,8 @@ async function take(context: ApiContext, request: ApiRequest): Promise<ApiReply>
 }
 
 async function takeIntoVhost(context: ApiContext, request: ApiRequest): Promise<ApiReply> {
-  const namespace = enter(context, request);
+  const namespace = findNamespace(context.services.access, request.params['vhost'] ?? '');
+  if (namespace === undefined) throw new ApiError(404, 'not_found', 'vhost_not_found');
   await importDefinitions(context, await readFile(request), namespace);
   return noContent;
 }

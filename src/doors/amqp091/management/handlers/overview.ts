@@ -9,71 +9,26 @@ import {
 } from '../api.ts';
 import { isMonitor } from '../authentication.ts';
 import { type JsonObject, needText } from '../body.ts';
-import { addTo } from '../churn.ts';
+import { sumQueues } from '../measurement.ts';
 import { listReply, objectReply } from '../listing.ts';
 import {
   contextsOf,
   countObjects,
   exchangeTypes,
   listListeners,
-  nodeCounters,
-  nodeKey,
   showMemory,
   showNode,
 } from '../node-facts.ts';
-import { channelCounters, channelKey, connectionCounters, connectionKey } from '../peer-view.ts';
 import { globalComponent } from '../parameters.ts';
-import { lengthCounters, messageCounters } from '../queue-counters.ts';
-import { queueKey } from '../queue-view.ts';
-import { type Counters, totalsKey, windowOf } from '../samples.ts';
+import { totalsKey, windowOf } from '../samples.ts';
 import { parseStored } from '../shown-fields.ts';
 import { compatibleVersion } from '../../server-properties.ts';
-import { vhostCounters, vhostKey } from '../vhost-view.ts';
-
-/** What rates are told of. */
-export function* measure(
-  context: ApiContext,
-): Generator<readonly [key: string, counters: Counters]> {
-  const { broker } = context;
-  yield [nodeKey, nodeCounters(context)];
-  for (const { name } of broker.access.listNamespaces()) {
-    const counters = { ...vhostCounters(context, name), ...context.churn.messages(name) };
-    yield [vhostKey(name), counters];
-  }
-  for (const connection of broker.peers.list()) {
-    yield [connectionKey(connection), connectionCounters(connection.details())];
-    for (const channel of connection.channels()) {
-      yield [channelKey(connection, channel), channelCounters(channel.details())];
-    }
-  }
-  for (const queue of broker.queues.list()) {
-    yield [queueKey(queue), { ...messageCounters(queue), ...lengthCounters(queue) }];
-  }
-  yield [totalsKey, totals(context)];
-}
-
-function totals(context: ApiContext): Counters {
-  return {
-    ...context.churn.messages(),
-    ...context.churn.counters(),
-    ...queueTotals(context),
-  };
-}
-
-function queueTotals({ broker }: ApiContext): Counters {
-  const sum: Record<string, number> = {
-    messages: 0,
-    messages_ready: 0,
-    messages_unacknowledged: 0,
-  };
-  for (const queue of broker.queues.list()) addTo(sum, lengthCounters(queue));
-  return sum;
-}
 
 function overview(context: ApiContext, { query, identity }: ApiRequest): ApiReply {
   const { samples, churn, nodeName, version } = context;
   samples.touch();
   const rates = windowOf(query, 'msg_rates');
+  const sums = sumQueues(context);
   const shown: JsonObject = {
     management_version: compatibleVersion,
     rabbitmq_version: compatibleVersion,
@@ -92,9 +47,9 @@ function overview(context: ApiContext, { query, identity }: ApiRequest): ApiRepl
     disable_stats: false,
     enable_queue_totals: false,
     is_op_policy_updating_enabled: true,
-    message_stats: samples.describe(totalsKey, churn.messages(), rates),
+    message_stats: samples.describe(totalsKey, sums.messages, rates),
     churn_rates: samples.describe(totalsKey, churn.counters(), rates),
-    queue_totals: samples.describe(totalsKey, queueTotals(context), windowOf(query, 'lengths')),
+    queue_totals: samples.describe(totalsKey, sums.lengths, windowOf(query, 'lengths')),
     object_totals: countObjects(context),
     statistics_db_event_queue: 0,
     node: nodeName,

@@ -8,7 +8,7 @@ import {
   ok,
   putReply,
 } from '../api.ts';
-import { isAdministrator } from '../authentication.ts';
+import { isAdministrator, isMonitor } from '../authentication.ts';
 import { type JsonObject, need } from '../body.ts';
 import { listReply } from '../listing.ts';
 import {
@@ -169,16 +169,22 @@ async function removeLimit(context: ApiContext, request: ApiRequest): Promise<Ap
   return noContent;
 }
 
-function listUserLimits({ services }: ApiContext): ApiReply {
+/** Others' are for those who see everything. */
+function listUserLimits({ services }: ApiContext, { identity }: ApiRequest): ApiReply {
   return ok(
     services.access
       .listUsers()
+      .filter(({ name }) => isMonitor(identity) || name === identity.name)
       .filter(({ limits }) => Object.keys(limits).length > 0)
       .map(({ name, limits }) => ({ user: name, value: limits })),
   );
 }
 
-function listLimitsOfUser({ services }: ApiContext, { params }: ApiRequest): ApiReply {
+function listLimitsOfUser({ services }: ApiContext, request: ApiRequest): ApiReply {
+  const { params, identity } = request;
+  if (!isMonitor(identity) && params['user'] !== identity.name) {
+    throw notAuthorised('User not authorised to access object');
+  }
   const user = services.access.findUser(params['user'] ?? '');
   if (user === undefined) throw missing();
   const { name, limits } = user;

@@ -12,6 +12,7 @@ import {
 } from '../api.ts';
 import { asText, isObject, type JsonObject, tagsOf, truthOf } from '../body.ts';
 import { listReply, objectReply } from '../listing.ts';
+import { sumVhosts } from '../measurement.ts';
 import { showVhost, tracingAttribute } from '../vhost-view.ts';
 import { findNamespace, visibleNamespaces } from '../vhost-access.ts';
 import { listPermissionsOf, listTopicPermissionsOf } from './permissions.ts';
@@ -20,8 +21,12 @@ function list(context: ApiContext, request: ApiRequest): ApiReply {
   context.samples.touch();
   const visible = visibleNamespaces(context, request);
   const found = context.services.access.listNamespaces().filter(({ name }) => visible.has(name));
+  const sums = sumVhosts(context);
   return listReply(
-    found.map((namespace) => showVhost(context, namespace)),
+    found.flatMap((namespace) => {
+      const own = sums.get(namespace.name);
+      return own === undefined ? [] : [showVhost(context, namespace, own)];
+    }),
     request.query,
     ['name'],
   );
@@ -37,7 +42,9 @@ function getNamespace({ services }: ApiContext, { params }: ApiRequest): Namespa
 function describe(context: ApiContext, request: ApiRequest): ApiReply {
   const namespace = getNamespace(context, request);
   context.samples.touch();
-  return objectReply(showVhost(context, namespace), request.query);
+  const sums = sumVhosts(context).get(namespace.name);
+  if (sums === undefined) throw missing();
+  return objectReply(showVhost(context, namespace, sums), request.query);
 }
 
 const queueTypes: ReadonlySet<string> = new Set(['classic', 'quorum', 'stream']);
