@@ -170,8 +170,6 @@ export const limits = {
   adminBodyBytesMax: 16 * MIB,
   adminBrowseMessagesMax: 1000,
   adminBrowseBytesMax: 16 * MIB,
-  /** Management: objects whose rates are told (those of the others are 0), times that are remembered of the totals. */
-  managementSampledMax: 10_000,
   /** Web queues: bytes of one batch of messages, and how much longer their text may be; parameters of one request. */
   webBatchBytesMax: 1 * MIB,
   webEscapeFactor: 6,
@@ -181,6 +179,8 @@ export const limits = {
   /** Web queues: answers and times that are remembered of one kind (the oldest is forgotten), tasks that move messages. */
   webMemoriesMax: 100_000,
   webMoveTasksMax: 100,
+  /** Management: objects whose rates are told (those of the others are 0), times that are remembered of the totals. */
+  managementSampledMax: 10_000,
   managementSamplesMax: 720,
   /** Metrics: topics and groups that have series of their own; the others are summed as `_other`. */
   metricTopicsMax: 1000,

@@ -164,11 +164,6 @@ class RunningServer implements Server {
     });
   }
 
-  async #openManagement(): Promise<Door> {
-    const { loadManagement } = await doorModules.amqp();
-    const { ManagementDoor } = await loadManagement();
-    const settings = this.#settings;
-    const { listen, tls, tlsCertificate, connectionsMax, messageBytesMax, peerStallMs } = settings;
   async #openSqs(): Promise<Door> {
     const { SqsDoor } = await doorModules.sqs();
     const {
@@ -195,6 +190,11 @@ class RunningServer implements Server {
     });
   }
 
+  async #openManagement(): Promise<Door> {
+    const { loadManagement } = await doorModules.amqp();
+    const { ManagementDoor } = await loadManagement();
+    const settings = this.#settings;
+    const { listen, tls, tlsCertificate, connectionsMax, messageBytesMax, peerStallMs } = settings;
     return ManagementDoor.open({
       broker: this.#broker,
       clock: this.#clock,
@@ -287,12 +287,12 @@ const doorModules = {
   kafka: () => import('../doors/kafka/index.ts'),
   amqp: () => import('../doors/amqp091/index.ts'),
   'rabbitmq-management': () => import('../doors/amqp091/index.ts'),
+  sqs: () => import('../doors/sqs/index.ts'),
   admin: () => import('../doors/admin/index.ts'),
 } as const satisfies Record<DoorName, () => Promise<unknown>>;
 
 /** What fails here fails again where the module is wanted. */
 function preload(doors: readonly DoorName[]): void {
-  sqs: () => import('../doors/sqs/index.ts'),
   void Promise.allSettled(doors.map((door) => doorModules[door]()));
 }
 
@@ -302,12 +302,12 @@ function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
     const { host } = settings.listen[door];
     // Who comes in there has to log in (see `refuseOpenDoors`), or to sign each request.
     if (isLoopbackHost(host) || asksForPasswords(door)) continue;
+    if (door === 'sqs' && settings.sqsAccessKeys.length > 0) continue;
     throw new StartFailure(
       `${door}: ${printAddress(settings.listen[door])} can be reached from other machines, and neither credentials ` +
         'nor TLS are configured; listen on 127.0.0.1, or give --insecure to let anybody in',
     );
   }
-    if (door === 'sqs' && settings.sqsAccessKeys.length > 0) continue;
 }
 
 function asksForPasswords(door: DoorName): boolean {

@@ -152,11 +152,6 @@ export const settingTable = {
     limits.messageBytesMax,
     'largest body of a message that the amqp door takes',
   ),
-  peerStallMs: setting(
-    integer(100, 3_600_000),
-    limits.frameStallMs,
-    'a peer that has begun a request and does not finish it, or takes no bytes, for this long is disconnected',
-  ),
   sqsAccessKeys: setting(
     several(accessKey(), '<key:secret,...>'),
     [],
@@ -166,6 +161,11 @@ export const settingTable = {
     choice('aws', 'relaxed'),
     'aws',
     'limits of the sqs door; relaxed: any delay, messages up to messageBytesMax, no waiting after purging and deleting',
+  ),
+  peerStallMs: setting(
+    integer(100, 3_600_000),
+    limits.frameStallMs,
+    'a peer that has begun a request and does not finish it, or takes no bytes, for this long is disconnected',
   ),
   connectionsMax: setting(
     integer(1, 1_000_000),
@@ -190,12 +190,12 @@ export const doorSettingTable = {
         host: '127.0.0.1',
         port: doorTable['rabbitmq-management'].port,
       },
+      sqs: { host: '127.0.0.1', port: doorTable.sqs.port },
       admin: { host: '127.0.0.1', port: doorTable.admin.port },
     },
     about: 'where a door listens; port 0 picks a free one',
   },
   advertise: {
-      sqs: { host: '127.0.0.1', port: doorTable.sqs.port },
     kind: address(1),
     initial: {},
     about: 'the address that clients of a door are told; default: the one they connected to',
