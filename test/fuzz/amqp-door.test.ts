@@ -244,7 +244,7 @@ describe(`the AMQP door against garbage, seed ${seed}`, () => {
   });
 
   test('a frame that is begun and never ended is given up', async () => {
-    const half = Array.from({ length: 50 }, () =>
+    const half: Buffer[] = Array.from({ length: 50 }, () =>
       Buffer.concat([
         opening(),
         frameOf(frameType.body, 1, randomBytes(2000), 4000).subarray(0, -1),
