@@ -115,8 +115,10 @@ export const limits = {
   readBytesMax: 64 * MIB,
   /** Reader: bytes of one fetch response, whatever the client asks for. */
   fetchBytesMax: 16 * MIB,
-  /** Network: bytes queued for all peers together; above it each fetch is answered with one batch. */
+  /** Network: bytes queued for all peers together; above it each fetch is answered with one batch, and ... */
   sendQueuesBytesMax: 256 * MIB,
+  /** ... no more than this waits to be written to one socket, before its requests wait and nothing more is delivered to it. */
+  crowdedSendBufferBytesMax: 64 * KIB,
   /** Network: connections of one listener; the next is closed at once. */
   connectionsMax: 20_000,
   /** Network: bytes of one request frame. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { type Clock, ProtocolError } from '../base/index.ts';
+import { type Clock, limits, ProtocolError } from '../base/index.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import type { Log } from './log.ts';
 import type { LogLimiter } from './log-limiter.ts';
@@ -163,7 +163,17 @@ export class Connection {
 
   /** More waits to be sent than the limit: begin nothing that makes it more, until `sendable` is called. */
   get isSendBlocked(): boolean {
-    return this.#queuedBytes > this.#limits.sendBufferBytesMax;
+    const isBlocked = this.#queuedBytes > this.#sendBytesMax;
+    // The limit moves: who is told so here is told of the end, too.
+    if (isBlocked) this.hold(readHold.sendQueue);
+    return isBlocked;
+  }
+
+  /** Little, where many peers take nothing of what waits for them. */
+  get #sendBytesMax(): number {
+    const { sendBufferBytesMax } = this.#limits;
+    if (this.#sendLedger.queuedBytes <= limits.sendQueuesBytesMax) return sendBufferBytesMax;
+    return Math.min(sendBufferBytesMax, limits.crowdedSendBufferBytesMax);
   }
 
   /**
@@ -179,7 +189,7 @@ export class Connection {
       this.#isFlushScheduled = true;
       process.nextTick(flushLater, this);
     }
-    if (this.isSendBlocked) this.hold(readHold.sendQueue);
+    if (this.#queuedBytes > this.#sendBytesMax) this.hold(readHold.sendQueue);
   }
 
   hold(reason: ReadHold): void {
@@ -228,19 +238,19 @@ export class Connection {
   checkDeadlines(nowMs: number): void {
     const protocol = this.#protocol;
     if (protocol === undefined || this.#isClosed) return;
-    const limits = this.#limits;
+    const { sendStallMs, frameStallMs, idleMs } = this.#limits;
     const sendMark = this.#queuedBytes > 0 || this.#isEnding ? this.#writesDone : -1;
-    if (isBeyond(this.#sending, sendMark, nowMs, limits.sendStallMs)) {
+    if (isBeyond(this.#sending, sendMark, nowMs, sendStallMs)) {
       this.destroy('the peer takes no bytes');
       return;
     }
     const frameMark = protocol.isMidFrame && this.#holds === 0 ? protocol.frameCount : -1;
-    if (isBeyond(this.#frame, frameMark, nowMs, limits.frameStallMs)) {
+    if (isBeyond(this.#frame, frameMark, nowMs, frameStallMs)) {
       this.destroy('a frame was begun and not completed in time');
       return;
     }
     const quietMark = protocol.isBusy || this.#queuedBytes > 0 ? -1 : this.#activity;
-    if (isBeyond(this.#quiet, quietMark, nowMs, limits.idleMs)) {
+    if (isBeyond(this.#quiet, quietMark, nowMs, idleMs)) {
       this.#log.debug({ remote: this.#remote }, 'idle connection closed');
       this.destroy();
     }
@@ -327,7 +337,7 @@ export class Connection {
     this.#activity += 1;
     if (this.#queue.length > 0) this.flush();
     else if (this.#isEnding) this.#socket.end();
-    if (wasBlocked && this.#queuedBytes <= this.#limits.sendBufferBytesMax / 2) {
+    if (wasBlocked && this.#queuedBytes <= this.#sendBytesMax / 2) {
       this.release(readHold.sendQueue);
       try {
         this.#protocol?.sendable();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { ProtocolError, SystemClock } from '../../src/base/index.ts';
+import { limits, ProtocolError, SystemClock } from '../../src/base/index.ts';
 import {
   type Connection,
   type ConnectionProtocol,
@@ -152,6 +152,31 @@ test('a peer that does not read is not read from, until it takes bytes again', a
   assert.ok(echo!.sendableCount > 0);
   await until(() => listener.sendLedger.queuedBytes === 0);
   assert.equal(listener.metrics.bytesSent, total);
+});
+
+test('while others have much waiting a peer gets little, and is told when it may have more', async (t) => {
+  const sendLedger = { queuedBytes: 0 };
+  const { echoes, dial } = await open(t, { sendLedger });
+  const socket = await dial();
+  socket.pause();
+  await until(() => echoes.length === 1);
+  const [echo] = echoes;
+  const { connection } = echo!;
+  // What the kernels hold; a part of the next stays here.
+  while (connection.queuedBytes < 4 * limits.crowdedSendBufferBytesMax) {
+    connection.send(Buffer.alloc(1024 * 1024));
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+  assert.equal(connection.isSendBlocked, false);
+  const others = limits.sendQueuesBytesMax;
+  sendLedger.queuedBytes += others;
+  assert.equal(connection.isSendBlocked, true);
+  socket.resume();
+  await until(() => echo!.sendableCount === 1);
+  assert.equal(connection.isSendBlocked, false);
+  sendLedger.queuedBytes -= others;
 });
 
 test('a peer that takes no bytes is disconnected, and what waited for it is dropped', async (t) => {
