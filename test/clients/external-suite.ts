@@ -8,8 +8,10 @@ const checkLimitMs = 180_000;
 export interface ClientProgram {
   /** Shown in the results, with the client's version. */
   name: string;
-  /** Names of its checks; each is run as `command... BOOTSTRAP CHECK` and must end with 0. */
+  /** Names of its checks; each is run as `command... ADDRESS CHECK` and must end with 0. */
   checks: Readonly<Record<string, string>>;
+  /** What the program is told of the server; `host:port` of the Kafka door unless given. */
+  address?: (server: ServerProcess) => string;
   /** Installs what is needed and returns the command. */
   install: () => readonly string[];
 }
@@ -31,7 +33,8 @@ export function describeProgram(program: ClientProgram): void {
 
     for (const [check, behaviour] of Object.entries(program.checks)) {
       test(behaviour, async () => {
-        await runCommand([...command, server.bootstrap, check]);
+        const address = program.address?.(server) ?? server.bootstrap;
+        await runCommand([...command, address, check]);
       });
     }
   });

@@ -16,66 +16,60 @@ export interface Listener {
 export class ServerProcess {
   readonly directory: string;
   readonly listeners: Readonly<Record<string, Listener>>;
-  readonly #child: ChildProcess | undefined;
+  readonly #words: readonly string[];
+  #child: ChildProcess | undefined;
 
   private constructor(
     directory: string,
     listeners: Readonly<Record<string, Listener>>,
+    words: readonly string[],
     child: ChildProcess | undefined,
   ) {
     this.directory = directory;
     this.listeners = listeners;
+    this.#words = words;
     this.#child = child;
   }
 
   /**
    * Starts the server from the sources and waits until every door accepts.
-   * With CLIENTS_BOOTSTRAP=HOST:PORT that broker is used instead: a suite is right when Apache Kafka passes it too.
+   * With CLIENTS_BOOTSTRAP=HOST:PORT (log door) or CLIENTS_AMQP=HOST:PORT that broker is used instead: a suite is right
+   * when Apache Kafka or RabbitMQ passes it too.
    */
   static async start(words: readonly string[] = []): Promise<ServerProcess> {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'pabal-clients-'));
-    const other = process.env.CLIENTS_BOOTSTRAP;
-    if (other !== undefined) {
-      const [host, port] = other.split(':');
-      return new ServerProcess(
-        directory,
-        { kafka: { host: host!, port: Number(port) } },
-        undefined,
-      );
-    }
-    const readyFile = path.join(directory, 'ready.json');
-    const child = spawn(
-      process.execPath,
-      [
-        ...['--import', 'tsx', path.join(root, 'src/cli/main.ts'), 'serve'],
-        ...['--data', path.join(directory, 'data'), '--ready-file', readyFile],
-        ...['--listen', 'kafka=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],
-        ...['--listen', 'admin=127.0.0.1:0', ...words],
-      ],
-      { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    const output: string[] = [];
-    child.stdout.on('data', (data: Buffer) => output.push(data.toString()));
-    child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
-    const deadlineMs = Date.now() + readyTimeoutMs;
-    for (;;) {
-      const listeners = readListeners(readyFile);
-      if (listeners !== undefined) return new ServerProcess(directory, listeners, child);
-      if (child.exitCode !== null || Date.now() > deadlineMs) {
-        child.kill('SIGKILL');
-        rmSync(directory, { recursive: true, force: true });
-        throw new Error(`the server did not become ready:\n${output.join('').slice(-4000)}`);
-      }
-      await new Promise((resolve) => {
-        setTimeout(resolve, pollMs);
-      });
-    }
+    const others = findOthers();
+    if (others !== undefined) return new ServerProcess(directory, others, words, undefined);
+    const ports = { kafka: 0, amqp: 0, admin: 0 };
+    const { child, listeners } = await startIn(directory, ports, words);
+    return new ServerProcess(directory, listeners, words, child);
+  }
+
+  /** Whether this is somebody else's broker, which cannot be restarted. */
+  get isOther(): boolean {
+    return this.#child === undefined;
+  }
+
+  /** Kills the server, or ends it in order, and starts it again on the same ports over the same data. */
+  async restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (this.isOther) throw new Error('only our own server can be restarted');
+    await this.#end(signal);
+    const ports: Record<string, number> = {};
+    for (const [door, { port }] of Object.entries(this.listeners)) ports[door] = port;
+    rmSync(path.join(this.directory, readyName), { force: true });
+    this.#child = (await startIn(this.directory, ports, this.#words)).child;
   }
 
   /** `host:port` of the Kafka door. */
   get bootstrap(): string {
     const kafka = this.listeners.kafka!;
     return `${kafka.host}:${kafka.port}`;
+  }
+
+  /** The URL of the AMQP door, for its default user and virtual host. */
+  get amqpUrl(): string {
+    const { host, port } = this.listeners.amqp!;
+    return `amqp://guest:guest@${host}:${port}`;
   }
 
   /** Ends the server in order and removes its data; rejects when it does not end with 0. */
@@ -96,6 +90,60 @@ export class ServerProcess {
     return new Promise((resolve) => {
       child.once('exit', (code) => resolve(code));
       child.kill(signal);
+    });
+  }
+}
+
+const readyName = 'ready.json';
+
+/** Listeners of the broker that the environment names. */
+function findOthers(): Record<string, Listener> | undefined {
+  const others: Record<string, Listener> = {};
+  for (const [door, text] of [
+    ['kafka', process.env.CLIENTS_BOOTSTRAP],
+    ['amqp', process.env.CLIENTS_AMQP],
+  ] as const) {
+    if (text === undefined) continue;
+    const [host, port] = text.split(':');
+    others[door] = { host: host!, port: Number(port) };
+  }
+  return Object.keys(others).length === 0 ? undefined : others;
+}
+
+async function startIn(
+  directory: string,
+  ports: Readonly<Record<string, number>>,
+  words: readonly string[],
+): Promise<{ child: ChildProcess; listeners: Record<string, Listener> }> {
+  const readyFile = path.join(directory, readyName);
+  const listening = Object.entries(ports).flatMap(([door, port]) => [
+    '--listen',
+    `${door}=127.0.0.1:${port}`,
+  ]);
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', 'tsx', path.join(root, 'src/cli/main.ts'), 'serve'],
+      ...['--data', path.join(directory, 'data'), '--ready-file', readyFile],
+      ...['--only', Object.keys(ports).join(',')],
+      ...[...listening, ...words],
+    ],
+    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const output: string[] = [];
+  child.stdout.on('data', (data: Buffer) => output.push(data.toString()));
+  child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
+  const deadlineMs = Date.now() + readyTimeoutMs;
+  for (;;) {
+    const listeners = readListeners(readyFile);
+    if (listeners !== undefined) return { child, listeners };
+    if (child.exitCode !== null || Date.now() > deadlineMs) {
+      child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+      throw new Error(`the server did not become ready:\n${output.join('').slice(-4000)}`);
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, pollMs);
     });
   }
 }
