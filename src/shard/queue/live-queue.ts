@@ -35,8 +35,8 @@ export interface QueueHome {
   compileFilter(filter: NonNullable<QueueSettings['filter']>): (message: QueueMessage) => boolean;
   /** Where the queue's changes are gathered until the next chunk. */
   openChanges(queue: LiveQueue): QueueChanges;
-  /** Changes should be in a chunk soon. */
-  urge(): void;
+  /** Settlements that nobody waits for were noted: they go with the next chunk, or one that begins very soon. */
+  ride(): void;
   /** A round soon. */
   schedule(queue: LiveQueue): void;
   /** A round when there is room in the journal again. */
@@ -521,7 +521,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const changes = this.#note();
     if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bodyBytes, rank);
     this.#settle(offset, bodyBytes, changes);
-    this.home.urge();
+    this.home.ride();
   }
 
   noteDeath(): void {
@@ -592,7 +592,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (leases.owner(slot) === owners.dying) this.dyingCount--;
     leases.remove(slot);
     this.#settle(offset, bodyBytes, this.#note());
-    this.home.urge();
+    this.home.ride();
     if (this.#dispatcher?.isBlocked || this.form.isGrouped || this.form.isFair) this.schedule();
   }
 
@@ -611,7 +611,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const offset = leases.offset(slot);
     this.state.giveBack(slot, isFailure, dueMs);
     this.#note().noteReturned(offset, isFailure, dueMs);
-    this.home.urge();
+    this.home.ride();
     if (dueMs >= 0) this.arm(dueMs);
     if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
   }

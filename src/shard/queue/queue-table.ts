@@ -53,6 +53,8 @@ interface Waiter {
 const roundMax = 1000;
 /** Deliveries alone wait this long for a chunk that others bring about. */
 const lazyMs = 10;
+/** What was settled, and nobody waits for it, waits this long for a chunk that others bring about. */
+const rideMs = 2;
 /** Rooms of queues that turned empty are not freed more often than this. */
 const emptiedEveryMs = 1000;
 /** A timer that waits longer is set anew meanwhile, for the wall clock may jump. */
@@ -93,7 +95,13 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   /** Chunks that were taken and are not durable. */
   readonly #taken: number[] = [];
   #waiters: Waiter[] = [];
-  #lazyTimer: Timer | undefined;
+  /** Asks for a chunk when nobody else did. It is not set anew for each chunk: it looks when it rings. */
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  /** When what has gathered should be in a chunk at the latest; Infinity when nothing has. */
+  #wantedAtMs = Number.POSITIVE_INFINITY;
+  /** It is no later than `rideMs` after the oldest settlement. */
+  #isRiding = false;
   #emptiedAtMs = Number.NEGATIVE_INFINITY;
 
   // Recovery
@@ -302,8 +310,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     this.#dirty = [];
     this.#tally.bytes = 0;
     this.isUrgent = false;
-    this.#lazyTimer?.cancel();
-    this.#lazyTimer = undefined;
+    this.#isRiding = false;
+    this.#wantedAtMs = Number.POSITIVE_INFINITY;
     if (writer.position === 0) {
       // Only queues that were dropped had changed: whoever waits for them waits for the drop.
       this.#settleWaiters(this.#chunk++);
@@ -342,12 +350,14 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     if (this.isLost) return changes;
     queue.changedChunk = this.#chunk;
     this.#dirty.push(queue);
-    if (this.#lazyTimer === undefined && !this.isUrgent)
-      this.#lazyTimer = this.clock.setTimer(lazyMs, () => {
-        this.#lazyTimer = undefined;
-        this.urge();
-      });
+    if (this.#wantedAtMs === Number.POSITIVE_INFINITY && !this.isUrgent) this.#wantWithin(lazyMs);
     return changes;
+  }
+
+  ride(): void {
+    if (this.#isRiding || this.isUrgent || this.isLost) return;
+    this.#isRiding = true;
+    this.#wantWithin(rideMs);
   }
 
   urge(): void {
@@ -494,9 +504,35 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     this.#taken.length = 0;
     this.#durableChunk = this.#chunk++;
     this.isUrgent = false;
-    this.#lazyTimer?.cancel();
-    this.#lazyTimer = undefined;
+    this.#isRiding = false;
+    this.#wantedAtMs = Number.POSITIVE_INFINITY;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
     this.#clogged = [];
+  }
+
+  /** What has gathered should be in a chunk that begins within `ms`. */
+  #wantWithin(ms: number): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs + ms >= this.#wantedAtMs) return;
+    this.#wantedAtMs = nowMs + ms;
+    if (this.#timerAtMs > this.#wantedAtMs) this.#setTimer(nowMs);
+  }
+
+  #setTimer(nowMs: number): void {
+    this.#timer?.cancel();
+    this.#timerAtMs = this.#wantedAtMs;
+    const waitMs = Math.max(Math.ceil(this.#wantedAtMs - nowMs), 1);
+    this.#timer = this.clock.setTimer(waitMs, () => {
+      this.#timer = undefined;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      if (this.#wantedAtMs === Number.POSITIVE_INFINITY || this.isUrgent) return;
+      const ringsMs = this.clock.monotonicMs();
+      // Less than a millisecond is no reason to wait again.
+      if (this.#wantedAtMs - ringsMs < 1) this.urge();
+      else this.#setTimer(ringsMs);
+    });
   }
 
   #submit(kind: number, payload: Uint8Array): Promise<void> {
