@@ -80,6 +80,8 @@ export const limits = {
   queueDyingMax: 10_000,
   /** Queue: messages passed by that nobody who is there may get; when full, the next waits for somebody who may. */
   queueAsideMax: 100_000,
+  /** Queue: runs of priorities that are read again and journaled at once when it goes back to an offset. */
+  queueRankRunsMax: 4096,
   /** Queues of a shard: that keep a stretch of their log in memory between rounds; the one used longest ago lets go. */
   queueWindowsMax: 64,
   /** Queues of a shard: changes that wait for the journal; above it nothing is given out until they are in a chunk. */

@@ -6,6 +6,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { defaultQueueSettings } from './queue-defaults.ts';
 import { OldestMessage, peekMessages } from './message-lookup.ts';
 import type { QueueChanges } from './queue-changes.ts';
+import { readPriorities } from './rank-reader.ts';
 import { owners, type QueueState } from './queue-state.ts';
 import type {
   AcquiredMessage,
@@ -89,6 +90,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** Recovered, and nobody has given it its settings: what dies now would go the wrong way. */
   #isAwaited: boolean;
   #owners: WeakMap<object, number> | undefined;
+  /** It is going back, and does not know yet in what order: nothing is given out. */
+  #rewinding = 0;
   /** Something may be dead at the head that nobody has looked at. */
   #isDoubtful = false;
   #admissions: Admissions | undefined;
@@ -294,6 +297,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       const bytes = again * this.#averageBytes();
       state.rewind(target, bytes);
       this.#note().noteRewound(target, bytes);
+      if (this.form.priorityMax > 0) await this.#restoreRanks(target, state);
       this.schedule();
     }
     await this.settled();
@@ -424,7 +428,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** One round; true when it should have another soon. */
   round(max: number): boolean {
-    if (this.isDropped || this.home.isLost || this.#isAwaited) return false;
+    if (this.isDropped || this.home.isLost || this.#isAwaited || this.#rewinding > 0) return false;
     const dispatcher = this.#dispatch();
     const goesOn = dispatcher.run(max);
     if (!goesOn) this.#isDoubtful = false;
@@ -614,6 +618,34 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.home.ride();
     if (dueMs >= 0) this.arm(dueMs);
     if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
+  }
+
+  /** Messages that are given out again have the priority that they had: their headers say it. */
+  async #restoreRanks(from: number, state: QueueState): Promise<void> {
+    const usual = state.rankOf(-1);
+    this.#rewinding++;
+    try {
+      // What has just been purged may be on its way to the disk.
+      await this.settled();
+      await readPriorities(this.partition, from, state.ingested, async (runs) => {
+        const ranked: number[] = [];
+        for (let at = 0; at < runs.length; at += 3) {
+          const rank = state.rankOf(runs[at + 2]!);
+          if (rank !== usual) ranked.push(runs[at]!, runs[at + 1]!, rank);
+        }
+        // A recovery has put another state in its place, or the queue is gone.
+        if (this.state !== state || this.isDropped) return false;
+        if (ranked.length === 0) return true;
+        for (let at = 0; at < ranked.length; at += 3)
+          state.rankRun(ranked[at]!, ranked[at + 1]!, ranked[at + 2]!);
+        this.#note().noteRanked(ranked);
+        await this.settled();
+        return this.state === state && !this.isDropped;
+      });
+    } finally {
+      this.#rewinding--;
+      this.schedule();
+    }
   }
 
   /** Whoever recovered it has given it its settings, or uses it without. */

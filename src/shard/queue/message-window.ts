@@ -57,6 +57,7 @@ export function copyView(view: QueueMessage): QueueMessage {
 export class MessageWindow {
   readonly #log: PartitionLog;
   readonly #readBytes: number;
+  readonly #onlyStable: boolean;
   #slices: Uint8Array[] = [];
   /** Per batch: its slice, its place there, its first offset. */
   readonly #sliceOf: number[] = [];
@@ -71,10 +72,11 @@ export class MessageWindow {
   /** Grows with every load, so that a late read is not taken for the wanted one. */
   #load = 0;
 
-  /** `readBytes`: how much is read at once. */
-  constructor(log: PartitionLog, readBytes: number) {
+  /** `readBytes`: how much is read at once; `onlyStable`: nothing that an open transaction may take back. */
+  constructor(log: PartitionLog, readBytes: number, onlyStable = true) {
     this.#log = log;
     this.#readBytes = readBytes;
+    this.#onlyStable = onlyStable;
   }
 
   /** Puts the cursor on the record of `offset`. */
@@ -104,7 +106,7 @@ export class MessageWindow {
     const result = this.#log.read(offset, {
       maxBytes: this.#readBytes,
       minOneBatch: true,
-      onlyStable: true,
+      onlyStable: this.#onlyStable,
     });
     if (!(result instanceof Promise)) {
       this.#fill(result);

@@ -14,6 +14,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *   4 due       varlong ms, unsigned varint count: so many of those that are due by then wait no longer
  *   5 purged    varlong offset: everything below that is not leased is settled; varlong body bytes of it
  *   6 rewound   varlong offset: everything from there on that was settled can be given out again; varlong body bytes of it
+ *   7 ranked    runs: unsigned varint rank; those of them that were never delivered have that rank from now on
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -24,6 +25,7 @@ const operation = {
   due: 4,
   purged: 5,
   rewound: 6,
+  ranked: 7,
 } as const;
 
 const isSameDeadline = 1;
@@ -35,6 +37,7 @@ const isExtension = 8;
 const acquiredFields = 6;
 const returnedFields = 4;
 const settledFields = 2;
+const rankedFields = 3;
 
 /** Takes the changes of a payload, in order. */
 export interface QueueReplay {
@@ -52,6 +55,7 @@ export interface QueueReplay {
   replayDue(nowMs: number, count: number): void;
   replayPurged(offset: number, bodyBytes: number): void;
   replayRewound(offset: number, bodyBytes: number): void;
+  replayRanked(from: number, count: number, rank: number): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -152,6 +156,20 @@ export class QueueChanges {
     writer.uint8(operation.rewound);
     writer.varlong(offset);
     writer.varlong(bodyBytes);
+  }
+
+  /** `runs`: first offset, count and rank of each. */
+  noteRanked(runs: readonly number[]): void {
+    const writer = this.#close();
+    const before = writer.position;
+    writer.uint8(operation.ranked);
+    writer.unsignedVarint(runs.length / rankedFields);
+    let end = 0;
+    for (let at = 0; at < runs.length; at += rankedFields) {
+      end = writeRun(writer, runs, at, end);
+      writer.unsignedVarint(runs[at + 2]!);
+    }
+    this.#tally.bytes += writer.position - before;
   }
 
   /** Writes all changes and forgets them. */
@@ -283,6 +301,16 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
       case operation.rewound: {
         const offset = reader.varlong();
         target.replayRewound(offset, reader.varlong());
+        break;
+      }
+      case operation.ranked: {
+        let offset = 0;
+        for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+          offset += reader.varlong();
+          const count = reader.unsignedVarint();
+          target.replayRanked(offset, count, reader.unsignedVarint());
+          offset += count;
+        }
         break;
       }
       default:

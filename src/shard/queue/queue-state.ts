@@ -502,7 +502,7 @@ export class QueueState implements QueueReplay {
     return count;
   }
 
-  /** Makes everything ready again that was settled from `offset` on, `bodyBytes` of it. Its priority is not known. */
+  /** Makes everything ready again that was settled from `offset` on, `bodyBytes` of it; `rank` says of what priority. */
   rewind(offset: number, bodyBytes: number): void {
     const { settled } = this;
     this.unsettledBytes += bodyBytes;
@@ -528,6 +528,14 @@ export class QueueState implements QueueReplay {
     settled.rewind(offset);
     this.cursor = Math.min(offset, cursor);
     this.skipped = skipped.countAbove > 0 || skipped.floor > this.cursor ? skipped : undefined;
+  }
+
+  /** Messages that wait in a lane go to that of `rank`, at their place in the order; the others stay where they are. */
+  rankRun(from: number, count: number, rank: number): void {
+    const { lanes } = this;
+    if (lanes === undefined) return;
+    for (let offset = from; offset < from + count; offset++)
+      if (lanes.remove(offset)) lanes.add(rank, offset, 1);
   }
 
   // QueueReplay: what the journal says.
@@ -585,6 +593,10 @@ export class QueueState implements QueueReplay {
 
   replayRewound(offset: number, bodyBytes: number): void {
     this.rewind(offset, bodyBytes);
+  }
+
+  replayRanked(from: number, count: number, rank: number): void {
+    this.rankRun(from, count, rank);
   }
 
   /** The owner of all leases that have no deadline is gone: they end as failures. */

@@ -306,3 +306,49 @@ test('a log that keeps its own retention takes the floor of its queues along', a
   await bed.crash();
   assert.equal(bed.findQueue().counts().ready, 2);
 });
+
+test('going back restores priorities and the order within each, also after a crash; a delay that ended does not begin again', async () => {
+  for (const tailCacheBytes of [1024 * 1024, 4096]) {
+    const bed = await QueueBed.open({ tailCacheBytes });
+    const queue = bed.openQueue(
+      { keepSettledMs: 1_000_000 },
+      { priorityMax: 9, priorityDefault: 4 },
+    );
+    const late = {
+      text: '9 late',
+      headers: { 'pabal.priority': '9', 'pabal.deliver-at': `${bed.clock.nowMs() + 100_000}` },
+    };
+    await bed.send(priority('1a', 1), 'a', priority('9a', 9), late, priority('9b', 9), 'b');
+    await bed.send(priority('1b', 1), priority('4c', 4), priority('9c', 9));
+    // Beyond what is in memory, where that is little.
+    for (let at = 0; at < 8; at++) await bed.send(priority('x'.repeat(2000), 0));
+    const consumer = new TestConsumer({ credit: 2 });
+    queue.attach(consumer);
+    await bed.settle();
+    assert.deepEqual(consumer.texts, ['9a', '9b']);
+    for (const { lease } of consumer.kept.splice(0)) queue.accept(lease);
+    consumer.credit = 1;
+    queue.resume();
+    await bed.settle();
+    assert.deepEqual(consumer.texts, ['9c']);
+    await bed.clock.runUntil(queue.purge());
+    await bed.clock.runUntil(queue.rewind(1));
+    const expected = ['9a', '9 late', '9b', 'a', 'b', '4c', '1b'];
+    const list = async (from: typeof queue): Promise<number[]> =>
+      (await bed.clock.runUntil(from.peek(0, 7, 1_000_000))).map(({ offset }) => offset);
+    const before = await list(queue);
+    await bed.crash();
+    const again = bed.findQueue({ keepSettledMs: 1_000_000 });
+    const other = new TestConsumer();
+    again.attach(other);
+    await bed.settle();
+    // The one that was leased comes back with the others.
+    assert.deepEqual(before, [2, 3, 4, 1, 5, 7, 6]);
+    assert.deepEqual(other.texts.slice(0, 8), [
+      ...expected.slice(0, 3),
+      '9c',
+      ...expected.slice(3),
+    ]);
+    assert.equal(other.kept.length, 16);
+  }
+});

@@ -23,6 +23,7 @@ function replay(payload: Uint8Array): string[] {
     replayDue: (nowMs, count) => void lines.push(`due ${nowMs} ${count}`),
     replayPurged: (offset, bytes) => void lines.push(`purged ${offset} ${bytes}`),
     replayRewound: (offset, bytes) => void lines.push(`rewound ${offset} ${bytes}`),
+    replayRanked: (from, count, rank) => void lines.push(`ranked ${from} ${count} ${rank}`),
   };
   replayChanges(new ByteReader(payload), payload.length, target);
   return lines;

@@ -1,0 +1,60 @@
+import { limits } from '../../base/index.ts';
+import { Schedule } from '../../message/index.ts';
+import type { PartitionLog } from '../partition-log.ts';
+import { isDeleted, MessageView, MessageWindow } from './message-window.ts';
+
+const readBytes = 256 * 1024;
+
+/**
+ * Reads the priorities of the messages between two offsets, a stretch at a time: runs of first offset, count and
+ * priority (−1: none), some thousands at most. Messages that are gone are passed over. Rejects where the log cannot be
+ * read. All must be durable.
+ */
+export async function readPriorities(
+  log: PartitionLog,
+  from: number,
+  to: number,
+  take: (runs: number[]) => Promise<boolean>,
+): Promise<void> {
+  // What an open transaction holds back has its place in the order too.
+  const window = new MessageWindow(log, readBytes, false);
+  const view = new MessageView();
+  const schedule = new Schedule();
+  let runs: number[] = [];
+  for (let offset = from; offset < to; ) {
+    const sight = window.seek(offset);
+    if (sight === 'away') {
+      if (runs.length > 0 && !(await take(runs))) return;
+      runs = [];
+      try {
+        await window.load(offset);
+      } catch (error) {
+        if (!isDeleted(error) || log.isDropped || log.logStartOffset <= offset) throw error;
+        offset = log.logStartOffset;
+        continue;
+      }
+      // Nothing is there, and nothing will be.
+      if (window.seek(offset) === 'away') offset++;
+      continue;
+    }
+    if (sight === 'here') {
+      window.show(view);
+      schedule.read(view.bytes, view.headersAt, view.headerCount);
+      noteRun(runs, offset, schedule.priority);
+      if (runs.length >= limits.queueRankRunsMax * 3) {
+        if (!(await take(runs))) return;
+        runs = [];
+      }
+    }
+    offset++;
+  }
+  if (runs.length > 0) await take(runs);
+}
+
+function noteRun(runs: number[], offset: number, priority: number): void {
+  const last = runs.length - 3;
+  // `!`: the list holds whole runs.
+  const end = last < 0 ? -1 : runs[last]! + runs[last + 1]!;
+  if (end === offset && runs[last + 2] === priority) runs[last + 1]!++;
+  else runs.push(offset, 1, priority);
+}
