@@ -283,6 +283,7 @@ class OpenBatch {
   addedBytes = 0;
   bodyBytes = 0;
   isScheduled = false;
+  readonly isBuiltHere = true;
   /** Each turn of a group that has messages in it. */
   readonly #groups: Group[] = [];
   #lastGroup: Group | undefined;

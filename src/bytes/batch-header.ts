@@ -38,7 +38,12 @@ export const controlBit = 32;
 export type BatchCheck = 'ok' | 'truncated' | 'length' | 'magic' | 'crc' | 'count' | 'range';
 
 /** Checks the batch at `at` in `bytes[0, limit)`: frame, magic, CRC and header fields; not the records themselves. */
-export function checkBatch(bytes: Uint8Array, at: number, limit: number): BatchCheck {
+export function checkBatch(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  isCrcKnown = false,
+): BatchCheck {
   const available = Math.min(limit, bytes.length) - at;
   if (available < batchPrefixBytes) return 'truncated';
   const totalBytes = batchTotalBytes(bytes, at);
@@ -47,7 +52,8 @@ export function checkBatch(bytes: Uint8Array, at: number, limit: number): BatchC
   // Before the length is trusted: older formats may be shorter.
   if (batchMagic(bytes, at) !== batchMagicSupported) return 'magic';
   if (totalBytes > available) return 'truncated';
-  if (crc32cRange(bytes, at + 21, at + totalBytes) !== batchCrc(bytes, at)) return 'crc';
+  if (!isCrcKnown && crc32cRange(bytes, at + 21, at + totalBytes) !== batchCrc(bytes, at))
+    return 'crc';
   if (batchRecordCount(bytes, at) <= 0 || batchLastOffsetDelta(bytes, at) < 0) return 'count';
   const isInRange =
     isOffset(batchBaseOffset(bytes, at)) &&

@@ -499,7 +499,7 @@ export class PartitionLog implements Partition {
     }
     this.#host.checkPublish(bytes.length);
     const nowMs = this.#host.nowMs();
-    const duplicate = this.#checkBatches(bytes, nowMs);
+    const duplicate = this.#checkBatches(bytes, nowMs, traits?.isBuiltHere);
     if (duplicate !== undefined) return duplicate;
     const firstOffset = this.nextOffset;
     const pending = this.#sequenceAll(bytes, nowMs, traits);
@@ -538,10 +538,14 @@ export class PartitionLog implements Partition {
   }
 
   /** Throws for a batch that cannot be stored; answers for one that was stored before. Changes nothing. */
-  #checkBatches(bytes: Uint8Array, nowMs: number): Promise<AppendResult> | undefined {
+  #checkBatches(
+    bytes: Uint8Array,
+    nowMs: number,
+    isCrcKnown = false,
+  ): Promise<AppendResult> | undefined {
     if (bytes.length === 0) throw new BrokerError('batch-invalid', 'there is no record batch');
     for (let at = 0; at < bytes.length; ) {
-      const check = checkBatch(bytes, at, bytes.length);
+      const check = checkBatch(bytes, at, bytes.length, isCrcKnown);
       if (check === 'crc') throw new BrokerError('batch-corrupt', 'the CRC does not match');
       if (check === 'truncated' || check === 'length')
         throw new BrokerError('batch-corrupt', check);

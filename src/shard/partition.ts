@@ -74,6 +74,8 @@ export interface AppendTraits {
   readonly bodyBytes: number;
   /** Some record carries a scheduling header: a priority, a due or expiry time, a group, a deduplication id. */
   readonly isScheduled: boolean;
+  /** The batches were built in this process a moment ago: their checksums need no second look. */
+  readonly isBuiltHere?: boolean;
 }
 
 export interface AppendResult {
