@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../base/index.ts';
-import { batchHeaderBytes } from '../../bytes/index.ts';
+import { batchAttributes, batchHeaderBytes, isControlBatch } from '../../bytes/index.ts';
 import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
 import { Admissions } from './admissions.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -94,6 +94,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #rewinding = 0;
   /** Something may be dead at the head that nobody has looked at. */
   #isDoubtful = false;
+  /** Behind the newest marker of a transaction: up to there may be records that are no messages. */
+  #gapsEnd = 0;
   #admissions: Admissions | undefined;
   /** Leases of dead messages. */
   dyingCount = 0;
@@ -347,13 +349,16 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   sequenced(batch: PendingBatch): void {
     const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
-    this.#published += batch.recordCount;
+    if (!isControlBatch(batchAttributes(batch.bytes, batch.at)))
+      this.#published += batch.recordCount;
     this.state.unsettledBytes += bodyBytes;
     this.#admissions?.noteSequenced(batch.recordCount, bodyBytes);
   }
 
   built(batch: PendingBatch): void {
     const { state } = this;
+    if (isControlBatch(batchAttributes(batch.bytes, batch.at)))
+      this.#gapsEnd = batch.baseOffset + batch.recordCount;
     if (!batch.isScheduled) {
       state.ingestPlain(batch.baseOffset + batch.recordCount);
       return;
@@ -398,6 +403,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#trim();
     state.ingestPlain(this.partition.nextOffset);
     this.#isDoubtful = (state.returned?.count ?? 0) > 0;
+    this.#gapsEnd = this.partition.transactions === undefined ? 0 : this.partition.nextOffset;
     this.arm(this.#nextWakeMs());
     if (this.mustLook()) this.schedule();
   }
@@ -454,8 +460,14 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       this.#settings.messageTtlMs >= 0 ||
       this.state.mayExpire ||
       this.#isDoubtful ||
+      this.#hasGaps ||
       this.isOverLength()
     );
+  }
+
+  /** What is no message may be at the head, and would be counted as ready. */
+  get #hasGaps(): boolean {
+    return this.state.settled.floor < this.#gapsEnd;
   }
 
   isOverLength(): boolean {
@@ -597,7 +609,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     leases.remove(slot);
     this.#settle(offset, bodyBytes, this.#note());
     this.home.ride();
-    if (this.#dispatcher?.isBlocked || this.form.isGrouped || this.form.isFair) this.schedule();
+    const isAwaited = this.#dispatcher?.isBlocked || this.form.isGrouped || this.form.isFair;
+    if (isAwaited || this.#hasGaps) this.schedule();
   }
 
   /** `delayMs` undefined: as the settings say. */
