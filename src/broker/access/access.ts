@@ -70,6 +70,9 @@ export class Access implements AccessPort, StateExtension {
   readonly #patterns = new PatternCache();
   readonly #policyAnswers = new Map<string, Policy | undefined>();
   #policyAnswersVersion = -1;
+  /** One for each door. */
+  readonly #policyWatchers = new Set<() => void>();
+  #policyVersionTold = 0;
   /** Namespaces that are being deleted. */
   readonly #leaving = new Set<string>();
   #journal: AccessJournal | undefined;
@@ -297,6 +300,13 @@ export class Access implements AccessPort, StateExtension {
     return this.#state.policyVersion;
   }
 
+  watchPolicies(changed: () => void): () => void {
+    // Each has its own place, though the same function may come twice.
+    const watcher = (): void => changed();
+    this.#policyWatchers.add(watcher);
+    return () => void this.#policyWatchers.delete(watcher);
+  }
+
   listPolicies(filter: { namespace?: string; isOperator?: boolean } = {}): Policy[] {
     const { namespace, isOperator } = filter;
     return [...this.#state.policies.values()]
@@ -389,6 +399,7 @@ export class Access implements AccessPort, StateExtension {
 
   apply(kind: number, payload: Uint8Array): void {
     this.#state.apply(kind, payload);
+    this.#tellOfPolicies();
   }
 
   encode(): Uint8Array {
@@ -397,6 +408,14 @@ export class Access implements AccessPort, StateExtension {
 
   restore(state: Uint8Array | undefined): void {
     this.#state.restore(state);
+    this.#tellOfPolicies();
+  }
+
+  #tellOfPolicies(): void {
+    const version = this.policyVersion;
+    if (version === this.#policyVersionTold) return;
+    this.#policyVersionTold = version;
+    for (const watcher of this.#policyWatchers) watcher();
   }
 
   #getUser(name: string): StoredUser {

@@ -118,6 +118,11 @@ export interface AccessPort {
 
   /** Grows with every change of a policy. */
   readonly policyVersion: number;
+  /**
+   * Calls `changed` whenever `policyVersion` has grown, until the function that it returns is called. It runs
+   * synchronously where the change is applied: do little.
+   */
+  watchPolicies(changed: () => void): () => void;
   listPolicies(filter?: { namespace?: string; isOperator?: boolean }): Policy[];
   putPolicy(policy: Policy): Promise<void>;
   deletePolicy(namespace: string, name: string, isOperator: boolean): Promise<void>;

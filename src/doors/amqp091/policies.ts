@@ -1,5 +1,5 @@
 import type { AccessPort, Policy, Queue, QueuesPort } from '../../broker/index.ts';
-import type { Clock, Timer } from '../../base/index.ts';
+import type { Clock } from '../../base/index.ts';
 import type { Log } from '../../net/index.ts';
 import type { QueueSettings } from '../../shard/index.ts';
 import {
@@ -71,9 +71,9 @@ export interface QueuePoliciesParts {
 export class QueuePolicies {
   readonly #parts: QueuePoliciesParts;
   #version = -1;
-  #timer: Timer | undefined;
+  #unwatch: (() => void) | undefined;
+  /** Changes are being applied, or soon will be. */
   #isApplying = false;
-  #isClosed = false;
 
   constructor(parts: QueuePoliciesParts) {
     this.#parts = parts;
@@ -81,13 +81,14 @@ export class QueuePolicies {
 
   /** Looks after changes of policies until `close`. */
   start(): void {
-    this.#version = this.#parts.access.policyVersion;
-    this.#schedule();
+    const { access } = this.#parts;
+    this.#version = access.policyVersion;
+    this.#unwatch = access.watchPolicies(() => this.#changed());
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 
   effective(
@@ -141,20 +142,25 @@ export class QueuePolicies {
     }
   }
 
-  #schedule(): void {
-    if (this.#isClosed) return;
-    this.#timer = this.#parts.clock.setTimer(lookMs, () => {
-      this.#schedule();
-      if (this.#isApplying || this.#version === this.#parts.access.policyVersion) return;
-      this.#isApplying = true;
-      void this.apply().finally(() => {
-        this.#isApplying = false;
-      });
-    });
+  #changed(): void {
+    if (this.#isApplying) return;
+    this.#isApplying = true;
+    // Many may change at once: a file of definitions, a recovery.
+    this.#parts.clock.setAfterIo(() => void this.#applyAll());
+  }
+
+  async #applyAll(): Promise<void> {
+    const { access, log } = this.#parts;
+    try {
+      while (this.#unwatch !== undefined && this.#version !== access.policyVersion)
+        await this.apply();
+    } catch (error) {
+      log.error({ err: error }, 'policies could not be applied');
+    } finally {
+      this.#isApplying = false;
+    }
   }
 }
-
-const lookMs = 250;
 
 export function typeOfQueue(queue: Queue): QueueType {
   const type = queue.attributes[typeAttribute];

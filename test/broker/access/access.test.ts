@@ -394,3 +394,32 @@ for (const isRestored of [false, true]) {
     assert.equal(again.access.findUser('guest'), undefined);
   });
 }
+
+test('whoever watches is told of each change of a policy, and of nothing else', async (t) => {
+  const { broker } = await openBroker();
+  t.after(() => broker.close());
+  const { access } = broker;
+  const told: number[] = [];
+  const unwatch = access.watchPolicies(() => void told.push(access.policyVersion));
+  const policy = {
+    namespace: '',
+    name: 'a',
+    pattern: '',
+    applyTo: 'all',
+    priority: 0,
+    definition: '{}',
+    isOperator: false,
+  };
+  await access.putPolicy(policy);
+  await access.putUser({ name: 'u', tags: [] });
+  await access.putPolicy({ ...policy, priority: 1 });
+  await access.deletePolicy('', 'a', false);
+  assert.equal(told.length, 3);
+  assert.deepEqual(
+    told,
+    told.toSorted((a, b) => a - b),
+  );
+  unwatch();
+  await access.putPolicy(policy);
+  assert.equal(told.length, 3);
+});
