@@ -84,6 +84,8 @@ export const limits = {
   queueRankRunsMax: 4096,
   /** Queues of a shard: that keep a stretch of their log in memory between rounds; the one used longest ago lets go. */
   queueWindowsMax: 64,
+  /** Queues of a shard: bytes that are read before they are wanted, where the log is not in memory; above it nothing is. */
+  queueReadAheadBytesMax: 16 * MIB,
   /** Queues of a shard: changes that wait for the journal; above it nothing is given out until they are in a chunk. */
   queueChangesBytesMax: 16 * MIB,
   /** Queues of a shard: memory for changes that is kept for the next ones. */

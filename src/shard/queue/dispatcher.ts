@@ -3,6 +3,7 @@ import { Acquirer } from './acquirer.ts';
 import { type Attachment, ConsumerList } from './consumer-list.ts';
 import type { LiveQueue } from './live-queue.ts';
 import { isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { Schedule } from '../../message/index.ts';
 import { owners } from './queue-state.ts';
 import type { AcquiredMessage, AcquireRequest, DeathReason, Lease } from './types.ts';
@@ -38,7 +39,8 @@ export class Dispatcher {
   constructor(queue: LiveQueue) {
     this.#queue = queue;
     this.consumers = new ConsumerList(queue);
-    this.#ahead = new MessageWindow(queue.partition, windowBytes);
+    const readAhead = new ReadAhead(queue.partition, queue.home.readAhead);
+    this.#ahead = new MessageWindow(queue.partition, windowBytes, true, readAhead);
     this.#behind = new MessageWindow(queue.partition, singleBytes);
   }
 
@@ -168,6 +170,7 @@ export class Dispatcher {
       )
         continue;
       const window = queue.state.source === 'cursor' ? this.#ahead : this.#behind;
+      window.isDrained = taker !== undefined;
       const sight = this.#look(window, offset, nowMs);
       if (sight === 'away') return false;
       if (sight === 'gap') {

@@ -7,6 +7,7 @@ import { defaultQueueSettings } from './queue-defaults.ts';
 import { OldestMessage, peekMessages } from './message-lookup.ts';
 import type { QueueChanges } from './queue-changes.ts';
 import { readPriorities } from './rank-reader.ts';
+import type { ReadAheadBudget } from './read-ahead.ts';
 import { owners, type QueueState } from './queue-state.ts';
 import type {
   AcquiredMessage,
@@ -29,6 +30,7 @@ export interface QueueHome {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: QueueEvents;
+  readonly readAhead: ReadAheadBudget;
   /** The storage has failed: what changes now will be forgotten. */
   readonly isLost: boolean;
   /** So much waits for the journal that nothing more may be given out. */
@@ -760,6 +762,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (!this.#dispatcher?.isIdle) return;
     this.state.recallAll();
     this.home.noteWindow(this, false);
+    this.#dispatcher.clearWindows();
     this.#dispatcher = undefined;
     if (this.state.leases?.count === 0) this.state.leases = undefined;
     if (this.state.returned?.count === 0) this.state.returned = undefined;

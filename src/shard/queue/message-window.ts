@@ -11,6 +11,7 @@ import {
 } from '../../bytes/index.ts';
 import type { ReadResult } from '../partition.ts';
 import type { PartitionLog } from '../partition-log.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import type { QueueMessage } from './types.ts';
 
 /** `gap`: there is no message at the offset, and never will be. */
@@ -58,6 +59,7 @@ export class MessageWindow {
   readonly #log: PartitionLog;
   readonly #readBytes: number;
   readonly #onlyStable: boolean;
+  readonly #readAhead: ReadAhead | undefined;
   #slices: Uint8Array[] = [];
   /** Per batch: its slice, its place there, its first offset. */
   readonly #sliceOf: number[] = [];
@@ -69,14 +71,17 @@ export class MessageWindow {
   #batchEnd = 0;
   #isReadable = false;
   #cursor: RecordCursor | undefined;
+  /** Somebody takes what it shows: what follows will be wanted. */
+  isDrained = false;
   /** Grows with every load, so that a late read is not taken for the wanted one. */
   #load = 0;
 
   /** `readBytes`: how much is read at once; `onlyStable`: nothing that an open transaction may take back. */
-  constructor(log: PartitionLog, readBytes: number, onlyStable = true) {
+  constructor(log: PartitionLog, readBytes: number, onlyStable = true, readAhead?: ReadAhead) {
     this.#log = log;
     this.#readBytes = readBytes;
     this.#onlyStable = onlyStable;
+    this.#readAhead = readAhead;
   }
 
   /** Puts the cursor on the record of `offset`. */
@@ -103,18 +108,30 @@ export class MessageWindow {
    */
   load(offset: number): Promise<void> | undefined {
     const load = ++this.#load;
-    const result = this.#log.read(offset, {
-      maxBytes: this.#readBytes,
-      minOneBatch: true,
-      onlyStable: this.#onlyStable,
-    });
+    const ahead = this.#readAhead?.take(offset);
+    const result =
+      ahead ??
+      this.#log.read(offset, {
+        maxBytes: this.#readBytes,
+        minOneBatch: true,
+        onlyStable: this.#onlyStable,
+      });
     if (!(result instanceof Promise)) {
       this.#fill(result);
+      if (ahead !== undefined) this.#goAhead();
       return undefined;
     }
     return result.then((read) => {
-      if (load === this.#load) this.#fill(read);
+      if (load !== this.#load) return;
+      this.#fill(read);
+      this.#goAhead();
     });
+  }
+
+  /** What came from the disk is followed by what is there too. */
+  #goAhead(): void {
+    if (this.isDrained && this.#first.length > 0)
+      this.#readAhead?.start(this.#endOffset, this.#readBytes);
   }
 
   /** Shows the record at the cursor. */
@@ -139,6 +156,7 @@ export class MessageWindow {
   /** Lets go of the memory. */
   clear(): void {
     this.#load++;
+    this.#readAhead?.clear();
     this.#slices = [];
     this.#forget();
     this.#cursor = undefined;

@@ -12,6 +12,7 @@ import {
 } from './queue-entries.ts';
 import { ChangeTally, QueueChanges, replayChanges } from './queue-changes.ts';
 import { QueueState } from './queue-state.ts';
+import { ReadAheadBudget } from './read-ahead.ts';
 import type {
   PartitionQueue,
   QueueEvents,
@@ -66,6 +67,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: QueueEvents;
+  readonly readAhead = new ReadAheadBudget(limits.queueReadAheadBytesMax);
   readonly #compileFilter: FilterCompiler | undefined;
   readonly #queues = new Map<number, LiveQueue>();
   /** By partition number. Nearly every partition has one queue or none: a map for each would be most of their memory. */
