@@ -325,3 +325,22 @@ test('a message of a transaction stands behind what was published before it', as
   await bed.run(Promise.all([first, second]));
   assert.deepEqual(await bed.drain(queue), ['first', 'second']);
 });
+
+test('a group that asks is told where each of its messages is, whatever stands between them', async () => {
+  const bed = await BrokerBed.open();
+  const topic = await bed.run(bed.broker.createTopic('t'));
+  const { publisher } = bed.broker;
+  const first = open(bed);
+  const second = open(bed);
+  first.group.places = [];
+  publisher.add(first.group, topic, message('a'));
+  publisher.add(second.group, topic, message('b'));
+  publisher.add(first.group, topic, message('c'));
+  // More than a batch takes.
+  publisher.add(first.group, topic, message('d'.repeat(300_000)));
+  publisher.close(first.group);
+  publisher.close(second.group);
+  await bed.run(Promise.all([first.done, second.done]));
+  assert.deepEqual(first.group.places, [0, 0, 0, 2, 0, 3]);
+  assert.equal(second.group.places, undefined);
+});

@@ -42,7 +42,8 @@ describe('usage', { concurrency: 4 }, () => {
     assert.match(stdout, /kafka +127\.0\.0\.1:9092/);
     assert.match(stdout, /admin +127\.0\.0\.1:7222/);
     assert.match(stdout, /amqp +127\.0\.0\.1:5672/);
-    for (const word of ['sqs', 'stomp', 'mqtt']) assert.ok(!stdout.includes(word), word);
+    assert.match(stdout, /sqs +127\.0\.0\.1:9324/);
+    for (const word of ['stomp', 'mqtt']) assert.ok(!stdout.includes(word), word);
   });
 
   test('config prints where each value came from', async () => {
