@@ -70,14 +70,15 @@ export function showProperties(bytes: Uint8Array): JsonObject | readonly never[]
     const at = header.at[index]!;
     if (at === -1) continue;
     const end = at + header.size[index]!;
-    if (form === 'table') shown[name] = plainTable(readTable(whole, at, end));
-    else if (form === 'octet') shown[name] = whole[at];
+    if (form === 'table') {
+      // The door sends a table with every message: one without entries tells nothing.
+      if (end - at > 4) shown[name] = plainTable(readTable(whole, at, end));
+    } else if (form === 'octet') shown[name] = whole[at];
     else if (form === 'time') shown[name] = Number(whole.readBigUInt64BE(at));
     else shown[name] = whole.toString('utf8', at, end);
   }
-  return (header.flags & everyFlag) === 0 ? [] : shown;
+  return Object.keys(shown).length === 0 ? [] : shown;
 }
 
 /** Class, weight and size of the body, which stand before the flags. */
 const fixedBytes = 12;
-const everyFlag = names.reduce((flags, [, index]) => flags | (0x8000 >>> index), 0);

@@ -210,10 +210,11 @@ export class PropertiesWriter {
     if (this.#short(property.contentType)) flags |= propertyFlag(basic.contentType);
     if (this.#short(property.contentEncoding)) flags |= propertyFlag(basic.contentEncoding);
     const tableBytes = this.#table.position;
-    if (tableBytes > 0 && tableBytes <= tableMax) {
+    if (tableBytes <= tableMax) {
+      // Also when it is empty: amqplib always sends a table, and its users read headers of every message without asking.
       flags |= propertyFlag(basic.headers);
       writer.uint32(tableBytes);
-      writer.range(this.#table.finish(), 0, tableBytes);
+      if (tableBytes > 0) writer.range(this.#table.finish(), 0, tableBytes);
     }
     const mode = this.#has(property.deliveryMode) ? this.#text(property.deliveryMode) : '';
     if (mode !== 'unset') {
