@@ -320,8 +320,8 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
       let room = limits.framesPerTurnMax;
       while (!this.#mayNotRead() && this.#readOne()) {
         if (this.#hasEnded()) break;
-        room -= 1;
-        if (room === 0) this.#rest();
+        room -= 1 + Math.floor((this.#frames.end - this.#frames.start) / weighedBytes);
+        if (room <= 0) this.#rest();
       }
     } catch (error) {
       this.#failRead(error);
@@ -668,3 +668,6 @@ function argumentsOf<Name extends MethodName>(_name: Name, values: unknown): Met
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- decoded by the description of this very name
   return values as MethodArguments<Name>;
 }
+
+/** A frame counts once, and once more for each so many bytes in it. */
+const weighedBytes = 512;
