@@ -5,7 +5,7 @@
  *   npm run clients -- NAME               runs one; it fetches its clients into .cache/ first
  *   npm run clients -- all                runs every one
  *
- * With CLIENTS_BOOTSTRAP=HOST:PORT the suites run against that broker instead of ours.
+ * With CLIENTS_BOOTSTRAP=HOST:PORT or CLIENTS_AMQP=HOST:PORT the suites run against that broker instead of ours.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -14,15 +14,23 @@ const suites: Readonly<Record<string, string>> = {
   java: "Java client and Kafka's console tools (a JDK and Maven)",
   python: 'confluent-kafka and aiokafka (Python 3.9 or later)',
   go: 'franz-go and sarama (Go)',
+  'amqp-python': 'pika and Celery (Python 3.9 or later)',
+  'amqp-go': 'amqp091-go (Go)',
+  'amqp-conformance': "answers of the AMQP door beside RabbitMQ's (Debian's rabbitmq-server)",
   'real-data':
     'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
+};
+
+/** Suites that stand with the tests of what they are about. */
+const elsewhere: Readonly<Record<string, string>> = {
+  'amqp-conformance': 'test/doors/amqp091/conformance/conformance.suite.ts',
 };
 
 const [name] = process.argv.slice(2);
 const chosen = name === 'all' ? Object.keys(suites) : [name ?? ''];
 if (chosen.every((each) => each in suites)) {
   const root = path.resolve(import.meta.dirname, '../..');
-  const files = chosen.map((each) => `test/clients/${each}.suite.ts`);
+  const files = chosen.map((each) => elsewhere[each] ?? `test/clients/${each}.suite.ts`);
   const result = spawnSync(
     process.execPath,
     ['--import', 'tsx', path.join(root, 'scripts/test.ts'), ...files],
@@ -32,7 +40,7 @@ if (chosen.every((each) => each in suites)) {
 } else {
   console.log('npm run clients -- NAME\n');
   for (const [each, summary] of Object.entries(suites))
-    console.log(`  ${each.padEnd(10)} ${summary}`);
+    console.log(`  ${each.padEnd(17)} ${summary}`);
   console.log('  all');
   process.exitCode = name === undefined ? 0 : 1;
 }
