@@ -56,7 +56,8 @@ export class BrokerProcess {
         ...['--data', options.dataPath, '--ready-file', this.#readyFile],
         ...['--listen', `kafka=127.0.0.1:${options.kafkaPort ?? 0}`],
         ...['--listen', 'admin=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],
-        ...['--listen', 'rabbitmq-management=127.0.0.1:0'],
+        // No other door: several servers of tests that run side by side would want its port.
+        ...['--only', 'kafka,admin,amqp'],
         ...(options.flags ?? []),
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
