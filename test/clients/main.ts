@@ -16,6 +16,7 @@ const suites: Readonly<Record<string, string>> = {
   go: 'franz-go and sarama (Go)',
   'amqp-python': 'pika and Celery (Python 3.9 or later)',
   'amqp-go': 'amqp091-go (Go)',
+  'amqp-java': "RabbitMQ's PerfTest over its Java client (a JDK and Maven)",
   'amqp-conformance': "answers of the AMQP door beside RabbitMQ's (Debian's rabbitmq-server)",
   'real-data':
     'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
