@@ -8,6 +8,7 @@ import {
 } from '../bytes/index.ts';
 import { entryHeaderBytes, entryKind, writeEntryHeader } from './entry.ts';
 import type { Extent } from './extent.ts';
+import type { RoomForMoves } from './free-space.ts';
 import { buildIndex, type IndexedExtent, indexName } from './index-store.ts';
 import type { BatchSink, LogReader } from './log-reader.ts';
 import type { Moved } from './moved-entry.ts';
@@ -53,19 +54,21 @@ export class Compactor {
     this.#options = options;
   }
 
-  /** The files to move next; empty when nothing pays. `uses` are sealed files, oldest first. */
-  choose(uses: readonly FileUse[]): FileUse[] {
+  /**
+   * The files to move next; empty when nothing pays, or nothing fits. `uses` are sealed files, oldest first. Both the
+   * files and their copy are on the disk for a while: only what is mostly dead may take the room that is kept in
+   * reserve, since it gives back more.
+   */
+  choose(uses: readonly FileUse[], room: RoomForMoves): FileUse[] {
     const chosen = new Set<FileUse>();
     for (const use of uses) {
       if (use.liveBytes === 0) continue;
-      const isMostlyDead =
-        use.fileBytes >= fileBytesMin && use.liveBytes < use.fileBytes * liveShareMin;
       const hasShortRuns =
         use.kind === 'journal' &&
         use.fileBytes >= fileBytesMin &&
         use.partitions > 1 &&
         use.liveBytes / Math.max(use.runs, 1) < runBytesShort;
-      if (isMostlyDead || hasShortRuns) chosen.add(use);
+      if (isMostlyDead(use) || hasShortRuns) chosen.add(use);
     }
     let row: FileUse[] = [];
     for (const use of [...uses, undefined]) {
@@ -76,15 +79,7 @@ export class Compactor {
         row = [];
       }
     }
-    const result: FileUse[] = [];
-    let bytes = 0;
-    for (const use of uses) {
-      if (!chosen.has(use)) continue;
-      if (bytes > 0 && bytes + use.liveBytes > movedBytesMax) break;
-      bytes += use.liveBytes;
-      result.push(use);
-    }
-    return result;
+    return takeFirst(uses, chosen, room);
   }
 
   /**
@@ -146,6 +141,28 @@ export class Compactor {
     const { clock, bytesPerSecond } = this.#options;
     return new Promise((resolve) => clock.setTimer((bytes / bytesPerSecond) * 1000, resolve));
   }
+}
+
+function isMostlyDead(use: FileUse): boolean {
+  return use.fileBytes >= fileBytesMin && use.liveBytes < use.fileBytes * liveShareMin;
+}
+
+/** As many of the chosen as are moved in one go and fit, oldest first. */
+function takeFirst(
+  uses: readonly FileUse[],
+  chosen: ReadonlySet<FileUse>,
+  room: RoomForMoves,
+): FileUse[] {
+  const result: FileUse[] = [];
+  let bytes = 0;
+  for (const use of uses) {
+    if (!chosen.has(use)) continue;
+    if (bytes > 0 && bytes + use.liveBytes > movedBytesMax) break;
+    if (bytes + use.liveBytes > (isMostlyDead(use) ? room.anyBytes : room.spareBytes)) continue;
+    bytes += use.liveBytes;
+    result.push(use);
+  }
+  return result;
 }
 
 /** Extents of the wanted files, in groups that follow each other without another file's extent between them. */

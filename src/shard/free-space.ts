@@ -14,6 +14,14 @@ export interface FreeSpaceOptions {
   onLow: () => void;
 }
 
+/** Bytes that may be written to move live data out of files. */
+export interface RoomForMoves {
+  /** Without touching the reserve. */
+  spareBytes: number;
+  /** With a part of the reserve, for moves that give back more than they take. */
+  anyBytes: number;
+}
+
 const lookMs = 1000;
 
 /**
@@ -81,6 +89,18 @@ export class FreeSpace {
       log.warn(`cannot tell the free space of ${backing.place}: ${String(error)}`);
     }
     this.#isLooking = false;
+  }
+
+  /** What may be written to make room, as of now. */
+  async roomForMoves(): Promise<RoomForMoves> {
+    await this.look();
+    const { bytesMin } = this.#options;
+    const usableBytes = Math.max(this.#space.freeBytes - Math.max(this.#spentBytes, 0), 0);
+    return {
+      // Half of it: others write meanwhile.
+      spareBytes: Math.max(usableBytes - bytesMin, 0) / 2,
+      anyBytes: Math.max(usableBytes - bytesMin, Math.min(usableBytes, bytesMin) / 2) / 2,
+    };
   }
 
   stop(): void {

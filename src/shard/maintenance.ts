@@ -4,6 +4,7 @@ import type { SegmentStore } from '../segment/index.ts';
 import type { Compactor, FileUse } from './compactor.ts';
 import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
+import type { RoomForMoves } from './free-space.ts';
 import { indexName } from './index-store.ts';
 import type { LogReader } from './log-reader.ts';
 import { applyMoved, encodeMoved, type Moved } from './moved-entry.ts';
@@ -31,6 +32,7 @@ export interface MaintenanceOptions {
   segments: SegmentStore;
   compactor: Compactor;
   retentionCheckMs: number;
+  room: () => Promise<RoomForMoves>;
   journal: () => Journal;
   reader: () => LogReader;
   /** Journal files that end at or before this LSN are not needed for recovery. */
@@ -241,7 +243,7 @@ export class Maintenance {
   /** One compaction; false when none pays. */
   async #compact(): Promise<boolean> {
     const { compactor, shard } = this.#options;
-    const sources = compactor.choose(this.#listUses());
+    const sources = compactor.choose(this.#listUses(), await this.#options.room());
     if (sources.length === 0) return false;
     const number = shard.takeSegmentNumber();
     const isStopped = (): boolean => this.#isStopped || !shard.isCertain;

@@ -129,6 +129,7 @@ export class Shard implements LogHost, CommitHost {
       retentionCheckMs: options.retentionCheckMs ?? 30_000,
       shard: this,
       segments,
+      room: () => this.#freeSpace.roomForMoves(),
       journal: () => this.#journal,
       reader: () => this.#reader,
       // One snapshot may be damaged: until there is another one, the journal must do without it.

@@ -1,9 +1,11 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const readyTimeoutMs = 60_000;
+const printTimeoutMs = 20_000;
 const pollMs = 5;
 
 export interface BrokerProcessOptions {
@@ -73,6 +75,15 @@ export class BrokerProcess {
   /** Everything that it printed. */
   get output(): string {
     return this.#output.join('');
+  }
+
+  /** Waits until it has printed it: what a process prints may come later than what it answers. */
+  async printed(pattern: RegExp): Promise<void> {
+    const deadlineMs = Date.now() + printTimeoutMs;
+    while (!pattern.test(this.output)) {
+      assert.ok(Date.now() < deadlineMs, `not printed: ${pattern}\n${this.output.slice(-4000)}`);
+      await pause(pollMs);
+    }
   }
 
   get isRunning(): boolean {

@@ -148,7 +148,7 @@ describe('a full disk under queues', { timeout: 60_000 }, () => {
     const ballast = full.disk.join('ballast');
     writeFileSync(ballast, Buffer.alloc(24 * MIB));
     await full.fill(() => full.refused.size > 0);
-    assert.match(full.server.output, /ENOSPC/);
+    await full.server.printed(/ENOSPC/);
     rmSync(ballast);
     const { size } = full.confirmed;
     await full.fill(() => full.confirmed.size > size + 5);

@@ -204,7 +204,7 @@ describe('a full disk', { timeout: 60_000 }, () => {
     const ballast = full.disk.join('ballast');
     writeFileSync(ballast, Buffer.alloc(24 * MIB));
     assert.equal(await full.fill(), storageError);
-    assert.match(full.server.output, /ENOSPC/);
+    await full.server.printed(/ENOSPC/);
     // Several attempts to recover fail meanwhile. What the failed write took is given back, so a few more may fit.
     const endMs = Date.now() + 4000;
     let code = 0;

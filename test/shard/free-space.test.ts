@@ -82,4 +82,13 @@ describe('the reserve of free space', () => {
     space.spend(5000);
     assert.equal(space.isLow, false);
   });
+
+  test('lets data be moved only into what is left of the room', async () => {
+    const { disk, space, state } = await open(400);
+    space.spend(200);
+    state.pendingBytes = 200;
+    assert.deepEqual(await space.roomForMoves(), { spareBytes: 200, anyBytes: 200 });
+    disk.freeBytes = 300;
+    assert.deepEqual(await space.roomForMoves(), { spareBytes: 0, anyBytes: 25 });
+  });
 });
