@@ -37,7 +37,7 @@ class FullQueue {
     });
     const server = await BrokerProcess.start({
       dataPath: disk.join('data'),
-      flags: ['--journal-file-bytes', '2MiB', '--cache', '1MiB', ...flags],
+      flags: ['--journal-file-bytes', '6MiB', '--cache', '1MiB', ...flags],
     });
     opened.push(server);
     const full = new FullQueue(disk, server);
