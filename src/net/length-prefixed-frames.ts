@@ -7,7 +7,7 @@ import type { BufferPool } from './buffer-pool.ts';
  * alone is only a claim.
  */
 export class LengthPrefixedFrames {
-  readonly #frameBytesMax: number;
+  #frameBytesMax: number;
   readonly #pool: BufferPool;
   /** Chunks that are not wholly consumed; more than one only when data come while the owner has stopped reading. */
   readonly #chunks: Uint8Array[] = [];
@@ -40,6 +40,11 @@ export class LengthPrefixedFrames {
   /** Frames given out so far. */
   get count(): number {
     return this.#count;
+  }
+
+  /** From the next frame on. */
+  allow(frameBytesMax: number): void {
+    this.#frameBytesMax = frameBytesMax;
   }
 
   /** `chunk` is kept until its frames have been taken. */

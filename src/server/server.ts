@@ -124,7 +124,8 @@ class RunningServer implements Server {
 
   async #openKafka(): Promise<Door> {
     const { KafkaDoor } = await doorModules.kafka();
-    const { listen, advertise, connectionsMax, peerStallMs, requestsPerSecondMax } = this.#settings;
+    const settings = this.#settings;
+    const { listen, advertise, connectionsMax, peerStallMs, requestsPerSecondMax } = settings;
     return KafkaDoor.open({
       broker: this.#broker,
       clock: this.#clock,
@@ -132,6 +133,10 @@ class RunningServer implements Server {
       log: this.#log,
       ...listen.kafka,
       advertised: advertise.kafka,
+      tls: await loadTls(settings, 'kafka'),
+      certificateUser: settings.tlsUser,
+      requiresLogin: wantsLogin(settings),
+      trustsEverybody: settings.insecure,
       limits: {
         connectionsMax,
         requestsPerSecondMax,
@@ -311,7 +316,12 @@ function refuseExposure(settings: Settings, doors: readonly DoorName[]): void {
 }
 
 function asksForPasswords(door: DoorName): boolean {
-  return door === 'amqp' || door === 'rabbitmq-management';
+  return door !== 'admin' && door !== 'sqs';
+}
+
+/** Of the kafka door, which lets anybody in where only this machine can come from. */
+function wantsLogin({ kafkaAuthentication, insecure, listen }: Settings): boolean {
+  return kafkaAuthentication === 'required' || (!insecure && !isLoopbackHost(listen.kafka.host));
 }
 
 /** Some doors ask everybody for a password, which is of no use while only the one that everybody knows is set. */

@@ -43,7 +43,7 @@ interface DoorSetting<T> {
 const MIB = 1024 * 1024;
 const door = choice(...doorNames);
 /** Doors that can speak TLS themselves. */
-const tlsDoor = choice('amqp');
+const tlsDoor = choice('amqp', 'kafka');
 
 function setting<T>(kind: Kind<T>, initial: T, about: string): Setting<T> {
   return { kind, initial, about };
@@ -109,6 +109,11 @@ export const settingTable = {
     choice('distinguished-name', 'common-name'),
     'distinguished-name',
     "what of a client's certificate names its user",
+  ),
+  kafkaAuthentication: setting(
+    choice('auto', 'required'),
+    'auto',
+    'kafka door: required: everybody logs in; auto: who comes to a loopback address, or to any with insecure, need not',
   ),
   readyFile: setting(
     plainText('<file>'),

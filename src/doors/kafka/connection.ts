@@ -1,4 +1,4 @@
-import { type Clock, ProtocolError } from '../../base/index.ts';
+import { type Clock, limits, ProtocolError, type Timer } from '../../base/index.ts';
 import { ByteReader } from '../../bytes/index.ts';
 import {
   type BufferPool,
@@ -19,6 +19,7 @@ import type {
 } from './handler.ts';
 import { unsupportedApiVersions } from './handlers/api-versions.ts';
 import type { OverloadGate } from './overload-gate.ts';
+import { type SaslPeer, type SaslPolicy, SaslSession } from './sasl.ts';
 import type { ApiName } from './wire/index.ts';
 import { apiKeys, decodeRequest, decodeRequestHeader, encodeResponse } from './wire/index.ts';
 
@@ -39,6 +40,9 @@ export interface KafkaConnectionOptions {
   /** By API key. */
   readonly apis: ReadonlyMap<number, Api>;
   readonly advertised: HostPort | undefined;
+  readonly sasl: SaslPolicy;
+  /** What is known of the peer, but for `wait`. */
+  readonly describePeer: (connection: Connection) => Omit<SaslPeer, 'wait'>;
   readonly createContext: (connection: ConnectionInfo) => HandlerContext;
 }
 
@@ -50,6 +54,8 @@ interface PendingRequest {
   readonly clientId: string;
   /** Of a version of ApiVersions that we do not know. */
   readonly isRefused: boolean;
+  /** A token of SASL without a header; it is answered as it came. */
+  readonly isBareToken: boolean;
   readonly frameBytes: number;
   /** Stands at the body; dropped as soon as nothing refers to the frame any more. */
   body: ByteReader | undefined;
@@ -69,6 +75,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   readonly id: number;
   readonly clientHost: string;
   readonly advertised: HostPort;
+  readonly sasl: SaslSession;
   clientId = '';
   readonly #connection: Connection;
   readonly #options: KafkaConnectionOptions;
@@ -86,6 +93,9 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   /** A Produce waits until the broker has room. */
   #isGated = false;
   #heldBytes = 0;
+  /** What the next frame is depends on what is being done. */
+  #isLoggingIn = false;
+  #loginDeadline: Timer | undefined;
   readonly #interrupts = new Set<() => void>();
 
   constructor(connection: Connection, options: KafkaConnectionOptions) {
@@ -97,7 +107,20 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       host: plainAddress(connection.localAddress),
       port: connection.localPort,
     };
-    this.#frames = new LengthPrefixedFrames(options.frameBytesMax, options.pool);
+    this.sasl = new SaslSession(options.sasl, {
+      ...options.describePeer(connection),
+      wait: (ms) => this.#wait(ms),
+    });
+    const isKnown = this.sasl.identity !== undefined;
+    this.#frames = new LengthPrefixedFrames(
+      isKnown ? options.frameBytesMax : limits.handshakeFrameBytesMax,
+      options.pool,
+    );
+    if (!isKnown) {
+      this.#loginDeadline = options.clock.setTimer(limits.handshakeMs, () =>
+        connection.destroy('no login in time'),
+      );
+    }
     this.#pace = new RequestPace(options.clock, options.requestsPerSecondMax, () =>
       this.#resumeReading(),
     );
@@ -162,6 +185,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#options.budget.leave(this);
     this.#options.gate.leave(this);
     this.#pace.close();
+    this.#loginDeadline?.cancel();
     this.#interrupt();
   }
 
@@ -211,6 +235,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   #mayAccept(): boolean {
     return (
       !this.#isGated &&
+      !this.#isLoggingIn &&
       this.#pending.length < this.#options.inFlightRequestsMax &&
       !this.#connection.isSendBlocked &&
       this.#options.budget.mayRead(this) &&
@@ -231,7 +256,9 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
 
   #accept(frame: Uint8Array, assembled: Uint8Array | undefined): void {
     const receivedMs = this.#options.clock.monotonicMs();
-    let request = this.#readUnknownApiVersions(frame, receivedMs);
+    let request = this.sasl.takesBareTokens
+      ? this.#readBareToken(frame, receivedMs)
+      : this.#readUnknownApiVersions(frame, receivedMs);
     if (request === undefined) {
       const header = decodeRequestHeader(frame);
       request = {
@@ -240,6 +267,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
         correlationId: header.correlationId,
         clientId: header.clientId ?? '',
         isRefused: false,
+        isBareToken: false,
         frameBytes: frame.length,
         body: header.body,
         assembled,
@@ -251,6 +279,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#pace.note();
     this.#options.budget.beginHandling(frame.length);
     this.#pending.push(request);
+    if (isLogin(request)) this.#isLoggingIn = true;
     this.#advance();
   }
 
@@ -262,6 +291,23 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       throw new ProtocolError(`version ${version} of ${name} is not supported`);
     }
     return api;
+  }
+
+  #readBareToken(frame: Uint8Array, receivedMs: number): PendingRequest {
+    return {
+      api: this.#getApi(apiKeys.SaslAuthenticate.key, 0),
+      version: 0,
+      correlationId: 0,
+      clientId: this.clientId,
+      isRefused: false,
+      isBareToken: true,
+      frameBytes: frame.length,
+      body: new ByteReader(frame),
+      assembled: undefined,
+      receivedMs,
+      isDone: false,
+      result: undefined,
+    };
   }
 
   /**
@@ -284,6 +330,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       correlationId: body.int32(),
       clientId: '',
       isRefused: true,
+      isBareToken: false,
       frameBytes: frame.length,
       body,
       assembled: undefined,
@@ -352,6 +399,13 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   #handle(request: PendingRequest): HandlerResult<ApiName> | Promise<HandlerResult<ApiName>> {
     if (request.isRefused) return unsupportedApiVersions(this.#context);
     const { name, handle } = request.api.registration;
+    if (request.isBareToken) {
+      const body = request.body!;
+      return this.sasl.authenticate(body.bytes(body.remaining));
+    }
+    if (!this.sasl.isOpen && !isLogin(request) && name !== 'ApiVersions') {
+      throw new ProtocolError(`${name} came before the login`);
+    }
     const body = decodeRequest(name, request.version, request.body!);
     return handle(this.#context, body, request.version);
   }
@@ -359,6 +413,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   #finish(request: PendingRequest, result: HandlerResult<ApiName>): void {
     request.isDone = true;
     request.result = result;
+    if (isLogin(request)) this.#isLoggingIn = false;
     if (isProduce(request)) this.#recycleFrame(request);
     else this.#dropFrame(request);
   }
@@ -368,7 +423,9 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#startedCount -= 1;
     if (this.#startedCount === 0) this.#isExclusive = false;
     const { registration, metrics } = request.api;
-    if (request.result !== undefined) {
+    if (request.isBareToken) {
+      this.#answerBareToken(request.result);
+    } else if (request.result !== undefined) {
       const pieces = encodeResponse(
         registration.name,
         request.version,
@@ -378,6 +435,42 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       for (const piece of pieces) this.#connection.send(piece);
     }
     metrics.record(this.#options.clock.monotonicMs() - request.receivedMs);
+    if (isLogin(request)) this.#noteLogin();
+  }
+
+  /** A failure has no answer of its own: the connection ends. */
+  #answerBareToken(result: HandlerResult<ApiName>): void {
+    if (result === undefined || !('authBytes' in result) || this.sasl.isOver) return;
+    const { authBytes } = result;
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(authBytes.length);
+    this.#connection.send(length);
+    if (authBytes.length > 0) this.#connection.send(authBytes);
+  }
+
+  #noteLogin(): void {
+    if (this.sasl.isOver) {
+      // What came behind was not promised anything; `#advance` ends the connection.
+      this.#isDraining = true;
+      for (const request of this.#pending.splice(this.#startedCount)) this.#dropFrame(request);
+    } else if (this.sasl.identity !== undefined && this.#loginDeadline !== undefined) {
+      this.#loginDeadline.cancel();
+      this.#loginDeadline = undefined;
+      this.#frames.allow(this.#options.frameBytesMax);
+    }
+  }
+
+  /** Ends early when the peer is gone or the door shuts down. */
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.offInterrupt(end);
+        resolve();
+      };
+      const timer = this.#options.clock.setTimer(ms, end);
+      this.onInterrupt(end);
+    });
   }
 
   #dropFrame(request: PendingRequest): void {
@@ -391,6 +484,11 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     if (request.assembled !== undefined) this.#options.pool.give(request.assembled);
     this.#dropFrame(request);
   }
+}
+
+function isLogin({ api }: PendingRequest): boolean {
+  const { name } = api.registration;
+  return name === 'SaslHandshake' || name === 'SaslAuthenticate';
 }
 
 function isProduce(request: PendingRequest): boolean {

@@ -1,12 +1,25 @@
+import type { Server, Socket } from 'node:net';
 import { type Clock, limits as defaultLimits, type Random } from '../../base/index.ts';
-import type { BrokerPort } from '../../broker/index.ts';
-import { BufferPool, DoorMetrics, Listener, type Log, MemoryBudget } from '../../net/index.ts';
+import { anonymous, type BrokerPort, type Identity } from '../../broker/index.ts';
+import {
+  BufferPool,
+  type CertificateUser,
+  type Connection,
+  createTlsServer,
+  DoorMetrics,
+  isLoopbackHost,
+  Listener,
+  type Log,
+  MemoryBudget,
+  type TlsOptions,
+} from '../../net/index.ts';
 import { type Api, KafkaConnection } from './connection.ts';
 import { FetchBudget } from './fetch-budget.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';
 import { registrations } from './handlers/index.ts';
 import { OverloadGate } from './overload-gate.ts';
+import { mayDoEverything, type SaslPeer } from './sasl.ts';
 import { ShareGroups } from './share-groups/index.ts';
 import { apiKeys } from './wire/index.ts';
 
@@ -20,6 +33,13 @@ export interface KafkaDoorOptions {
   readonly port: number;
   /** What clients are told to connect to; without it, each is told the address that it connected to. */
   readonly advertised?: HostPort | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** Which part of a client's certificate names its user. Default: the distinguished name. */
+  readonly certificateUser?: CertificateUser | undefined;
+  /** Nobody comes in without saying who it is. Default: anybody may, and may do everything. */
+  readonly requiresLogin?: boolean;
+  /** Users who may come from this machine only may come from everywhere. */
+  readonly trustsEverybody?: boolean;
   readonly limits?: Partial<KafkaDoorLimits>;
 }
 
@@ -36,7 +56,7 @@ export interface KafkaDoorLimits {
   readonly idleMs: number;
 }
 
-/** Speaks the protocol of Apache Kafka over TCP. */
+/** Speaks the protocol of Apache Kafka over TCP or TLS. */
 export class KafkaDoor {
   readonly metrics: DoorMetrics;
   readonly #listener: Listener;
@@ -55,7 +75,7 @@ export class KafkaDoor {
       shareGroups: new ShareGroups(options.broker, options.clock),
       apiVersions: listApiVersions(),
     };
-    const { broker, clock, log } = options;
+    const { broker, clock, log, random, tls } = options;
     const connectionOptions = {
       clock,
       frameBytesMax: limits.frameBytesMax,
@@ -66,6 +86,8 @@ export class KafkaDoor {
       gate: new OverloadGate(broker),
       apis: indexApis(metrics),
       advertised: options.advertised,
+      sasl: { access: () => broker.access, random, log, secret: random.nextBytes(32) },
+      describePeer: (connection: Connection) => describePeer(connection, options),
       createContext: (connection: ConnectionInfo): HandlerContext => ({
         broker,
         clock,
@@ -82,6 +104,12 @@ export class KafkaDoor {
       metrics,
       limits,
       sendLedger,
+      ...(tls === undefined
+        ? {}
+        : {
+            createServer: (onSocket: (socket: Socket) => void): Server =>
+              createTlsServer(tls, onSocket),
+          }),
       createProtocol: (connection) => new KafkaConnection(connection, connectionOptions),
     });
     return new KafkaDoor(listener, metrics, door.shareGroups);
@@ -106,6 +134,21 @@ export class KafkaDoor {
     await this.#listener.close(drainMs);
     this.#shareGroups.close();
   }
+}
+
+/** A certificate that names no user proves nobody: its owner has to log in, where that is wanted. */
+function describePeer(connection: Connection, options: KafkaDoorOptions): Omit<SaslPeer, 'wait'> {
+  const name = connection.tls?.user(options.certificateUser ?? 'distinguished-name');
+  const isTrusted = options.trustsEverybody === true || isLoopbackHost(connection.remoteAddress);
+  let identity = name === undefined ? undefined : findOwner(name, isTrusted, options.broker);
+  if (identity === undefined && options.requiresLogin !== true) identity = anonymous;
+  return { address: connection.remoteAddress, isTrusted, identity };
+}
+
+function findOwner(name: string, isTrusted: boolean, { access }: BrokerPort): Identity | undefined {
+  const identity = access.identify(name);
+  if (identity === undefined || (!isTrusted && access.isLoopbackOnly(identity))) return undefined;
+  return mayDoEverything(access, identity) ? identity : undefined;
 }
 
 function indexApis(metrics: DoorMetrics): ReadonlyMap<number, Api> {

@@ -3,6 +3,7 @@ import type { BrokerPort } from '../../broker/index.ts';
 import type { DoorMetrics, Log } from '../../net/index.ts';
 import type { FetchBudget } from './fetch-budget.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
+import type { SaslSession } from './sasl.ts';
 import type { ShareGroups } from './share-groups/index.ts';
 import type { ApiName, RequestOf, ResponseInput } from './wire/index.ts';
 
@@ -35,6 +36,8 @@ export interface ConnectionInfo {
   readonly clientHost: string;
   /** What this client must use to reach this broker: the configured address, or the one that it connected to. */
   readonly advertised: HostPort;
+  /** Who the client is. */
+  readonly sasl: SaslSession;
   /** True once the peer is gone: whatever is answered will be dropped. */
   readonly isClosed: boolean;
   /**

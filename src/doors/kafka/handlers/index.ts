@@ -38,6 +38,8 @@ import { offsetDelete } from './offset-delete.ts';
 import { offsetFetch } from './offset-fetch.ts';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts';
 import { produce } from './produce.ts';
+import { saslAuthenticate } from './sasl-authenticate.ts';
+import { saslHandshake } from './sasl-handshake.ts';
 import { shareAcknowledge } from './share-acknowledge.ts';
 import { shareFetch } from './share-fetch.ts';
 import { shareGroupDescribe } from './share-group-describe.ts';
@@ -60,6 +62,7 @@ export const registrations: readonly Registration[] = [
   register('SyncGroup', [0, 5], syncGroup),
   register('DescribeGroups', [0, 6], describeGroups),
   register('ListGroups', [0, 5], listGroups),
+  register('SaslHandshake', [0, 1], saslHandshake),
   register('ApiVersions', [0, 4], apiVersions),
   register('CreateTopics', [2, 7], createTopics),
   register('DeleteTopics', [1, 6], deleteTopics),
@@ -73,6 +76,7 @@ export const registrations: readonly Registration[] = [
   register('DescribeConfigs', [1, 4], describeConfigs),
   register('AlterConfigs', [0, 2], alterConfigs),
   register('DescribeLogDirs', [1, 5], describeLogDirs),
+  register('SaslAuthenticate', [0, 2], saslAuthenticate),
   register('CreatePartitions', [0, 3], createPartitions),
   register('DeleteGroups', [0, 2], deleteGroups),
   register('ElectLeaders', [0, 2], electLeaders),
