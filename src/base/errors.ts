@@ -61,6 +61,12 @@ export const brokerErrors = {
     text: 'Another member with the same instance id has joined',
   },
   'generation-stale': { retryable: false, text: 'The generation is not the current one' },
+  'member-epoch-fenced': {
+    retryable: false,
+    text: 'The epoch of the member is not the current one; it must join again',
+  },
+  'member-epoch-stale': { retryable: true, text: 'The epoch of the member is of the past' },
+  'instance-in-use': { retryable: false, text: 'Another member has this instance id' },
   'session-timeout-invalid': {
     retryable: false,
     text: 'The session timeout is outside the allowed range',

@@ -182,6 +182,9 @@ const errorNames = {
   'member-id-required': 'MEMBER_ID_REQUIRED',
   'member-fenced': 'FENCED_INSTANCE_ID',
   'generation-stale': 'ILLEGAL_GENERATION',
+  'member-epoch-fenced': 'FENCED_MEMBER_EPOCH',
+  'member-epoch-stale': 'STALE_MEMBER_EPOCH',
+  'instance-in-use': 'UNRELEASED_INSTANCE_ID',
   'session-timeout-invalid': 'INVALID_SESSION_TIMEOUT',
   'metadata-too-large': 'OFFSET_METADATA_TOO_LARGE',
   'queue-not-found': 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -213,6 +216,7 @@ const coordinatorErrorNames: Partial<Record<BrokerErrorCode, KafkaErrorName>> = 
   overloaded: 'COORDINATOR_LOAD_IN_PROGRESS',
   'timed-out': 'COORDINATOR_NOT_AVAILABLE',
   'access-denied': 'GROUP_AUTHORIZATION_FAILED',
+  'filter-invalid': 'INVALID_REGULAR_EXPRESSION',
 };
 
 /** The code for an error of a topic, a partition or the broker. */
