@@ -15,16 +15,25 @@ export const groupEntryKind = {
   offsetsPending: entryKind.extensionMin + 3,
   /** i64 producer id, u8 1: its pending offsets of the group count now, 0: they are forgotten; text group id. */
   pendingSettled: entryKind.extensionMin + 4,
+  /**
+   * text group id, u8 1: these members replace all, 0: they are added or replaced; u32 length and the coordinator's bytes
+   * of the group; u32 count, then per member: text id, u8 1, u32 length and its bytes, or u8 0: removed.
+   */
+  membersSaved: entryKind.extensionMin + 5,
 } as const;
 
 interface StoredGroup {
   state: Uint8Array | undefined;
+  /** What the coordinator stores of members one by one, by id. */
+  members: Map<string, Uint8Array> | undefined;
   /** By topic id, then partition. */
   offsets: Map<string, Map<number, StoredOffset>>;
 }
 
 /** By topic id, then partition. */
 type OffsetsByPartition = Map<string, Map<number, StoredOffset>>;
+
+const noMembers: ReadonlyMap<string, Uint8Array> = new Map();
 
 export interface EntrySubmitter {
   submit(kind: number, payload: Uint8Array): Promise<void>;
@@ -48,7 +57,7 @@ export class OffsetTable implements StateExtension, GroupStore {
   // StateExtension
 
   owns(kind: number): boolean {
-    return kind >= groupEntryKind.offsetsCommitted && kind <= groupEntryKind.pendingSettled;
+    return kind >= groupEntryKind.offsetsCommitted && kind <= groupEntryKind.membersSaved;
   }
 
   apply(kind: number, payload: Uint8Array): void {
@@ -76,9 +85,12 @@ export class OffsetTable implements StateExtension, GroupStore {
         if (topic?.size === 0) group.offsets.delete(topicId);
       }
       this.#dropEmpty(groupId, group);
+    } else if (kind === groupEntryKind.membersSaved) {
+      this.#applyMembers(reader);
     } else {
       const groupId = readText(reader);
       const group = this.#getOrAdd(groupId);
+      group.members = undefined;
       group.state =
         reader.uint8() === 1 ? Uint8Array.from(reader.bytes(reader.remaining)) : undefined;
       this.#dropEmpty(groupId, group);
@@ -105,6 +117,7 @@ export class OffsetTable implements StateExtension, GroupStore {
       }
     }
     this.#encodePending(writer);
+    this.#encodeMembers(writer);
     return writer.take();
   }
 
@@ -124,6 +137,8 @@ export class OffsetTable implements StateExtension, GroupStore {
     }
     // Snapshots from before there were transactions end here.
     if (reader.remaining > 0) this.#restorePending(reader);
+    // Those from before members were stored one by one end here.
+    if (reader.remaining > 0) this.#restoreMembers(reader);
   }
 
   // GroupStore
@@ -134,6 +149,25 @@ export class OffsetTable implements StateExtension, GroupStore {
     writer.uint8(state === undefined ? 0 : 1);
     if (state !== undefined) writer.bytes(state);
     return this.#submit(groupEntryKind.groupSaved, writer.take());
+  }
+
+  saveMembers(
+    groupId: string,
+    state: Uint8Array,
+    members: ReadonlyMap<string, Uint8Array | undefined>,
+    isWhole: boolean,
+  ): Promise<void> {
+    const writer = new ByteWriter(256 + state.length);
+    writeText(writer, groupId);
+    writer.uint8(isWhole ? 1 : 0);
+    writeSized(writer, state);
+    writer.uint32(members.size);
+    for (const [memberId, bytes] of members) {
+      writeText(writer, memberId);
+      writer.uint8(bytes === undefined ? 0 : 1);
+      if (bytes !== undefined) writeSized(writer, bytes);
+    }
+    return this.#submit(groupEntryKind.membersSaved, writer.take());
   }
 
   saveOffsets(groupId: string, commits: readonly OffsetCommit[]): Promise<void> {
@@ -193,6 +227,10 @@ export class OffsetTable implements StateExtension, GroupStore {
     return this.#groups.get(groupId)?.state;
   }
 
+  listMembers(groupId: string): ReadonlyMap<string, Uint8Array> {
+    return this.#groups.get(groupId)?.members ?? noMembers;
+  }
+
   hasPending(groupId: string, key?: PartitionKey): boolean {
     const producers = this.#pending.get(groupId);
     if (producers === undefined || key === undefined) return producers !== undefined;
@@ -203,6 +241,43 @@ export class OffsetTable implements StateExtension, GroupStore {
 
   listGroupIds(): string[] {
     return [...new Set([...this.#groups.keys(), ...this.#pending.keys()])];
+  }
+
+  #applyMembers(reader: ByteReader): void {
+    const group = this.#getOrAdd(readText(reader));
+    const isWhole = reader.uint8() === 1;
+    const members =
+      isWhole || group.members === undefined ? new Map<string, Uint8Array>() : group.members;
+    group.members = members;
+    group.state = readSized(reader);
+    for (let count = reader.uint32(); count > 0; count--) {
+      const memberId = readText(reader);
+      if (reader.uint8() === 1) members.set(memberId, readSized(reader));
+      else members.delete(memberId);
+    }
+  }
+
+  #encodeMembers(writer: ByteWriter): void {
+    const groups = [...this.#groups].filter(([, { members }]) => members !== undefined);
+    writer.uint32(groups.length);
+    for (const [groupId, { members = noMembers }] of groups) {
+      writeText(writer, groupId);
+      writer.uint32(members.size);
+      for (const [memberId, bytes] of members) {
+        writeText(writer, memberId);
+        writeSized(writer, bytes);
+      }
+    }
+  }
+
+  #restoreMembers(reader: ByteReader): void {
+    for (let groups = reader.uint32(); groups > 0; groups--) {
+      const members = new Map<string, Uint8Array>();
+      this.#getOrAdd(readText(reader)).members = members;
+      for (let count = reader.uint32(); count > 0; count--) {
+        members.set(readText(reader), readSized(reader));
+      }
+    }
   }
 
   #applySettled(groupId: string, producerId: number, isCommitted: boolean): void {
@@ -281,7 +356,7 @@ export class OffsetTable implements StateExtension, GroupStore {
   #getOrAdd(groupId: string): StoredGroup {
     let group = this.#groups.get(groupId);
     if (group === undefined) {
-      group = { state: undefined, offsets: new Map() };
+      group = { state: undefined, members: undefined, offsets: new Map() };
       this.#groups.set(groupId, group);
     }
     return group;
@@ -324,6 +399,15 @@ function readStored(reader: ByteReader, into: Map<number, StoredOffset>): void {
     metadata: readText(reader),
     commitTimeMs: reader.safeInt64(),
   });
+}
+
+function writeSized(writer: ByteWriter, bytes: Uint8Array): void {
+  writer.uint32(bytes.length);
+  writer.bytes(bytes);
+}
+
+function readSized(reader: ByteReader): Uint8Array {
+  return Uint8Array.from(reader.bytes(reader.uint32()));
 }
 
 function writeText(writer: ByteWriter, text: string): void {

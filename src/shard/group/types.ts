@@ -2,6 +2,16 @@
 export interface GroupStore {
   /** Replaces the stored state of a group by opaque bytes; undefined removes it. */
   saveGroup(groupId: string, state: Uint8Array | undefined): Promise<void>;
+  /**
+   * Replaces the stored state of a group, and with it, at once, those of some members; undefined removes a member.
+   * `isWhole`: members that are not named are removed. `saveGroup` removes them all.
+   */
+  saveMembers(
+    groupId: string,
+    state: Uint8Array,
+    members: ReadonlyMap<string, Uint8Array | undefined>,
+    isWhole: boolean,
+  ): Promise<void>;
   saveOffsets(groupId: string, commits: readonly OffsetCommit[]): Promise<void>;
   deleteOffsets(groupId: string, keys: readonly PartitionKey[]): Promise<void>;
   /** Offsets that count only once the producer's transaction is committed. */
@@ -14,6 +24,8 @@ export interface GroupStore {
   findOffset(groupId: string, key: PartitionKey): StoredOffset | undefined;
   listOffsets(groupId: string): Array<PartitionKey & StoredOffset>;
   findGroup(groupId: string): Uint8Array | undefined;
+  /** Of the members that were saved by `saveMembers`, by id. */
+  listMembers(groupId: string): ReadonlyMap<string, Uint8Array>;
   /** Ids of all groups that have a stored state or offsets. */
   listGroupIds(): string[];
 }

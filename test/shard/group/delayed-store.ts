@@ -10,6 +10,7 @@ type Offsets = Map<string, PartitionKey & StoredOffset>;
 
 interface State {
   groups: Map<string, Uint8Array>;
+  members: Map<string, ReadonlyMap<string, Uint8Array>>;
   offsets: Map<string, Offsets>;
 }
 
@@ -44,9 +45,27 @@ export class DelayedStore implements GroupStore {
   }
 
   saveGroup(groupId: string, state: Uint8Array | undefined): Promise<void> {
-    return this.#write(({ groups }) => {
+    return this.#write(({ groups, members }) => {
+      members.delete(groupId);
       if (state === undefined) groups.delete(groupId);
       else groups.set(groupId, state);
+    });
+  }
+
+  saveMembers(
+    groupId: string,
+    state: Uint8Array,
+    changed: ReadonlyMap<string, Uint8Array | undefined>,
+    isWhole: boolean,
+  ): Promise<void> {
+    return this.#write(({ groups, members }) => {
+      groups.set(groupId, state);
+      const own = new Map(isWhole ? [] : members.get(groupId));
+      for (const [memberId, bytes] of changed) {
+        if (bytes === undefined) own.delete(memberId);
+        else own.set(memberId, bytes);
+      }
+      members.set(groupId, own);
     });
   }
 
@@ -91,6 +110,10 @@ export class DelayedStore implements GroupStore {
     return this.#current.groups.get(groupId);
   }
 
+  listMembers(groupId: string): ReadonlyMap<string, Uint8Array> {
+    return this.#current.members.get(groupId) ?? new Map();
+  }
+
   listGroupIds(): string[] {
     return [...new Set([...this.#current.groups.keys(), ...this.#current.offsets.keys()])];
   }
@@ -130,10 +153,10 @@ function keyOf({ topicId, partition }: PartitionKey): string {
 }
 
 function createState(): State {
-  return { groups: new Map(), offsets: new Map() };
+  return { groups: new Map(), members: new Map(), offsets: new Map() };
 }
 
-function copyState({ groups, offsets }: State): State {
+function copyState({ groups, members, offsets }: State): State {
   const copies = [...offsets].map(([groupId, own]) => [groupId, new Map(own)] as const);
-  return { groups: new Map(groups), offsets: new Map(copies) };
+  return { groups: new Map(groups), members: new Map(members), offsets: new Map(copies) };
 }
