@@ -33,6 +33,8 @@ export const limits = {
   dedupBytesPerQueueMax: 64 * MIB,
   /** Queue: messages of groups that are looked at ahead of their turn; the queue looks no further before one of them goes. */
   groupedAsideMax: 1_000_000,
+  /** Groups whose messages somebody who takes several at once looks past, for more of the group that he has. */
+  groupsPassedMax: 64,
   /** Dead letters that are on their way, and their bytes; the others stay in their queues for a while. */
   deadLettersMax: 20_000,
   deadLettersBytesMax: 32 * MIB,
@@ -47,6 +49,10 @@ export const limits = {
   /** Group: characters of an id; bytes of what all members of one group say of themselves (then `group-full`). */
   groupIdCharsMax: 32_767,
   groupMembersBytesMax: 32 * MIB,
+  /** Group: topics that one member names; characters of a pattern for topics, and of the automaton that it becomes. */
+  groupMemberTopicsMax: 10_000,
+  topicPatternCharsMax: 1000,
+  topicPatternStepsMax: 2000,
   /** Share group: members of one group, topics that a member names; sessions of one door. */
   shareGroupMembersMax: 200,
   shareMemberTopicsMax: 10_000,
@@ -80,6 +86,8 @@ export const limits = {
   queueDyingMax: 10_000,
   /** Queue: messages passed by that nobody who is there may get; when full, the next waits for somebody who may. */
   queueAsideMax: 100_000,
+  /** Queue: runs of messages that are kept as damaged; when full, the queue stands still at the next one until a purge. */
+  queueDamagedRunsMax: 10_000,
   /** Queue: runs of priorities that are read again and journaled at once when it goes back to an offset. */
   queueRankRunsMax: 4096,
   /** Queues of a shard: that keep a stretch of their log in memory between rounds; the one used longest ago lets go. */
@@ -202,6 +210,14 @@ export const limits = {
   permissionsMax: 200_000,
   policiesMax: 10_000,
   parametersMax: 10_000,
+  /** Access: rules; one more is `policy-refused`. How many of them one entry of the journal has. */
+  accessRulesMax: 100_000,
+  accessRulesPerEntryMax: 100,
+  /** Access: what one connection remembers of what its user may do; when it is full all is forgotten. */
+  accessAnswersMax: 1000,
+  /** Access: iterations of keys that were derived elsewhere (`config-invalid`). */
+  scramIterationsMin: 4096,
+  scramIterationsMax: 16_384,
   /** Access: characters of a pattern, bytes of a user's or namespace's record, a policy or a parameter (`config-invalid`). */
   patternCharsMax: 1024,
   accessEntryBytesMax: 256 * KIB,
