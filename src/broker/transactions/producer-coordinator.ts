@@ -1,5 +1,6 @@
 import { BrokerError, type Clock, limits, type Timer } from '../../base/index.ts';
 import {
+  checkIdentity,
   checkJoinable,
   completed,
   encodeAdded,
@@ -7,6 +8,7 @@ import {
   encodeRecord,
   epochMax,
   initialised,
+  isDecided,
   judgeEnd,
   judgeInit,
   type MemberIdentity,
@@ -14,6 +16,7 @@ import {
   type OffsetCommit,
   participatingPartitions,
   type PartitionKey,
+  type PartitionLog,
   prepared,
   type ProducerIdentity,
   type ProducerRecord,
@@ -56,6 +59,8 @@ export class ProducerCoordinator {
   readonly #drives = new Map<string, Promise<void>>();
   /** By transactional id: requests for an identity go one after the other. */
   readonly #inits = new Map<string, Promise<unknown>>();
+  /** By transactional id: the last of those that wait to write, because their partitions are not in the transaction yet. */
+  readonly #joins = new Map<string, Promise<void>>();
   readonly #retries = new Set<Timer>();
   #expiry: Timer | undefined;
   #isClosed = false;
@@ -74,9 +79,21 @@ export class ProducerCoordinator {
       if (record.state === 'ongoing') {
         for (const key of participatingPartitions(producer)) this.#permitAgain(record, key);
         this.#arm(record);
-      } else if (record.state.startsWith('prepare')) void this.#drive(record.transactionalId);
+      } else if (isDecided(record)) void this.#drive(record.transactionalId);
     }
     if (this.#expiry === undefined) this.#expireLater();
+  }
+
+  /** Partitions of another shard have lost their permissions: those of what is open here are given again. */
+  permitOn(parts: ShardParts): void {
+    for (const producer of this.#home.table.producers()) {
+      const { record } = producer;
+      if (record.state !== 'ongoing') continue;
+      for (const key of participatingPartitions(producer)) {
+        if (this.#parts.places.ofPartition(key.topicId, key.partition) === parts)
+          void this.#permitDurable(record, key);
+      }
+    }
   }
 
   close(): void {
@@ -109,19 +126,44 @@ export class ProducerCoordinator {
     }
   }
 
+  joinPartitions(
+    identity: TransactionalIdentity,
+    keys: readonly PartitionKey[],
+  ): Promise<void> | undefined {
+    const { transactionalId } = identity;
+    const before = this.#joins.get(transactionalId);
+    if (before === undefined && this.#joinNow(identity, keys)) return undefined;
+    const add = (): Promise<void> => this.addPartitions(identity, keys);
+    // What a producer writes stays in order also where only some of it has to wait.
+    const joined = before === undefined ? add() : before.then(add, add);
+    this.#joins.set(transactionalId, joined);
+    const leave = (): void => {
+      if (this.#joins.get(transactionalId) === joined) this.#joins.delete(transactionalId);
+    };
+    joined.then(leave, leave);
+    return joined;
+  }
+
+  verifyPartitions(identity: TransactionalIdentity, keys: readonly PartitionKey[]): boolean[] {
+    const { record, partitions } = this.#getJoinable(identity);
+    return keys.map(
+      ({ topicId, partition }) =>
+        record.state === 'ongoing' && partitions.get(topicId)?.has(partition) === true,
+    );
+  }
+
   async addPartitions(
     identity: TransactionalIdentity,
     keys: readonly PartitionKey[],
   ): Promise<void> {
+    await this.#whenJoinable(identity);
     const partitions = new Map<string, Set<number>>();
     const { record, partitions: known } = this.#getJoinable(identity);
     for (const { topicId, partition } of keys) {
       if (this.#parts.places.findLog(topicId, partition) === undefined)
         throw new BrokerError('partition-not-found', `${topicId}-${partition}`);
       if (record.state === 'ongoing' && known.get(topicId)?.has(partition) === true) continue;
-      const indexes = partitions.get(topicId);
-      if (indexes === undefined) partitions.set(topicId, new Set([partition]));
-      else indexes.add(partition);
+      note(partitions, topicId, partition);
     }
     await this.#add(identity, partitions, new Set());
     // It may have been decided meanwhile: then nothing more may be written in it.
@@ -130,9 +172,8 @@ export class ProducerCoordinator {
   }
 
   async addGroup(identity: TransactionalIdentity, groupId: string): Promise<void> {
-    const { record, groups } = this.#getJoinable(identity);
-    const isKnown = record.state === 'ongoing' && groups.has(groupId);
-    await this.#add(identity, new Map(), new Set(isKnown ? [] : [groupId]));
+    await this.#whenJoinable(identity);
+    await this.#addGroup(identity, groupId);
     this.#getOngoing(identity);
   }
 
@@ -142,10 +183,17 @@ export class ProducerCoordinator {
     member: MemberIdentity | undefined,
     commits: readonly OffsetCommit[],
   ): Promise<void> {
-    await this.addGroup(identity, groupId);
+    await this.#whenJoinable(identity);
+    const group = this.#parts.places.ofGroup(groupId);
+    const added = this.#addGroup(identity, groupId);
+    // On this shard one journal has both, in this order.
+    if (group === this.#home) added.catch(ignoreFailure);
+    else {
+      await added;
+      this.#getOngoing(identity);
+    }
     // In the turn of the check: a decision that comes later stands behind it in what the group's shard writes.
-    const { groups } = this.#parts.places.ofGroup(groupId);
-    await groups.commitPending(groupId, identity.producerId, member, commits);
+    await group.groups.commitPending(groupId, identity.producerId, member, commits);
   }
 
   async end(
@@ -180,6 +228,22 @@ export class ProducerCoordinator {
     return ended.nextProducerId >= 0
       ? { producerId: ended.nextProducerId, epoch: 0 }
       : { producerId: ended.producerId, epoch: ended.epoch };
+  }
+
+  /**
+   * Brings what a producer has open to its end, if its transactional id is one of ours: false if it is not. Rejects with
+   * transaction-invalid where it ends, or ended, the other way.
+   */
+  async endOf(producerId: number, outcome: TransactionOutcome): Promise<boolean> {
+    const producer = this.#findTransaction(producerId);
+    if (producer === undefined) return false;
+    const { record } = producer;
+    const isOther = record.state === `prepare-${outcome === 'commit' ? 'abort' : 'commit'}`;
+    if (isOther || (record.state === 'ongoing' && outcome === 'commit'))
+      throw new BrokerError('transaction-invalid', `${record.transactionalId} is ${record.state}`);
+    if (isDecided(record)) await this.#whenComplete(record.transactionalId);
+    else await this.#decide(prepared(record, 'abort', 'force', -1, this.#nowMs()));
+    return true;
   }
 
   describe(transactionalId: string): TransactionDescription | undefined {
@@ -229,22 +293,77 @@ export class ProducerCoordinator {
     }
   }
 
-  async #add(
+  /** An open or decided transaction, by the id under which its records are written. */
+  #findTransaction(producerId: number): StoredProducer | undefined {
+    for (const producer of this.#home.table.producers()) {
+      const { record } = producer;
+      if (record.producerId !== producerId) continue;
+      if (record.state === 'ongoing' || isDecided(record)) return producer;
+    }
+    return undefined;
+  }
+
+  /**
+   * Takes partitions in without waiting, where that is as safe: those of this shard, because its journal has the note of it
+   * before any batch that comes later; and those of others that may be written to already.
+   */
+  #joinNow(identity: TransactionalIdentity, keys: readonly PartitionKey[]): boolean {
+    this.#checkOpen();
+    const { record, partitions } = this.#getProducer(identity.transactionalId);
+    checkIdentity(record, identity);
+    if (isDecided(record)) return false;
+    const { places } = this.#parts;
+    const added = new Map<string, Set<number>>();
+    for (const { topicId, partition } of keys) {
+      const log = places.findLog(topicId, partition);
+      if (log === undefined)
+        throw new BrokerError('partition-not-found', `${topicId}-${partition}`);
+      const isKnown =
+        record.state === 'ongoing' && partitions.get(topicId)?.has(partition) === true;
+      const isHere = places.ofPartition(topicId, partition) === this.#home;
+      if (!isKnown && isHere) note(added, topicId, partition);
+      else if (!isHere && !(isKnown && isPermitted(log, record))) return false;
+    }
+    if (added.size > 0) {
+      this.#home.shard.checkWritable();
+      this.#checkRoom(identity, added, 0);
+      this.#add(identity, added, new Set()).catch(ignoreFailure);
+    }
+    for (const key of keys) this.#permit(record, key);
+    return true;
+  }
+
+  #checkRoom(
     { transactionalId }: TransactionalIdentity,
-    partitions: Map<string, Set<number>>,
-    groups: Set<string>,
-  ): Promise<void> {
-    const { home } = this.#parts;
-    if (partitions.size === 0 && groups.size === 0) return home.shard.barrier();
+    partitions: ReadonlyMap<string, ReadonlySet<number>>,
+    groups: number,
+  ): void {
     const producer = this.#getProducer(transactionalId);
-    let count = producer.groups.size + groups.size;
+    let count = producer.groups.size + groups;
     for (const indexes of producer.partitions.values()) count += indexes.size;
     for (const indexes of partitions.values()) count += indexes.size;
     if (count > limits.transactionParticipantsMax)
       throw new BrokerError('policy-refused', 'too much takes part in the transaction');
+  }
+
+  #addGroup(identity: TransactionalIdentity, groupId: string): Promise<void> {
+    const { record, groups } = this.#getJoinable(identity);
+    const isKnown = record.state === 'ongoing' && groups.has(groupId);
+    return this.#add(identity, new Map(), new Set(isKnown ? [] : [groupId]));
+  }
+
+  async #add(
+    identity: TransactionalIdentity,
+    partitions: Map<string, Set<number>>,
+    groups: Set<string>,
+  ): Promise<void> {
+    const { transactionalId } = identity;
+    const { home } = this.#parts;
+    if (partitions.size === 0 && groups.size === 0) return home.shard.barrier();
+    this.#checkRoom(identity, partitions, groups.size);
     const payload = encodeAdded(transactionalId, this.#nowMs(), { partitions, groups });
     const added = home.shard.submit(transactionEntryKind.participantsAdded, payload);
-    const { record } = producer;
+    const { record } = this.#getProducer(transactionalId);
     if (record.state === 'ongoing' && !this.#timeouts.has(transactionalId)) this.#arm(record);
     await added;
   }
@@ -281,9 +400,16 @@ export class ProducerCoordinator {
     const drive = this.#drives.get(transactionalId) ?? this.#drive(transactionalId);
     await Promise.race([drive, timeout]);
     timer?.cancel();
-    return (
-      this.#home.table.findProducer(transactionalId)?.record.state.startsWith('prepare') !== true
-    );
+    const record = this.#home.table.findProducer(transactionalId)?.record;
+    return record === undefined || !isDecided(record);
+  }
+
+  /** What is asked of the next transaction waits for the end of the one before, for a while. */
+  async #whenJoinable(identity: TransactionalIdentity): Promise<void> {
+    this.#checkOpen();
+    const { record } = this.#getProducer(identity.transactionalId);
+    checkIdentity(record, identity);
+    if (isDecided(record)) await this.#whenComplete(identity.transactionalId);
   }
 
   #drive(transactionalId: string): Promise<void> {
@@ -299,7 +425,7 @@ export class ProducerCoordinator {
   async #driveOn(transactionalId: string): Promise<void> {
     while (!this.#isClosed) {
       const producer = this.#home.table.findProducer(transactionalId);
-      if (producer?.record.state.startsWith('prepare') !== true) return;
+      if (producer === undefined || !isDecided(producer.record)) return;
       const { record } = producer;
       try {
         // Also after a recovery: what is told must not be taken back by another crash.
@@ -357,6 +483,19 @@ export class ProducerCoordinator {
     }
   }
 
+  /** Permits what is certainly stored of a transaction; what is not is permitted when it is. */
+  async #permitDurable(record: ProducerRecord, key: PartitionKey): Promise<void> {
+    try {
+      await this.#home.shard.barrier();
+    } catch (error) {
+      // This shard fails as well: its recovery permits everything.
+      return ignoreFailure(error);
+    }
+    const current = this.#home.table.findProducer(record.transactionalId);
+    const isIn = current?.partitions.get(key.topicId)?.has(key.partition) === true;
+    if (isIn && isSame(current.record, record)) this.#permitAgain(record, key);
+  }
+
   /** The transaction's time is counted by the broker's clock from when it began. */
   #arm(record: ProducerRecord): void {
     const { transactionalId, startedMs, timeoutMs } = record;
@@ -383,7 +522,7 @@ export class ProducerCoordinator {
     this.#expiry = this.#parts.clock.setTimer(expiryCheckMs, () => {
       const oldestMs = this.#nowMs() - idExpiryMs;
       for (const { record } of this.#home.table.producers()) {
-        const isIdle = record.state !== 'ongoing' && !record.state.startsWith('prepare');
+        const isIdle = record.state !== 'ongoing' && !isDecided(record);
         if (!isIdle || record.updatedMs > oldestMs || this.#inits.has(record.transactionalId))
           continue;
         const payload = encodeForgotten(record.transactionalId);
@@ -444,6 +583,21 @@ export class ProducerCoordinator {
   #nowMs(): number {
     return this.#parts.clock.nowMs();
   }
+}
+
+function note(partitions: Map<string, Set<number>>, topicId: string, partition: number): void {
+  const indexes = partitions.get(topicId);
+  if (indexes === undefined) partitions.set(topicId, new Set([partition]));
+  else indexes.add(partition);
+}
+
+function isPermitted(log: PartitionLog, { producerId, epoch }: ProducerRecord): boolean {
+  return log.transactions?.isPermitted(producerId, epoch) === true;
+}
+
+/** The shard has failed: whoever relies on this finds out by what comes behind it. */
+function ignoreFailure(error: unknown): void {
+  if (!(error instanceof BrokerError)) throw error;
 }
 
 function isSame(a: ProducerRecord, b: ProducerRecord): boolean {

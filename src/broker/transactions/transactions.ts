@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/index.ts';
+import { BrokerError, type Clock } from '../../base/index.ts';
 import type {
   MemberIdentity,
   OffsetCommit,
@@ -52,8 +52,11 @@ export class Transactions implements TransactionsPort {
     const parts = this.#parts.places.parts[index];
     if (parts === undefined) return;
     this.#commit.adopt(parts);
-    // Permissions of partitions on this shard come from all coordinators.
-    this.#coordinators.get(parts)?.adopt();
+    // The shard's partitions have lost their permissions, which come from all coordinators.
+    for (const [home, coordinator] of this.#coordinators) {
+      if (home === parts) coordinator.adopt();
+      else coordinator.permitOn(parts);
+    }
   }
 
   close(): void {
@@ -72,6 +75,17 @@ export class Transactions implements TransactionsPort {
 
   addPartitions(identity: TransactionalIdentity, keys: readonly PartitionKey[]): Promise<void> {
     return this.#coordinatorOf(identity.transactionalId).addPartitions(identity, keys);
+  }
+
+  joinPartitions(
+    identity: TransactionalIdentity,
+    keys: readonly PartitionKey[],
+  ): Promise<void> | undefined {
+    return this.#coordinatorOf(identity.transactionalId).joinPartitions(identity, keys);
+  }
+
+  verifyPartitions(identity: TransactionalIdentity, keys: readonly PartitionKey[]): boolean[] {
+    return this.#coordinatorOf(identity.transactionalId).verifyPartitions(identity, keys);
   }
 
   addGroup(identity: TransactionalIdentity, groupId: string): Promise<void> {
@@ -94,6 +108,25 @@ export class Transactions implements TransactionsPort {
     bumpsEpoch: boolean,
   ): Promise<ProducerIdentity> {
     return this.#coordinatorOf(identity.transactionalId).end(identity, outcome, bumpsEpoch);
+  }
+
+  async endHanging(
+    { topicId, partition }: PartitionKey,
+    { producerId, epoch }: ProducerIdentity,
+    outcome: TransactionOutcome,
+  ): Promise<void> {
+    const { places } = this.#parts;
+    const log = places.findLog(topicId, partition);
+    if (log === undefined) throw new BrokerError('partition-not-found');
+    const open = log.transactions?.findOpen(producerId);
+    if (open === undefined) return;
+    if (epoch < open.epoch)
+      throw new BrokerError('producer-fenced', `epoch ${epoch} is older than ${open.epoch}`);
+    for (const coordinator of this.#coordinators.values()) {
+      if (await coordinator.endOf(producerId, outcome)) return;
+    }
+    const { shard } = places.ofPartition(topicId, partition);
+    await log.endTransaction(producerId, epoch, outcome, shard.epoch);
   }
 
   describe(transactionalId: string): TransactionDescription | undefined {

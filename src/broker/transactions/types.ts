@@ -59,6 +59,19 @@ export interface ProducerTransactionsPort {
    */
   addPartitions(identity: TransactionalIdentity, keys: readonly PartitionKey[]): Promise<void>;
 
+  /**
+   * As `addPartitions`, for batches that the caller appends at once: undefined when it may do so in this very turn, else a
+   * promise, upon which it may. Calls for one transactional id end in the order in which they were made. Throws or rejects
+   * as `addPartitions`.
+   */
+  joinPartitions(
+    identity: TransactionalIdentity,
+    keys: readonly PartitionKey[],
+  ): Promise<void> | undefined;
+
+  /** Which of the partitions are in the producer's open transaction. Throws as `addPartitions` rejects. */
+  verifyPartitions(identity: TransactionalIdentity, keys: readonly PartitionKey[]): boolean[];
+
   /** Takes a group's offsets into the transaction. Rejects as `addPartitions`. */
   addGroup(identity: TransactionalIdentity, groupId: string): Promise<void>;
 
@@ -83,6 +96,18 @@ export interface ProducerTransactionsPort {
     outcome: TransactionOutcome,
     bumpsEpoch: boolean,
   ): Promise<ProducerIdentity>;
+
+  /**
+   * Ends what a producer has open in one partition because an administrator says so. What a coordinator knows of is aborted
+   * as a whole, its producer fenced; only what hangs, because no coordinator knows of it, is ended by itself. Resolves at
+   * once when nothing is open. Rejects: partition-not-found, producer-fenced (the partition knows a newer epoch),
+   * transaction-invalid (it is to be committed, or decided the other way).
+   */
+  endHanging(
+    key: PartitionKey,
+    producer: ProducerIdentity,
+    outcome: TransactionOutcome,
+  ): Promise<void>;
 
   /** Undefined for an id that is not known. */
   describe(transactionalId: string): TransactionDescription | undefined;

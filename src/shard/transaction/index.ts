@@ -13,6 +13,7 @@ export {
   completed,
   epochMax,
   initialised,
+  isDecided,
   judgeEnd,
   judgeInit,
   newRecord,

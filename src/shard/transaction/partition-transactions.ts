@@ -132,12 +132,18 @@ export class PartitionTransactions {
     return this.#aborted.has(producerId, offset);
   }
 
+  /** The markers at these offsets, which grow, are gone, and long before them the records of their transactions. */
+  forgetAborted(markers: ReadonlyArray<{ producerId: number; offset: number }>): void {
+    this.#aborted.remove(markers);
+  }
+
   trim(logStartOffset: number): void {
     this.#aborted.trim(logStartOffset);
   }
 
-  /** Takes over what recovery found; permissions stay, for they are the coordinator's. */
+  /** Takes over what recovery found. Permissions end: the coordinators give them again as far as they are durable. */
   adopt(recovered: PartitionTransactions | undefined): void {
+    this.#permitted.clear();
     this.#open.clear();
     this.#ending = [];
     this.#aborted = new AbortedIndex();

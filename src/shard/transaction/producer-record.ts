@@ -71,7 +71,8 @@ export function checkIdentity(record: ProducerRecord, identity: ProducerIdentity
       `${record.transactionalId} has not the producer id ${identity.producerId}`,
     );
   }
-  if (identity.epoch !== record.epoch) {
+  // The epoch above the greatest stands in markers and records, but it is nobody's.
+  if (identity.epoch !== record.epoch || identity.epoch > epochMax) {
     throw new BrokerError('producer-fenced', `epoch ${identity.epoch} is not ${record.epoch}`);
   }
 }
@@ -130,7 +131,12 @@ export function initialised(
 /** Throws unless something may be added to the producer's transaction (which begins with that). */
 export function checkJoinable(record: ProducerRecord, identity: ProducerIdentity): void {
   checkIdentity(record, identity);
-  if (record.state.startsWith('prepare')) throw new BrokerError('transaction-concurrent');
+  if (isDecided(record)) throw new BrokerError('transaction-concurrent');
+}
+
+/** Its outcome is certain, and not everything that takes part has heard of it. */
+export function isDecided({ state }: ProducerRecord): boolean {
+  return state === 'prepare-commit' || state === 'prepare-abort';
 }
 
 /**

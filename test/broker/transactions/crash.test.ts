@@ -16,7 +16,7 @@ async function crashWhileEnding(
   let broker = await bed.open();
   let topic = await bed.settle(broker.createTopic('t'));
   const { transactions } = broker;
-  const request = { transactionalId: 'p', timeoutMs: 60_000, expected: undefined };
+  const request = { transactionalId: 'p', timeoutMs: 900_000, expected: undefined };
   const identity = {
     transactionalId: 'p',
     ...(await bed.settle(transactions.initProducer(request))),

@@ -115,10 +115,11 @@ test('a producer may write where and while the coordinator permits it', () => {
   transactions.permit(1, 0);
   assert.equal(transactions.isPermitted(1, 0), true);
   assert.equal(transactions.isPermitted(1, 1), false);
-  transactions.adopt(undefined);
-  assert.equal(transactions.isPermitted(1, 0), true, 'permissions are not the shard’s to forget');
   transactions.forbid(1);
   assert.equal(transactions.isPermitted(1, 0), false);
+  transactions.permit(1, 1);
+  transactions.adopt(undefined);
+  assert.equal(transactions.isPermitted(1, 1), false, 'the coordinator permits it again, or not');
 });
 
 test('what recovery found replaces what was sequenced', () => {
