@@ -20,6 +20,9 @@ export const limits = {
   tailCacheBytes: 64 * MIB,
   /** Journal: a file is sealed at this size. */
   journalFileBytes: 128 * MIB,
+  /** Compaction: memory for the keys of one pass of a shard, and offsets of one; what is left comes with the next pass. */
+  compactionMapBytes: 64 * MIB,
+  compactionOffsetsMax: 128 * MIB,
   /** Disk: publishes are refused below this much free space; settling and deleting still work. */
   freeBytesMin: 64 * MIB,
   /** Topic: partitions of one topic, and of one broker. */
@@ -156,6 +159,8 @@ export const limits = {
   /** Framed doors: bytes of a frame as they are negotiated; of a frame before that. */
   smallFrameBytesMax: 128 * KIB,
   handshakeFrameBytesMax: 8 * KIB,
+  /** Network: bytes of a frame of somebody who has not logged in yet, where a login may bring a token. */
+  loginFrameBytesMax: 64 * KIB,
   /** Framed doors: channels of one connection as they are negotiated; one more closes the connection. */
   channelsPerConnectionMax: 2047,
   /** Framed doors: seconds between signs of life that are proposed; a peer that gives none in two of them is dropped. */
@@ -215,6 +220,15 @@ export const limits = {
   accessRulesPerEntryMax: 100,
   /** Access: what one connection remembers of what its user may do; when it is full all is forgotten. */
   accessAnswersMax: 1000,
+  /** Tokens: bytes of a set of keys, keys of it that are looked at (the others are passed over). */
+  tokenKeysBytesMax: 256 * KIB,
+  tokenKeysMax: 100,
+  /** Tokens: keys are read again after this long; after this long when one is missing; how long reading may take. */
+  tokenKeysRefreshMs: 300_000,
+  tokenKeysRetryMs: 10_000,
+  tokenKeysReadMs: 5000,
+  /** Tokens: by how much the clock of the issuer may differ. */
+  tokenClockSkewMs: 30_000,
   /** Access: iterations of keys that were derived elsewhere (`config-invalid`). */
   scramIterationsMin: 4096,
   scramIterationsMax: 16_384,

@@ -13,22 +13,33 @@ const noisyPart = 10;
 /** There only while something of the group is held or waits. */
 interface Group {
   readonly name: string;
-  /** Messages in flight; with order at most one. */
+  /** Messages in flight. */
   held: number;
+  /** With order: their offsets, in no order; few, for they all came in one run. */
+  out: number[];
+  /** With order: the run that has all that is out and may get what follows; 0: none. */
+  run: number;
   waiting: ReturnedSet | undefined;
   /** Its place in the heap, or -1. */
   place: number;
   /** The message that waits first. */
   headRank: number;
   headOffset: number;
+  /** It was out before. */
+  isHeadAgain: boolean;
+  /** With order: one that was given back queues behind all that had been sent by then; 0: none was. */
+  turn: number;
 }
 
 /**
  * Decides which messages of groups may go, and keeps those that may not yet, so that nobody has to look at them again.
  *
- * - **Ordered:** a message holds its group from `enter` until `leave`, also while it is returned and waits for its next
- *   delivery; the others of the group wait behind it. When it leaves, the one that comes first by rank and offset is
- *   ready.
+ * - **Ordered:** a message holds its group from `enter` until `leave`, also while it waits for its next delivery; those
+ *   behind it in the group wait. One that was given back may go again although later ones are out. Among groups, a message
+ *   that nobody had yet has its place in the log, one that was given back (`giveBack`) a place behind what was there then.
+ * - **Runs** (ordered): whoever takes several messages at once names a run, a number of its own. As long as all that is out
+ *   of a group belongs to the run, the next messages of the group may go to it; it gets those before others, and looks past
+ *   some messages of other groups for them, which wait here.
  * - **Fair:** any number of messages of a group may be in flight. Those of a noisy group wait while there are others to
  *   give out; of the waiting ones, the group with the fewest in flight goes first. What is returned leaves.
  *
@@ -42,7 +53,14 @@ export class GroupTable {
   bodyBytes = 0;
   deliveries = 0;
   failures = 0;
+  /** Where the message stands among those of the log: its offset, or later when it was given back. */
+  turn = 0;
   readonly #groups = new Map<string, Group>();
+  /** Of what was found last. */
+  #found: Group | undefined;
+  /** The run that took last, and from where. */
+  #run = 0;
+  #runGroup: Group | undefined;
   #waiting = 0;
   #waitingBytes = 0;
   /** Groups whose first message may go: the next one first. */
@@ -101,26 +119,46 @@ export class GroupTable {
     bodyBytes: number,
     deliveries: number,
     failures: number,
+    run = 0,
   ): boolean {
     if (this.isHeld(offset)) return true;
     const group = this.#groups.get(name) ?? this.#addGroup(name);
-    const mustWait =
-      group.waiting !== undefined || (this.isFair ? this.#isNoisy(group) : group.held > 0);
+    const mustWait = this.isFair
+      ? group.waiting !== undefined || this.#isNoisy(group)
+      : !this.#isNext(group, rank, offset, deliveries, run) || this.#isPassed(group, run);
     if (!mustWait) {
-      this.#hold(group, offset);
+      this.#hold(group, offset, run);
       return true;
     }
-    group.waiting ??= new ReturnedSet();
-    group.waiting.add(rank, offset, bodyBytes, deliveries, failures);
-    this.#waiting++;
-    this.#waitingBytes += bodyBytes;
+    this.#wait(group, rank, offset, bodyBytes, deliveries, failures);
     this.#arrange(group);
     return false;
   }
 
+  /**
+   * With order: a message in flight was given back and waits for its next delivery, its group behind what was sent before
+   * `turn`. False when it is not in flight.
+   */
+  giveBack(
+    rank: number,
+    offset: number,
+    bodyBytes: number,
+    deliveries: number,
+    failures: number,
+    turn: number,
+  ): boolean {
+    const group = this.#release(offset);
+    if (group === undefined) return false;
+    group.run = 0;
+    group.turn = turn;
+    this.#wait(group, rank, offset, bodyBytes, deliveries, failures);
+    this.#arrange(group);
+    return true;
+  }
+
   /** Notes that a message is in flight, whatever its group is doing: it was leased before a restart. */
   hold(name: string, offset: number): void {
-    if (!this.isHeld(offset)) this.#hold(this.#groups.get(name) ?? this.#addGroup(name), offset);
+    if (!this.isHeld(offset)) this.#hold(this.#groups.get(name) ?? this.#addGroup(name), offset, 0);
   }
 
   isHeld(offset: number): boolean {
@@ -129,15 +167,8 @@ export class GroupTable {
 
   /** A message in flight was settled (or, fair, returned); nothing happens when it is not in flight. */
   leave(offset: number): void {
-    const slot = this.#index.find(offset, this.#offsets);
-    if (slot === none) return;
-    const group = this.#owners[slot]!;
-    this.#index.remove(slot, this.#offsets);
-    this.#owners[slot] = undefined;
-    this.#free.push(slot);
-    this.#held--;
-    group.held--;
-    if (this.#held === 0) this.#releaseSlots();
+    const group = this.#release(offset);
+    if (group === undefined) return;
     this.#arrange(group);
     this.#dropEmpty(group);
   }
@@ -150,25 +181,40 @@ export class GroupTable {
     const group = this.#heap[0];
     if (group === undefined) return false;
     if (this.isFair && !evenNoisy && this.#isNoisy(group)) return false;
-    const waiting = group.waiting!;
-    waiting.first();
-    this.group = group.name;
-    this.rank = waiting.rank;
-    this.offset = waiting.offset;
-    this.bodyBytes = waiting.bodyBytes;
-    this.deliveries = waiting.deliveries;
-    this.failures = waiting.failures;
+    this.#show(group);
     return true;
   }
 
-  /** The message that `first()` finds goes: it does not wait any more and is held. */
-  takeFirst(): void {
-    assert(this.first(), 'no message of a group is ready');
-    const group = this.#heap[0]!;
+  /** Finds the next message of the group from which that run took last; false when none waits, or it may not go. */
+  firstOfRun(run: number): boolean {
+    const group = this.#runGroup;
+    if (group === undefined || this.#run !== run || group.run !== run) return false;
+    if (group.waiting === undefined) return false;
+    this.#show(group);
+    return true;
+  }
+
+  /** Whether the run looks past messages of other groups for more of the group from which it took last. */
+  looksAhead(run: number): boolean {
+    return (
+      run !== 0 &&
+      this.#run === run &&
+      this.#runGroup !== undefined &&
+      this.#heap.length < limits.groupsPassedMax
+    );
+  }
+
+  /** The message that was found last goes: it does not wait any more and is held. */
+  takeFirst(run = 0): void {
+    const group = this.#found;
     const { offset } = this;
-    group.waiting!.removeFirst();
+    assert(
+      group?.waiting?.first() === true && group.waiting.offset === offset,
+      'no message of a group was found',
+    );
+    group.waiting.removeFirst();
     this.#noteRemoved(group, this.bodyBytes);
-    this.#hold(group, offset);
+    this.#hold(group, offset, run);
   }
 
   /** Removes a message that waits, which was settled without being given out; false when it does not wait. */
@@ -220,6 +266,8 @@ export class GroupTable {
 
   clear(): void {
     this.#groups.clear();
+    this.#found = undefined;
+    this.#runGroup = undefined;
     this.#heap = [];
     this.#waiting = 0;
     this.#waitingBytes = 0;
@@ -228,7 +276,10 @@ export class GroupTable {
     this.#releaseSlots();
   }
 
-  /** unsigned varint count of groups; per group: unsigned varint length and text of its name, count and offsets (varlong) of what is held, and what waits. */
+  /**
+   * unsigned varint count of groups; per group: unsigned varint length and text of its name, count and offsets (varlong) of what is held,
+   * varlong turn, and what waits.
+   */
   encodeTo(writer: ByteWriter): void {
     writer.unsignedVarint(this.#groups.size);
     const heldBy = new Map<Group, number[]>();
@@ -244,6 +295,7 @@ export class GroupTable {
       writer.bytes(name);
       writer.unsignedVarint(group.held);
       for (const offset of heldBy.get(group) ?? []) writer.varlong(offset);
+      writer.varlong(group.turn);
       (group.waiting ?? new ReturnedSet()).encodeTo(writer);
     }
   }
@@ -253,7 +305,8 @@ export class GroupTable {
     for (let count = reader.unsignedVarint(); count > 0; count--) {
       const group = table.#addGroup(reader.utf8(reader.unsignedVarint()));
       for (let held = reader.unsignedVarint(); held > 0; held--)
-        table.#hold(group, reader.varlong());
+        table.#hold(group, reader.varlong(), 0);
+      group.turn = reader.varlong();
       const waiting = ReturnedSet.decode(reader);
       if (waiting.count > 0) group.waiting = waiting;
       table.#waiting += waiting.count;
@@ -267,24 +320,97 @@ export class GroupTable {
     const group = {
       name,
       held: 0,
+      out: [],
+      run: 0,
       waiting: undefined,
       place: none,
       headRank: 0,
       headOffset: 0,
+      isHeadAgain: false,
+      turn: 0,
     };
     this.#groups.set(name, group);
     return group;
   }
 
   #dropEmpty(group: Group): void {
-    if (group.held === 0 && group.waiting === undefined) this.#groups.delete(group.name);
+    if (group.held > 0 || group.waiting !== undefined) return;
+    this.#groups.delete(group.name);
+    if (this.#runGroup === group) this.#runGroup = undefined;
+    if (this.#found === group) this.#found = undefined;
+  }
+
+  #show(group: Group): void {
+    const waiting = group.waiting!;
+    waiting.first();
+    this.#found = group;
+    this.group = group.name;
+    this.rank = waiting.rank;
+    this.offset = waiting.offset;
+    this.bodyBytes = waiting.bodyBytes;
+    this.deliveries = waiting.deliveries;
+    this.failures = waiting.failures;
+    this.turn = Math.max(waiting.offset, group.turn);
+  }
+
+  #wait(
+    group: Group,
+    rank: number,
+    offset: number,
+    bodyBytes: number,
+    deliveries: number,
+    failures: number,
+  ): void {
+    group.waiting ??= new ReturnedSet();
+    group.waiting.add(rank, offset, bodyBytes, deliveries, failures);
+    this.#waiting++;
+    this.#waitingBytes += bodyBytes;
+  }
+
+  /** With order: whether no message of the group goes before it. */
+  #isNext(group: Group, rank: number, offset: number, deliveries: number, run: number): boolean {
+    const { waiting } = group;
+    if (waiting?.first() === true) {
+      if (waiting.rank < rank || (waiting.rank === rank && waiting.offset < offset)) return false;
+    }
+    return (run !== 0 && group.run === run) || mayGo(group, offset, deliveries > 0);
+  }
+
+  #isPassed(group: Group, run: number): boolean {
+    return this.looksAhead(run) && this.#runGroup !== group;
   }
 
   #isNoisy(group: Group): boolean {
     return group.held >= noisyMin && group.held * noisyPart > this.#held;
   }
 
-  #hold(group: Group, offset: number): void {
+  /** Nothing is in flight any more of that offset; its group, undefined when nothing was. */
+  #release(offset: number): Group | undefined {
+    const slot = this.#index.find(offset, this.#offsets);
+    if (slot === none) return undefined;
+    const group = this.#owners[slot]!;
+    this.#index.remove(slot, this.#offsets);
+    this.#owners[slot] = undefined;
+    this.#free.push(slot);
+    this.#held--;
+    group.held--;
+    if (!this.isFair) {
+      const at = group.out.indexOf(offset);
+      group.out[at] = group.out.at(-1)!;
+      group.out.pop();
+    }
+    if (this.#held === 0) this.#releaseSlots();
+    return group;
+  }
+
+  #hold(group: Group, offset: number, run: number): void {
+    if (!this.isFair) {
+      // Whoever has all of it may have the next one.
+      if (group.held === 0 || group.run !== run) group.run = group.held === 0 ? run : 0;
+      group.out.push(offset);
+      this.#run = run;
+      this.#runGroup = group;
+    }
     let slot = this.#free.pop();
     if (slot === undefined) {
       slot = this.#held;
@@ -321,13 +447,18 @@ export class GroupTable {
   /** Puts a group where it belongs after a change of it. */
   #arrange(group: Group): void {
     const { waiting } = group;
-    if (waiting === undefined || (!this.isFair && group.held > 0)) {
+    if (waiting !== undefined) {
+      waiting.first();
+      group.headRank = waiting.rank;
+      group.headOffset = waiting.offset;
+      group.isHeadAgain = waiting.deliveries > 0;
+    }
+    const isReady =
+      waiting !== undefined && (this.isFair || mayGo(group, group.headOffset, group.isHeadAgain));
+    if (!isReady) {
       if (group.place !== none) this.#unheap(group);
       return;
     }
-    waiting.first();
-    group.headRank = waiting.rank;
-    group.headOffset = waiting.offset;
     if (group.place === none) {
       group.place = this.#heap.length;
       this.#heap.push(group);
@@ -339,6 +470,9 @@ export class GroupTable {
   #goesBefore(a: Group, b: Group): boolean {
     if (this.isFair && a.held !== b.held) return a.held < b.held;
     if (a.headRank !== b.headRank) return a.headRank < b.headRank;
+    const before = Math.max(a.headOffset, a.turn);
+    const after = Math.max(b.headOffset, b.turn);
+    if (before !== after) return before < after;
     return a.headOffset < b.headOffset;
   }
 
@@ -385,4 +519,12 @@ export class GroupTable {
     heap[place] = group;
     group.place = place;
   }
+}
+
+/** With order: whether what is out of the group lets a message go: one that comes again only waits for those before it. */
+function mayGo(group: Group, offset: number, isAgain: boolean): boolean {
+  if (group.held === 0) return true;
+  if (!isAgain) return false;
+  for (const other of group.out) if (other < offset) return false;
+  return true;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { limits } from '../../../../src/base/index.ts';
 import { ByteReader, ByteWriter } from '../../../../src/bytes/index.ts';
 import { GroupTable } from '../../../../src/shard/queue/structures/index.ts';
 import { SeededRandom } from '../../../../src/testing/index.ts';
@@ -37,6 +38,7 @@ class Model {
   readonly isFair: boolean;
   readonly held = new Map<number, string>();
   readonly waiting = new Map<number, Message>();
+  readonly turns = new Map<string, number>();
 
   constructor(isFair: boolean) {
     this.isFair = isFair;
@@ -44,6 +46,34 @@ class Model {
 
   heldOf(group: string): number {
     return [...this.held.values()].filter((name) => name === group).length;
+  }
+
+  lowestHeldOf(group: string): number {
+    const held = [...this.held].filter(([, name]) => name === group);
+    return Math.min(...held.map(([offset]) => offset));
+  }
+
+  mayGo({ group, offset, deliveries }: Message): boolean {
+    const lowest = this.lowestHeldOf(group);
+    return lowest === Number.POSITIVE_INFINITY || (deliveries > 0 && offset < lowest);
+  }
+
+  /** Where a message stands among those of other groups. */
+  turnOf({ group, offset }: Message): number {
+    return Math.max(offset, this.turns.get(group) ?? 0);
+  }
+
+  giveBack(message: Message, turn: number): void {
+    this.held.delete(message.offset);
+    this.waiting.set(message.offset, message);
+    this.turns.set(message.group, turn);
+  }
+
+  /** A group is there while something of it is. */
+  forgetGroups(): void {
+    const names = new Set([...this.held.values()]);
+    for (const { group } of this.waiting.values()) names.add(group);
+    for (const name of this.turns.keys()) if (!names.has(name)) this.turns.delete(name);
   }
 
   isNoisy(group: string): boolean {
@@ -54,8 +84,9 @@ class Model {
   enter(message: Message): boolean {
     if (this.held.has(message.offset)) return true;
     const { group, offset } = message;
-    const isBehind = [...this.waiting.values()].some((other) => other.group === group);
-    if (isBehind || (this.isFair ? this.isNoisy(group) : this.heldOf(group) > 0)) {
+    const others = [...this.waiting.values()].filter((other) => other.group === group);
+    const isBehind = others.some((other) => this.isFair || isBefore(other, message));
+    if (isBehind || (this.isFair ? this.isNoisy(group) : !this.mayGo(message))) {
       this.waiting.set(offset, message);
       return false;
     }
@@ -67,9 +98,9 @@ class Model {
     const heldOf = new Map<string, number>();
     for (const name of this.held.values()) heldOf.set(name, (heldOf.get(name) ?? 0) + 1);
     const count = (message: Message) => heldOf.get(message.group) ?? 0;
-    const list = [...this.waiting.values()]
-      .filter((message) => this.isFair || count(message) === 0)
-      .toSorted((a, b) => a.rank - b.rank || a.offset - b.offset);
+    const list = [...this.waiting.values()].toSorted(
+      (a, b) => a.rank - b.rank || a.offset - b.offset,
+    );
     if (this.isFair) {
       // Each group's first message stands for it.
       const least = Math.min(...list.map(count));
@@ -79,8 +110,16 @@ class Model {
       const first = heads.find((message) => count(message) === least);
       return first === undefined || (!evenNoisy && this.isNoisy(first.group)) ? undefined : first;
     }
-    return list[0];
+    return list
+      .filter((message, at) => list.findIndex((other) => other.group === message.group) === at)
+      .filter((message) => this.mayGo(message))
+      .toSorted((a, b) => a.rank - b.rank || this.turnOf(a) - this.turnOf(b) || a.offset - b.offset)
+      .at(0);
   }
+}
+
+function isBefore(a: Message, b: Message): boolean {
+  return a.rank < b.rank || (a.rank === b.rank && a.offset < b.offset);
 }
 
 describe('a table of groups', () => {
@@ -123,6 +162,12 @@ describe('a table of groups', () => {
           const offset = held[random.nextInt(held.length)] ?? 5;
           assert.equal(table.isHeld(offset), model.held.delete(offset));
           table.leave(offset);
+        } else if (dice < 92 && !isFair) {
+          const held = [...model.held];
+          const [offset, group] = held[random.nextInt(held.length)] ?? [5, ''];
+          const message = { group, rank: 0, offset, bodyBytes: 7, deliveries: 1, failures: 1 };
+          assert.equal(table.giveBack(0, offset, 7, 1, 1, next + 1), model.held.has(offset));
+          if (model.held.has(offset)) model.giveBack(message, next + 1);
         } else if (dice < 95) {
           const waiting = [...model.waiting.values()];
           const message = waiting[random.nextInt(waiting.length)];
@@ -133,6 +178,7 @@ describe('a table of groups', () => {
         } else {
           table = copy(table);
         }
+        model.forgetGroups();
         assert.equal(table.count, model.waiting.size);
         assert.equal(table.heldCount, model.held.size);
         if (step % 20 > 0) continue;
@@ -164,6 +210,47 @@ describe('a table of groups', () => {
       table.takeFirst();
       assert.equal(table.first(), false);
     }
+  });
+
+  test('gives a run several messages of a group, and its group before others', () => {
+    const table = new GroupTable(false);
+    const goes = (name: string, offset: number, run: number): boolean =>
+      table.enter(name, 0, offset, 1, 0, 0, run);
+    assert.equal(goes('a', 0, 1), true);
+    // Those of other groups wait, that more of this one may be found.
+    assert.equal(table.looksAhead(1), true);
+    assert.equal(goes('b', 1, 1), false);
+    assert.equal(goes('a', 2, 1), true);
+    // Nobody else gets any of it.
+    assert.equal(goes('a', 3, 2), false);
+    assert.equal(table.firstOfRun(2), false);
+    assert.equal(table.firstOfRun(1), true);
+    assert.equal(table.offset, 3);
+    table.takeFirst(1);
+    assert.equal(table.first(), true);
+    assert.equal(table.offset, 1);
+    // One that comes back may go while later ones are out, and those later ones lock the rest.
+    table.takeFirst(2);
+    assert.equal(table.giveBack(0, 0, 1, 1, 1, 9), true);
+    assert.equal(goes('a', 4, 1), false);
+    assert.equal(table.first(), true);
+    assert.deepEqual([table.offset, table.turn], [0, 9]);
+    table.takeFirst(3);
+    assert.equal(table.firstOfRun(3), false);
+    for (const offset of [0, 2]) table.leave(offset);
+    assert.equal(table.first(), false);
+    table.leave(3);
+    assert.equal(table.first(), true);
+    assert.equal(table.offset, 4);
+  });
+
+  test('looks past a bounded number of groups for a run', () => {
+    const table = new GroupTable(false);
+    assert.equal(table.enter('first', 0, 0, 1, 0, 0, 1), true);
+    for (let offset = 1; offset <= limits.groupsPassedMax; offset++)
+      assert.equal(table.enter(`group ${offset}`, 0, offset, 1, 0, 0, 1), false);
+    assert.equal(table.looksAhead(1), false);
+    assert.equal(table.enter('last', 0, 1000, 1, 0, 0, 1), true);
   });
 
   test('lets a quiet group go before a noisy one', () => {
