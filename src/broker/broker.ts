@@ -486,6 +486,7 @@ async function openLocked(
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),
         onAdopted: () => {
+        random,
           if (!isOpen) return;
           catalog.endReplay();
           // What cannot be stored now is tried again by the next recovery.

@@ -1,4 +1,5 @@
 import { BrokerError, limits } from '../base/index.ts';
+import { codecs } from '../bytes/index.ts';
 import {
   entryKind,
   type PartitionLog,
@@ -34,6 +35,13 @@ export const defaultTopicOptions: Readonly<TopicOptions> = Object.freeze({
   timestampType: 'create',
   timestampBehindMaxMs: Number.MAX_SAFE_INTEGER,
   timestampAheadMaxMs: 3_600_000,
+  tombstoneRetentionMs: 24 * 3600 * 1000,
+  compactionLagMinMs: 0,
+  compactionLagMaxMs: Number.MAX_SAFE_INTEGER,
+  dirtyShareMin: 0.5,
+  activeBytesMax: 1024 * 1024 * 1024,
+  activeMs: 7 * 24 * 3600 * 1000,
+  compression: 'producer',
 });
 
 /** What a topic that was made for a queue has unless it was set: only settling drops a message, and any fits. */
@@ -350,7 +358,18 @@ export function checkTopicOptions(
   checkInteger('batchBytesMax', 0);
   checkInteger('timestampBehindMaxMs', 0);
   checkInteger('timestampAheadMaxMs', 0);
-  const { cleanup, timestampType } = options;
+  checkInteger('tombstoneRetentionMs', 0);
+  checkInteger('compactionLagMinMs', 0);
+  checkInteger('compactionLagMaxMs', 1);
+  checkInteger('activeBytesMax', 1);
+  checkInteger('activeMs', 1);
+  const { cleanup, timestampType, dirtyShareMin, compression } = options;
+  if (dirtyShareMin !== undefined && !(dirtyShareMin >= 0 && dirtyShareMin <= 1)) {
+    throw new BrokerError('config-invalid', `dirtyShareMin cannot be ${dirtyShareMin}`);
+  }
+  if (compression !== undefined && compression !== 'producer' && !codecs.includes(compression)) {
+    throw new BrokerError('config-invalid', `compression cannot be ${String(compression)}`);
+  }
   if (cleanup !== undefined && !['delete', 'compact', 'compact,delete'].includes(cleanup)) {
     throw new BrokerError('config-invalid', `cleanup cannot be ${cleanup}`);
   }

@@ -1,3 +1,4 @@
+import type { Codec } from '../bytes/index.ts';
 import type { Groups, Partition } from '../shard/index.ts';
 import type {
   AccessPort,
@@ -14,7 +15,7 @@ export interface TopicOptions {
   retentionMs: number;
   /** Oldest records are dropped while a partition is larger; -1: no limit. */
   retentionBytes: number;
-  /** `compact`: neither age nor size drops a record. Superseded records of a key are kept as well, as yet. */
+  /** `compact`: neither age nor size drops a record, only a newer one of the same key; every record has a key. */
   cleanup: 'delete' | 'compact' | 'compact,delete';
   /** Largest record batch accepted. Default 1,048,588. */
   batchBytesMax: number;
@@ -23,6 +24,18 @@ export interface TopicOptions {
   /** How far a producer's timestamp may be behind or ahead of the broker's clock. Defaults: unbounded, 1 h. */
   timestampBehindMaxMs: number;
   timestampAheadMaxMs: number;
+  /** With `compact`: for how long a tombstone (a key without a value) is kept, at least. Default 1 day. */
+  tombstoneRetentionMs: number;
+  /** With `compact`: how old a record is before it may be superseded, at least, default 0, and at most, unbounded. */
+  compactionLagMinMs: number;
+  compactionLagMaxMs: number;
+  /** With `compact`: how much of the log, from 0 to 1, is new since the last compaction before the next. Default 0.5. */
+  dirtyShareMin: number;
+  /** With `compact`: bytes and age of the newest part, which is not compacted before it is ended. Default 1 GiB, 7 days. */
+  activeBytesMax: number;
+  activeMs: number;
+  /** How batches are stored; `producer`, the default: as they come. */
+  compression: 'producer' | Codec;
 }
 
 export interface Topic {

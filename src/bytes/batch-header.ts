@@ -14,7 +14,8 @@ import { writeInt32, writeInt64 } from './writer.ts';
  *   23 int32  last offset delta      61        records, compressed together
  *
  * Base offset and leader epoch lie outside the CRC so that a broker can set them. Attributes: bits 0-2 compression,
- * 3 timestamp type (1: time of append), 4 transactional, 5 control, 6 base timestamp is a delete horizon.
+ * 3 timestamp type (1: time of append), 4 transactional, 5 control, 6 base timestamp is a delete horizon. A batch that
+ * was compacted may have fewer records than offsets, or none.
  *
  * The accessors read at `at` without a check: `checkBatch` comes first. After its 'ok' every 64-bit field is a safe
  * integer.
@@ -30,10 +31,11 @@ export const batchMagicSupported = 2;
 const appendTimeBit = 8;
 export const transactionalBit = 16;
 export const controlBit = 32;
+export const deleteHorizonBit = 64;
 
 /**
  * What is wrong with a batch. 'truncated': it goes on behind the limit; 'length': shorter than its own header;
- * 'count': no records, or a negative offset delta; 'range': a 64-bit field is not a safe integer or is below -1.
+ * 'count': a negative number of records, or a negative offset delta; 'range': a 64-bit field is not a safe integer or is below -1.
  */
 export type BatchCheck = 'ok' | 'truncated' | 'length' | 'magic' | 'crc' | 'count' | 'range';
 
@@ -54,7 +56,7 @@ export function checkBatch(
   if (totalBytes > available) return 'truncated';
   if (!isCrcKnown && crc32cRange(bytes, at + 21, at + totalBytes) !== batchCrc(bytes, at))
     return 'crc';
-  if (batchRecordCount(bytes, at) <= 0 || batchLastOffsetDelta(bytes, at) < 0) return 'count';
+  if (batchRecordCount(bytes, at) < 0 || batchLastOffsetDelta(bytes, at) < 0) return 'count';
   const isInRange =
     isOffset(batchBaseOffset(bytes, at)) &&
     Number.isSafeInteger(batchBaseTimestamp(bytes, at)) &&
@@ -165,6 +167,18 @@ export function isTransactionalBatch(attributes: number): boolean {
 /** The records are markers of a transaction's end, not messages. */
 export function isControlBatch(attributes: number): boolean {
   return (attributes & controlBit) !== 0;
+}
+
+/** From this time on the batch's tombstones or markers may be removed, ms since the epoch; -1 when it was not set. */
+export function batchDeleteHorizon(bytes: Uint8Array, at: number): number {
+  const hasHorizon = (batchAttributes(bytes, at) & deleteHorizonBit) !== 0;
+  return hasHorizon ? batchBaseTimestamp(bytes, at) : -1;
+}
+
+/** Sets the offset of a batch's last record, and its CRC: a batch may stand for offsets whose records are gone. */
+export function patchBatchLastOffset(bytes: Uint8Array, at: number, lastOffset: number): void {
+  writeInt32(bytes, at + 23, lastOffset - batchBaseOffset(bytes, at));
+  patchBatchCrc(bytes, at);
 }
 
 function readInt16(bytes: Uint8Array, at: number): number {

@@ -6,6 +6,7 @@ export {
   batchBaseTimestamp,
   batchCompression,
   batchCrc,
+  batchDeleteHorizon,
   batchHeaderBytes,
   batchLastOffset,
   batchLastOffsetDelta,
@@ -18,13 +19,16 @@ export {
   batchRecordCount,
   batchTotalBytes,
   checkBatch,
+  deleteHorizonBit,
   isAppendTimeBatch,
   isControlBatch,
   isTransactionalBatch,
   patchBatchAppendTime,
   patchBatchCrc,
+  patchBatchLastOffset,
   patchBatchOffset,
 } from './batch-header.ts';
+export { BatchRewriter, emptyBatch } from './batch-rewriter.ts';
 export type { Codec } from './compression.ts';
 export { codecId, codecs, compress, decompress, findCodec } from './compression.ts';
 export { crc32c, crc32cRange } from './crc32c.ts';

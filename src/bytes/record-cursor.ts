@@ -52,6 +52,9 @@ export class RecordCursor implements LogRecord {
   /** The encoded headers, without their count. */
   headersAt = 0;
   headersBytes = 0;
+  /** Key, value and headers as they are encoded: where they begin, and end. */
+  fieldsAt = 0;
+  fieldsEnd = 0;
 
   /** The batch begins at `at`; its records may have `bytesMax` bytes when decompressed. */
   constructor(bytes: Uint8Array, at: number, bytesMax: number) {
@@ -107,6 +110,8 @@ export class RecordCursor implements LogRecord {
     }
     this.offset = offset;
     this.timestampMs = timestampMs;
+    this.fieldsAt = reader.position;
+    this.fieldsEnd = end;
     this.keyBytes = skipField(reader);
     this.keyAt = reader.position - Math.max(this.keyBytes, 0);
     this.valueBytes = skipField(reader);

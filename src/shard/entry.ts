@@ -34,6 +34,8 @@ export const entryKind = {
   moved: 6,
   /** i64: producer ids below this one may have been given out. */
   producerIds: 7,
+  /** A stretch of one log was compacted by key into a segment: see `compaction/compacted-entry.ts`. */
+  compacted: 8,
   /** First of the kinds of extensions. */
   extensionMin: 32,
 } as const;

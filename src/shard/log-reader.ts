@@ -154,6 +154,14 @@ export class LogReader {
     for (const extent of log.extents.slice()) {
       if (extent.maxTimestampMs < timestampMs) continue;
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+  /** The greatest timestamp of an extent's first records, some kilobytes of them. */
+  firstTimestamp(log: PartitionLog, extent: Extent): Promise<number> {
+    return this.#whileMoved(async () => {
+      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+      return runs.maxTimestampMs(0);
+    });
+  }
+
       const run = runs.findByTime(timestampMs);
       if (run >= 0) return Math.max(runs.firstOffset(run), log.logStartOffset);
     }
@@ -272,15 +280,20 @@ export class LogReader {
     }
   }
 
-  /** Hands every batch of an extent to `sink`, from the disk and checked; yields after each read. */
-  async *scan(log: PartitionLog, extent: Extent, sink: BatchSink): AsyncGenerator<void> {
+  /** Hands every batch of an extent to `sink`, from the disk and checked; yields after each read, of about `readBytes`. */
+  async *scan(
+    log: PartitionLog,
+    extent: Extent,
+    sink: BatchSink,
+    readBytes = scanBytes,
+  ): AsyncGenerator<void> {
     const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
     for (let run = 0; run < runs.count && !sink.isFull; ) {
       const first = run;
       const start = runs.position(run);
       let end = start;
       for (; run < runs.count && runs.position(run) - end <= readGapBytesMax; run++) {
-        if (end - start >= scanBytes) break;
+        if (end - start >= readBytes) break;
         end = runs.position(run) + runs.bytes(run);
       }
       const batches = new Verifying(sink, log, extent, runs, first, run);

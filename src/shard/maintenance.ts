@@ -1,6 +1,14 @@
 import { BrokerError, type Clock, type Timer } from '../base/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { SegmentStore } from '../segment/index.ts';
+import {
+  applyCompacted,
+  type Compacted,
+  type CompactionHost,
+  encodeCompacted,
+  forgetMarkers,
+  type KeyCompactor,
+} from './compaction/index.ts';
 import type { Compactor, FileUse } from './compactor.ts';
 import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
@@ -15,6 +23,7 @@ import type { ShardLog } from './shard.ts';
 /** What the maintenance needs of its shard. */
 export interface MaintainedShard {
   logs(): Iterable<PartitionLog>;
+  findLog(partition: number): PartitionLog | undefined;
   /** With those whose drop is not durable yet: their files are still needed. */
   storedLogs(): Iterable<PartitionLog>;
   /** False after a failure: what is in the journal is in doubt until the shard has recovered. */
@@ -31,6 +40,7 @@ export interface MaintenanceOptions {
   shard: MaintainedShard;
   segments: SegmentStore;
   compactor: Compactor;
+  keyCompactor: KeyCompactor;
   retentionCheckMs: number;
   room: () => Promise<RoomForMoves>;
   journal: () => Journal;
@@ -122,6 +132,7 @@ export class Maintenance {
     this.#isFirstRun = false;
     if (!this.#options.shard.isCertain) return;
     await this.#retain();
+    await this.#compactKeys();
     if (!this.#isDirty || this.#isStopped) return;
     this.#isDirty = false;
     await this.#deleteDead();
@@ -268,6 +279,52 @@ export class Maintenance {
       applyMoved(moved, shard.logs()),
     );
     return true;
+  }
+
+  /** Compacts by key what is worth it, and ends the active file where that is in the way. */
+  async #compactKeys(): Promise<void> {
+    const { keyCompactor, shard } = this.#options;
+    const host = this.#compactionHost;
+    for (const { log } of await keyCompactor.choose(shard.logs(), host)) {
+      try {
+        // What did not fit into one pass is worth another.
+        while (!host.isStopped() && !log.isDropped && (await keyCompactor.run(log, host)));
+      } catch (error) {
+        if (!(error instanceof BrokerError) || error.code !== 'storage-damaged') throw error;
+        keyCompactor.giveUp(log);
+        this.#report(error);
+      }
+      if (host.isStopped()) return;
+    }
+    for (const log of shard.logs()) {
+      if (!keyCompactor.needsSeal(log, host)) continue;
+      shard.requestSeal();
+      return;
+    }
+  }
+
+  readonly #compactionHost: CompactionHost = {
+    reader: () => this.#options.reader(),
+    isActive: ({ kind, fileId }) =>
+      kind === 'journal' && fileId === this.#options.journal().activeBaseLsn,
+    isStopped: () => this.#isStopped || !this.#options.shard.isCertain,
+    takeSegmentNumber: () => this.#options.shard.takeSegmentNumber(),
+    commit: (compacted) => this.#commitCompacted(compacted),
+    room: () => this.#options.room(),
+    progressed: () => this.#deleteDead(),
+  };
+
+  async #commitCompacted(compacted: Compacted): Promise<void> {
+    const { shard } = this.#options;
+    const log = shard.findLog(compacted.partition);
+    if (log === undefined) return;
+    // Sequenced state changes with its entry, what readers see when that is durable.
+    const committed = shard.submitMaintenance(entryKind.compacted, encodeCompacted(compacted), () =>
+      applyCompacted(compacted, log),
+    );
+    forgetMarkers(compacted, log);
+    await committed;
+    this.#isDirty = true;
   }
 
   #listUses(): FileUse[] {

@@ -13,6 +13,7 @@ import {
   isControlBatch,
   isTransactionalBatch,
 } from '../bytes/index.ts';
+import { checkKeys, compressBatches } from './append-form.ts';
 import type { Extent } from './extent.ts';
 import type {
   AppendResult,
@@ -92,6 +93,8 @@ export interface LogFollower {
   trimmed(): void;
   dropped(): void;
   /** Everything below is settled. */
+  /** Records were removed from the midst of the log: what was read before is not what is there. */
+  rewritten?(): void;
   readonly settledOffset: number;
   /** For how long it may want settled records again. */
   readonly keepSettledMs: number;
@@ -103,6 +106,7 @@ export interface LogState {
   logStartOffset: number;
   leaderEpochs: Array<{ epoch: number; startOffset: number }>;
   producers: ProducerTable;
+  cleanOffset: number;
   extents: Extent[];
   transactions: PartitionTransactions | undefined;
   /** Of the batches behind the snapshot; no snapshot keeps it. */
@@ -132,6 +136,8 @@ export class PartitionLog implements Partition {
   logStartOffset = 0;
   /** In order of offset; the last one may be in the active journal file. */
   extents: Extent[] = [];
+  /** Below it compaction has left one record of each key, at most. */
+  cleanOffset = 0;
 
   /** Batches that wait for their chunk, oldest first. */
   readonly waiting: PendingBatch[] = [];
@@ -315,9 +321,18 @@ export class PartitionLog implements Partition {
    * between may keep them out. Those of a partition that is gone go with it.
    */
   async appendDecided(bytes: Uint8Array): Promise<void> {
+    const stored = this.#asStored(bytes);
+    if (stored !== bytes) this.#checkSizes(stored);
     if (this.isDropped) return;
     this.#host.checkWritable();
-    await this.#sequenceAll(bytes, this.#host.nowMs(), undefined).settled;
+    let stored = bytes;
+    try {
+      stored = this.#asStored(bytes);
+    } catch (error) {
+      // The topic's compression was set since they were checked.
+      if (!(error instanceof BrokerError)) throw error;
+    }
+    await this.#sequenceAll(stored, this.#host.nowMs(), undefined).settled;
   }
 
   /** A batch of this log is part of the journal now: called when its chunk is durable, and in replay. */
@@ -469,6 +484,7 @@ export class PartitionLog implements Partition {
       bodyBytes: this.bodyBytes,
     };
   }
+      cleanOffset: this.cleanOffset,
 
   /** Takes the state that recovery found, in place of everything that this object held. */
   adopt(state: LogState): void {
@@ -483,6 +499,7 @@ export class PartitionLog implements Partition {
     if (this.transactions !== undefined) this.transactions.adopt(state.transactions);
     else this.transactions = state.transactions;
   }
+    this.cleanOffset = state.cleanOffset;
 
   #checkAlive(): void {
     if (this.isDropped) throw new BrokerError('topic-not-found');
@@ -502,18 +519,41 @@ export class PartitionLog implements Partition {
     const duplicate = this.#checkBatches(bytes, nowMs, traits?.isBuiltHere);
     if (duplicate !== undefined) return duplicate;
     const firstOffset = this.nextOffset;
-    const pending = this.#sequenceAll(bytes, nowMs, traits);
+    const pending = this.#sequenceAll(stored, nowMs, traits);
     if (pending.baseOffset === firstOffset) return pending.settled;
     return pending.settled.then((result) => ({ ...result, baseOffset: firstOffset }));
   }
 
   /** Gives all batches their offsets; returns the last. */
+    const stored = this.#asStored(bytes);
+    if (stored !== bytes) this.#checkSizes(stored);
   #sequenceAll(bytes: Uint8Array, nowMs: number, traits: AppendTraits | undefined): PendingBatch {
     let last: PendingBatch | undefined;
     for (let at = 0; at < bytes.length; ) {
       // Only the last batch answers the caller; it is never durable before the others.
       last?.settled.catch(() => undefined);
       last = this.#sequence(bytes, at, nowMs, traits);
+  /** The batches in the compression that the topic wants. Throws batch-invalid for one that cannot be read. */
+  #asStored(bytes: Uint8Array): Uint8Array {
+    const { compression } = this.settings;
+    return compression === 'producer' ? bytes : compressBatches(bytes, compression);
+  }
+
+  #checkSizes(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += batchTotalBytes(bytes, at))
+      this.#checkSize(batchTotalBytes(bytes, at));
+  }
+
+  #checkSize(length: number): void {
+    const { batchBytesMax } = this.settings;
+    if (length > batchBytesMax) {
+      throw new BrokerError(
+        'batch-too-large',
+        `${length} bytes are more than the ${batchBytesMax} that the topic allows`,
+      );
+    }
+  }
+
       at += last.length;
     }
     this.#host.enqueue(this, bytes.length);
@@ -551,12 +591,7 @@ export class PartitionLog implements Partition {
         throw new BrokerError('batch-corrupt', check);
       if (check !== 'ok') throw new BrokerError('batch-invalid', check);
       const length = batchTotalBytes(bytes, at);
-      if (length > this.settings.batchBytesMax) {
-        throw new BrokerError(
-          'batch-too-large',
-          `${length} bytes are more than the ${this.settings.batchBytesMax} that the topic allows`,
-        );
-      }
+      this.#checkSize(length);
       if (batchRecordCount(bytes, at) !== batchLastOffsetDelta(bytes, at) + 1) {
         throw new BrokerError('batch-invalid', 'its offsets have gaps');
       }

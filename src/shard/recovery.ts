@@ -14,6 +14,7 @@ import {
   entryPayloadBytes,
   isScheduledEntry,
 } from './entry.ts';
+import { applyCompacted, decodeCompacted, forgetMarkers } from './compaction/index.ts';
 import { applyMoved, decodeMoved } from './moved-entry.ts';
 import { type LogHost, PartitionLog } from './partition-log.ts';
 import { decodeSnapshot, findSnapshotLsn, type Snapshot, snapshotName } from './snapshot.ts';
@@ -121,6 +122,15 @@ export class RecoveredState {
         const moved = decodeMoved(reader);
         applyMoved(moved, this.logs.values());
         this.nextSegment = Math.max(this.nextSegment, moved.segment + 1);
+        return;
+      }
+      case entryKind.compacted: {
+        const compacted = decodeCompacted(reader);
+        this.nextSegment = Math.max(this.nextSegment, compacted.segment + 1);
+        const log = this.logs.get(compacted.partition);
+        if (log === undefined) return;
+        forgetMarkers(compacted, log);
+        applyCompacted(compacted, log);
         return;
       }
       case entryKind.producerIds:

@@ -1,7 +1,15 @@
-import { BrokerError, type Clock, limits, present, type Timer } from '../base/index.ts';
+import {
+  BrokerError,
+  type Clock,
+  limits,
+  present,
+  type Random,
+  type Timer,
+} from '../base/index.ts';
 import { ByteWriter } from '../bytes/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { SegmentStore } from '../segment/index.ts';
+import { KeyCompactor } from './compaction/index.ts';
 import { Compactor } from './compactor.ts';
 import { entryKind } from './entry.ts';
 import type { Extent } from './extent.ts';
@@ -23,6 +31,7 @@ import { TailCache } from './tail-cache.ts';
 export interface ShardOptions {
   backing: ShardBacking;
   clock: Clock;
+  random: Random;
   extensions: readonly StateExtension[];
   /** Those who gather something until a chunk is built, beside the extensions; they are asked before them. */
   sources?: readonly EntrySource[];
@@ -60,6 +69,8 @@ export interface ShardStorage {
 }
 
 const recoverDelayMs = 1000;
+/** After a commit somebody counts as writing for so long. */
+const busyMs = 100;
 /** Producer ids are taken from the journal in blocks: ids of an unfinished block are never given out again. */
 const producerIdBlock = 1000;
 /** Snapshots kept: should the newest be damaged, the one before it leads to the same state. */
@@ -99,6 +110,7 @@ export class Shard implements LogHost, CommitHost {
   #recovering: Promise<void> | undefined;
   #isClosed = false;
   #isInUnit = false;
+  #lastCommitMs = Number.NEGATIVE_INFINITY;
   #writableCallbacks: Array<() => void> = [];
 
   /** Recovers what is stored. Rejects with storage-damaged (nothing was changed), storage-full or storage-failed. */
@@ -123,6 +135,7 @@ export class Shard implements LogHost, CommitHost {
       log: options.log,
       onLow: () => this.#maintenance.request(),
     });
+    const bytesPerSecond = options.compactionBytesPerSecond ?? 32 * 1024 * 1024;
     this.#maintenance = new Maintenance({
       clock: options.clock,
       log: options.log,
@@ -135,10 +148,13 @@ export class Shard implements LogHost, CommitHost {
       // One snapshot may be damaged: until there is another one, the journal must do without it.
       deletableLsn: () =>
         this.#snapshots.length < snapshotsKept ? 0 : present(this.#snapshots[0], 'there is one'),
-      compactor: new Compactor({
+      compactor: new Compactor({ clock: options.clock, segments, bytesPerSecond }),
+      keyCompactor: new KeyCompactor({
         clock: options.clock,
+        random: options.random,
         segments,
-        bytesPerSecond: options.compactionBytesPerSecond ?? 32 * 1024 * 1024,
+        bytesPerSecond,
+        isBusy: () => options.clock.monotonicMs() - this.#lastCommitMs < busyMs,
       }),
     });
   }
@@ -150,6 +166,10 @@ export class Shard implements LogHost, CommitHost {
   /** All partitions that are not dropped. */
   logs(): IterableIterator<PartitionLog> {
     return this.#logs.values();
+  }
+
+  findLog(partition: number): PartitionLog | undefined {
+    return this.#logs.get(partition);
   }
 
   storedLogs(): PartitionLog[] {
@@ -397,6 +417,7 @@ export class Shard implements LogHost, CommitHost {
     if (this.#writableCallbacks.length > 0 && !this.isOverloaded()) this.#notifyWritable();
   }
 
+    if (batches > 0) this.#lastCommitMs = this.#options.clock.monotonicMs();
   // Recovery and snapshots.
 
   async #recover(): Promise<void> {

@@ -6,8 +6,8 @@ import { ProducerTable } from './producer-state.ts';
 import { PartitionTransactions } from './transaction/index.ts';
 
 const magic = 0x50424c54;
-/** Version 1 knows no transactions: there were none. */
-const layoutVersion = 2;
+/** Version 1 knows no transactions, versions 1 and 2 no compaction: there was none. */
+const layoutVersion = 3;
 const oldestLayoutVersion = 1;
 const suffix = '.snapshot';
 const fixedBytes = 16;
@@ -101,6 +101,7 @@ export function encodeSnapshot(
   writer.bytes(sequenced);
   for (const log of logs) {
     writer.safeInt64(log.logStartOffset);
+    writer.safeInt64(log.cleanOffset);
     writer.uint32(log.extents.length);
     for (const extent of log.extents) {
       writer.uint8(extent.kind === 'journal' ? 0 : 1);
@@ -144,6 +145,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot | undefined {
   }
   for (const log of logs) {
     log.logStartOffset = reader.safeInt64();
+    if (version > 2) log.cleanOffset = reader.safeInt64();
     for (let count = reader.uint32(); count > 0; count--) log.extents.push(readExtent(reader));
   }
   return { lsn, chain, epoch, nextPartition, nextProducerId, nextSegment, logs, extensions };
@@ -172,6 +174,7 @@ function readSequencedLogs(reader: ByteReader, version: number): SnapshotLog[] {
       producers,
       transactions,
       logStartOffset: 0,
+      cleanOffset: 0,
       extents: [],
     });
   }

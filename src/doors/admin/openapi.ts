@@ -92,6 +92,35 @@ const schemas: Readonly<Record<string, Schema>> = {
     [
       'retentionMs',
       'retentionBytes',
+      tombstoneRetentionMs: {
+        type: ['integer', 'null'],
+        description: 'With compact: how long a key without a value is kept',
+      },
+      compactionLagMinMs: {
+        type: ['integer', 'null'],
+        description: 'With compact: how long every record is kept',
+      },
+      compactionLagMaxMs: {
+        type: ['integer', 'null'],
+        description: 'With compact: how long it may wait',
+      },
+      dirtyShareMin: {
+        type: ['number', 'null'],
+        description: 'With compact: the part of the log that is new when it is compacted again',
+      },
+      activeBytesMax: {
+        type: ['integer', 'null'],
+        description: 'With compact: the newest part may be compacted when it is so large',
+      },
+      activeMs: {
+        type: ['integer', 'null'],
+        description: 'With compact: the newest part may be compacted when it is so old',
+      },
+      compression: {
+        type: ['string', 'null'],
+        enum: ['producer', 'none', 'gzip', 'snappy', 'lz4', 'zstd', null],
+        description: 'How batches are stored; producer: as they come',
+      },
       'cleanup',
       'batchBytesMax',
       'timestampType',
@@ -101,6 +130,13 @@ const schemas: Readonly<Record<string, Schema>> = {
   ),
   TopicSummary: object({
     name: text,
+      'tombstoneRetentionMs',
+      'compactionLagMinMs',
+      'compactionLagMaxMs',
+      'dirtyShareMin',
+      'activeBytesMax',
+      'activeMs',
+      'compression',
     id: { type: 'string', format: 'uuid' },
     partitionCount: count,
     recordCount: { ...count, description: 'About: offsets between log start and high watermark' },

@@ -1,3 +1,4 @@
+import { type Codec, codecs } from '../../bytes/index.ts';
 import type { Topic, TopicOptions } from '../../broker/index.ts';
 import { type ConfigKind, fromLimit, parseConfig, splitList, toLimit } from './config-kind.ts';
 
@@ -77,6 +78,25 @@ const timestampTypeOption: OptionMapping = {
   fromOptions: ({ timestampType }) => (timestampType === 'append' ? 'LogAppendTime' : 'CreateTime'),
 };
 
+const compressionOption: OptionMapping = {
+  name: 'compression',
+  // Codecs have Kafka's names, but for that of none.
+  toOption: (value) => ({
+    compression: value === 'uncompressed' ? 'none' : (findCodecByName(value) ?? 'producer'),
+  }),
+  fromOptions: ({ compression }) => (compression === 'none' ? 'uncompressed' : compression),
+};
+
+const dirtyShareOption: OptionMapping = {
+  name: 'dirtyShareMin',
+  toOption: (value) => ({ dirtyShareMin: Number(value) }),
+  fromOptions: ({ dirtyShareMin }) => String(dirtyShareMin),
+};
+
+function findCodecByName(name: string): Codec | undefined {
+  return codecs.find((codec) => codec === name);
+}
+
 /** All of them, in order of name, with Kafka's defaults. */
 export const topicConfigs: readonly TopicConfig[] = [
   {
@@ -101,14 +121,16 @@ export const topicConfigs: readonly TopicConfig[] = [
     'compression.lz4.level',
   ),
   {
-    ...attribute(
-      'compression.type',
-      { type: 'string', choices: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'] },
-      'producer',
-      'compression.type',
-    ),
+    name: 'compression.type',
+    kind: {
+      type: 'string',
+      choices: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
+    },
+    default: 'producer',
+    brokerName: 'compression.type',
     documentation:
-      'Batches are stored and served as the producer compressed them, whatever is set here.',
+      'How batches are stored and served: those that come otherwise are compressed anew; producer keeps them as they come.',
+    option: compressionOption,
   },
   attribute(
     'compression.zstd.level',
@@ -116,7 +138,14 @@ export const topicConfigs: readonly TopicConfig[] = [
     '3',
     'compression.zstd.level',
   ),
-  attribute('delete.retention.ms', long(0n), '86400000', 'log.cleaner.delete.retention.ms'),
+  {
+    name: 'delete.retention.ms',
+    kind: long(0n),
+    default: '86400000',
+    brokerName: 'log.cleaner.delete.retention.ms',
+    documentation: 'Compacted topics keep a record without a value at least so long.',
+    option: limitOption('tombstoneRetentionMs'),
+  },
   attribute('file.delete.delay.ms', long(0n), '60000', 'log.segment.delete.delay.ms'),
   attribute('flush.messages', long(1n), longMax, 'log.flush.interval.messages'),
   attribute('flush.ms', long(0n), longMax, 'log.flush.interval.ms'),
@@ -135,7 +164,14 @@ export const topicConfigs: readonly TopicConfig[] = [
   ),
   attribute('local.retention.bytes', long(-2n), '-2', 'log.local.retention.bytes'),
   attribute('local.retention.ms', long(-2n), '-2', 'log.local.retention.ms'),
-  attribute('max.compaction.lag.ms', long(1n), longMax, 'log.cleaner.max.compaction.lag.ms'),
+  {
+    name: 'max.compaction.lag.ms',
+    kind: long(1n),
+    default: longMax,
+    brokerName: 'log.cleaner.max.compaction.lag.ms',
+    documentation: 'Compacted topics are compacted when a record was left alone for so long.',
+    option: limitOption('compactionLagMaxMs'),
+  },
   {
     name: 'max.message.bytes',
     kind: int(0n),
@@ -168,13 +204,22 @@ export const topicConfigs: readonly TopicConfig[] = [
     documentation: 'Whether records keep the time of the producer or get the time of the append.',
     option: timestampTypeOption,
   },
-  attribute(
-    'min.cleanable.dirty.ratio',
-    { type: 'double' },
-    '0.5',
-    'log.cleaner.min.cleanable.ratio',
-  ),
-  attribute('min.compaction.lag.ms', long(0n), '0', 'log.cleaner.min.compaction.lag.ms'),
+  {
+    name: 'min.cleanable.dirty.ratio',
+    kind: { type: 'double' },
+    default: '0.5',
+    brokerName: 'log.cleaner.min.cleanable.ratio',
+    documentation: 'Compacted topics are compacted when this part of their bytes is new.',
+    option: dirtyShareOption,
+  },
+  {
+    name: 'min.compaction.lag.ms',
+    kind: long(0n),
+    default: '0',
+    brokerName: 'log.cleaner.min.compaction.lag.ms',
+    documentation: 'Compacted topics keep every record at least so long.',
+    option: limitOption('compactionLagMinMs'),
+  },
   {
     ...attribute('min.insync.replicas', int(1n), '1', 'min.insync.replicas'),
     documentation:
@@ -205,10 +250,25 @@ export const topicConfigs: readonly TopicConfig[] = [
     documentation: 'Records older than this are dropped; -1 keeps them.',
     option: limitOption('retentionMs'),
   },
-  attribute('segment.bytes', int(14n), '1073741824', 'log.segment.bytes'),
+  {
+    name: 'segment.bytes',
+    kind: int(14n),
+    default: '1073741824',
+    brokerName: 'log.segment.bytes',
+    documentation: 'Compacted topics: the newest part may be compacted when it is so large.',
+    option: limitOption('activeBytesMax'),
+  },
   attribute('segment.index.bytes', int(4n), '10485760', 'log.index.size.max.bytes'),
   attribute('segment.jitter.ms', long(0n), '0', 'log.roll.jitter.ms'),
-  attribute('segment.ms', long(1n), '604800000', 'log.roll.ms'),
+  {
+    name: 'segment.ms',
+    kind: long(1n),
+    default: '604800000',
+    brokerName: 'log.roll.ms',
+    documentation:
+      'Compacted topics: the newest part may be compacted when its first record is so old.',
+    option: limitOption('activeMs'),
+  },
   attribute(
     'unclean.leader.election.enable',
     { type: 'boolean' },

@@ -395,6 +395,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** Takes the state that recovery found. */
   adopt(state: QueueState): void {
+  rewritten(): void {
+    this.#dispatcher?.clearWindows();
+  }
+
     this.end('failed');
     this.isDropped = false;
     this.state = state;

@@ -63,6 +63,22 @@ export class AbortedIndex {
     if (this.#end === 0 && this.#cells.length > columns * 64) this.#cells = new Float64Array(0);
   }
 
+  /** Forgets those that ended with these markers, whose offsets grow. */
+  remove(markers: ReadonlyArray<{ producerId: number; offset: number }>): void {
+    let next = 0;
+    let kept = this.#start;
+    for (let row = this.#start; row < this.#end; row++) {
+      const at = row * columns;
+      const lastOffset = this.#cells[at + 2] as number;
+      while ((markers[next]?.offset ?? Number.POSITIVE_INFINITY) < lastOffset) next++;
+      const marker = markers[next];
+      if (marker?.offset === lastOffset && marker.producerId === this.#cells[at]) continue;
+      if (kept !== row) this.#cells.copyWithin(kept * columns, at, at + columns);
+      kept++;
+    }
+    this.#end = kept;
+  }
+
   encodeTo(writer: ByteWriter): void {
     writer.uint32(this.count);
     let last = 0;

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { BrokerError } from '../../../src/base/index.ts';
-import type {
-  BrokerPort,
-  CreateTopicRequest,
-  QueuesPort,
-  StorageStatus,
-  Topic,
-  TopicOptions,
-  TopicsPort,
+import {
+  type AccessPort,
+  type BrokerPort,
+  type CreateTopicRequest,
+  defaultTopicOptions,
+  type QueuesPort,
+  type StorageStatus,
+  type Topic,
+  type TopicOptions,
+  type TopicsPort,
 } from '../../../src/broker/index.ts';
 import {
   batchLastOffset,
@@ -27,15 +29,7 @@ import type {
   TimedOffset,
 } from '../../../src/shard/index.ts';
 
-const defaultOptions: TopicOptions = {
-  retentionMs: 604_800_000,
-  retentionBytes: -1,
-  cleanup: 'delete',
-  batchBytesMax: 1_048_588,
-  timestampType: 'create',
-  timestampBehindMaxMs: Number.MAX_SAFE_INTEGER,
-  timestampAheadMaxMs: 3_600_000,
-};
+const defaultOptions: TopicOptions = defaultTopicOptions;
 
 interface StoredBatch {
   readonly bytes: Buffer;
@@ -332,9 +326,13 @@ export class MemoryBroker implements BrokerPort {
     throw new Error('the log door knows no exchanges');
   }
 
-  get access(): never {
-    throw new Error('the log door asks for no credentials');
-  }
+  /** Nobody is asked for anything, and everybody may do everything. */
+  readonly access = new Proxy({} as AccessPort, {
+    get: (_target, name) => {
+      if (name === 'mayDoAll') return () => true;
+      throw new Error(`nobody asks a broker without users for ${String(name)}`);
+    },
+  });
 
   get peers(): never {
     throw new Error('the log door lists nobody');
@@ -366,6 +364,10 @@ export class MemoryBroker implements BrokerPort {
   }
 
   findProblems(): string[] {
+    return [];
+  }
+
+  findWarnings(): string[] {
     return [];
   }
 

@@ -15,10 +15,12 @@ import {
   type QueueTableParts,
   Shard,
 } from '../../../src/shard/index.ts';
+import { unboundedSettings } from '../../../src/shard/partition-settings.ts';
 import { SeededRandom, SimulatedClock, SimulatedDisk } from '../../../src/testing/index.ts';
 import { LifeClock } from '../../simulation/life-clock.ts';
 
 const logSettings = {
+  ...unboundedSettings,
   retentionMs: -1,
   retentionBytes: -1,
   cleanup: 'delete',
@@ -105,6 +107,7 @@ export class QueueBed {
       extensions: [this.table],
       log: { info: () => undefined, warn: note, error: note },
       journalFileBytes,
+      random: this.random.fork(),
       tailCacheBytes: this.#options.tailCacheBytes ?? 1024 * 1024,
       freeBytesMin: 0,
     });

@@ -5,6 +5,7 @@ import {
   type Topic,
   type TopicOptions,
 } from '../../../broker/index.ts';
+import { codecs } from '../../../bytes/index.ts';
 import {
   asObject,
   asText,
@@ -114,6 +115,13 @@ const readers: {
   timestampType: asWord('create', 'append'),
   timestampBehindMaxMs: asWholeNumber,
   timestampAheadMaxMs: asWholeNumber,
+  tombstoneRetentionMs: asWholeNumber,
+  compactionLagMinMs: asWholeNumber,
+  compactionLagMaxMs: asWholeNumber,
+  dirtyShareMin: asShare,
+  activeBytesMax: asWholeNumber,
+  activeMs: asWholeNumber,
+  compression: asWord('producer', ...codecs),
 };
 
 function readOptions(value: unknown, where: string): OptionChange {
@@ -127,6 +135,12 @@ function readOptions(value: unknown, where: string): OptionChange {
   }
   // Each value was read by the reader of its own key.
   return change;
+}
+
+function asShare(value: unknown, where: string): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+    throw invalid(where, 'a number from 0 to 1');
+  return value;
 }
 
 function asWord<const T extends string>(

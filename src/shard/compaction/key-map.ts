@@ -1,0 +1,127 @@
+import { KeyDigest } from './key-digest.ts';
+
+/** Four words of a digest, and the distance of the newest offset from the first, plus one; 0 in that: empty. */
+const words = 5;
+export const keyMapSlotBytes = words * 4;
+/** Above this share of used slots, looking one up takes too many steps. */
+const loadMax = 0.8;
+
+export interface KeyMapOptions {
+  /** 16 random bytes. */
+  secret: Uint8Array;
+  /** First offset that it is about. */
+  baseOffset: number;
+  /** Offsets from there on that it can be about. */
+  offsetsMax: number;
+  /** Memory of the table of keys; there is an eighth of a byte for each offset besides. */
+  bytesMax: number;
+}
+
+/**
+ * The newest offset of each key in a stretch of a log: an open hash table of fixed size, and one bit for each offset of
+ * the stretch that says whether it is the newest of its key.
+ */
+export class KeyMap {
+  readonly baseOffset: number;
+  readonly #digest: KeyDigest;
+  readonly #slots: number;
+  readonly #cells: Int32Array;
+  readonly #newest: Uint8Array;
+  readonly #offsetsMax: number;
+  readonly #countMax: number;
+  #count = 0;
+  /** Tombstones among what was put. */
+  tombstones = 0;
+
+  constructor({ secret, baseOffset, offsetsMax, bytesMax }: KeyMapOptions) {
+    this.baseOffset = baseOffset;
+    this.#digest = new KeyDigest(secret);
+    this.#offsetsMax = Math.min(offsetsMax, 0x7ffffffe);
+    // Each offset has a key of its own, at most.
+    const wanted = Math.ceil(this.#offsetsMax / loadMax) + 1;
+    this.#slots = Math.max(2, Math.min(Math.floor(bytesMax / keyMapSlotBytes), wanted));
+    this.#countMax = Math.max(1, Math.floor(this.#slots * loadMax));
+    this.#cells = new Int32Array(this.#slots * words);
+    this.#newest = new Uint8Array(Math.ceil(this.#offsetsMax / 8));
+  }
+
+  /** Keys. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Notes the key `bytes[from, to)` at `offset`, which is above all that were noted. False when there is no room: nothing
+   * of this offset or a later one may be noted any more.
+   */
+  put(bytes: Uint8Array, from: number, to: number, offset: number): boolean {
+    const distance = offset - this.baseOffset;
+    if (distance >= this.#offsetsMax) return false;
+    const at = this.#find(bytes, from, to);
+    const cells = this.#cells;
+    const before = cells[at + 4]!;
+    if (before === 0) {
+      if (this.#count >= this.#countMax) return false;
+      this.#count++;
+      cells[at] = this.#digest.a;
+      cells[at + 1] = this.#digest.b;
+      cells[at + 2] = this.#digest.c;
+      cells[at + 3] = this.#digest.d;
+    } else {
+      const old = before - 1;
+      this.#newest[old >>> 3] = this.#newest[old >>> 3]! & ~(1 << (old & 7));
+    }
+    cells[at + 4] = distance + 1;
+    this.#newest[distance >>> 3] = this.#newest[distance >>> 3]! | (1 << (distance & 7));
+    return true;
+  }
+
+  /** Whether the key was noted. */
+  has(bytes: Uint8Array, from: number, to: number): boolean {
+    return this.#cells[this.#find(bytes, from, to) + 4] !== 0;
+  }
+
+  /** Whether the record at `offset` is the newest of its key. */
+  isNewest(offset: number): boolean {
+    const distance = offset - this.baseOffset;
+    return (this.#newest[distance >>> 3]! & (1 << (distance & 7))) !== 0;
+  }
+
+  /** How many records of the offsets from `first` to `last` are the newest of their keys. */
+  countNewest(first: number, last: number): number {
+    let at = first - this.baseOffset;
+    const end = Math.min(last - this.baseOffset + 1, this.#newest.length * 8);
+    let count = 0;
+    while (at < end) {
+      const byte = this.#newest[at >>> 3]!;
+      if ((at & 7) === 0 && at + 8 <= end) {
+        for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
+        at += 8;
+      } else {
+        count += (byte >>> (at & 7)) & 1;
+        at++;
+      }
+    }
+    return count;
+  }
+
+  /** The cell of the key, or the empty one where it would be; the digest stays in `#digest`. */
+  #find(bytes: Uint8Array, from: number, to: number): number {
+    const digest = this.#digest;
+    digest.update(bytes, from, to);
+    const cells = this.#cells;
+    let slot = Math.floor((digest.a >>> 0) * (this.#slots / 0x100000000));
+    for (;;) {
+      const at = slot * words;
+      if (
+        cells[at + 4] === 0 ||
+        (cells[at] === digest.a &&
+          cells[at + 1] === digest.b &&
+          cells[at + 2] === digest.c &&
+          cells[at + 3] === digest.d)
+      )
+        return at;
+      slot = slot + 1 === this.#slots ? 0 : slot + 1;
+    }
+  }
+}
