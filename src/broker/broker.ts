@@ -476,6 +476,7 @@ async function openLocked(
           isDurable: options.sync !== 'os',
         }),
         clock,
+        random,
         extensions: [
           ...(index === 0 ? [catalog, exchanges, access] : []),
           offsets,
@@ -486,7 +487,6 @@ async function openLocked(
         log: options.log ?? silentLog,
         ...(options.observer === undefined ? {} : { observer: options.observer }),
         onAdopted: () => {
-        random,
           if (!isOpen) return;
           catalog.endReplay();
           // What cannot be stored now is tried again by the next recovery.

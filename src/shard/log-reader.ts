@@ -147,13 +147,6 @@ export class LogReader {
     }
   }
 
-  /** The first offset whose run holds anything at or after a time; the high watermark when there is none. */
-  async findRunByTime(log: PartitionLog, timestampMs: number): Promise<number> {
-    // What arrives while indexes are loaded is not looked at, and not passed over.
-    const { highWatermark } = log;
-    for (const extent of log.extents.slice()) {
-      if (extent.maxTimestampMs < timestampMs) continue;
-      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
   /** The greatest timestamp of an extent's first records, some kilobytes of them. */
   firstTimestamp(log: PartitionLog, extent: Extent): Promise<number> {
     return this.#whileMoved(async () => {
@@ -162,6 +155,13 @@ export class LogReader {
     });
   }
 
+  /** The first offset whose run holds anything at or after a time; the high watermark when there is none. */
+  async findRunByTime(log: PartitionLog, timestampMs: number): Promise<number> {
+    // What arrives while indexes are loaded is not looked at, and not passed over.
+    const { highWatermark } = log;
+    for (const extent of log.extents.slice()) {
+      if (extent.maxTimestampMs < timestampMs) continue;
+      const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       const run = runs.findByTime(timestampMs);
       if (run >= 0) return Math.max(runs.firstOffset(run), log.logStartOffset);
     }

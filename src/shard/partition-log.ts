@@ -91,10 +91,10 @@ export interface LogFollower {
   stored(): void;
   /** The log start has moved, durably. */
   trimmed(): void;
-  dropped(): void;
-  /** Everything below is settled. */
   /** Records were removed from the midst of the log: what was read before is not what is there. */
   rewritten?(): void;
+  dropped(): void;
+  /** Everything below is settled. */
   readonly settledOffset: number;
   /** For how long it may want settled records again. */
   readonly keepSettledMs: number;
@@ -104,9 +104,9 @@ export interface LogFollower {
 export interface LogState {
   nextOffset: number;
   logStartOffset: number;
+  cleanOffset: number;
   leaderEpochs: Array<{ epoch: number; startOffset: number }>;
   producers: ProducerTable;
-  cleanOffset: number;
   extents: Extent[];
   transactions: PartitionTransactions | undefined;
   /** Of the batches behind the snapshot; no snapshot keeps it. */
@@ -134,10 +134,10 @@ export class PartitionLog implements Partition {
 
   highWatermark = 0;
   logStartOffset = 0;
-  /** In order of offset; the last one may be in the active journal file. */
-  extents: Extent[] = [];
   /** Below it compaction has left one record of each key, at most. */
   cleanOffset = 0;
+  /** In order of offset; the last one may be in the active journal file. */
+  extents: Extent[] = [];
 
   /** Batches that wait for their chunk, oldest first. */
   readonly waiting: PendingBatch[] = [];
@@ -314,6 +314,8 @@ export class PartitionLog implements Partition {
     this.#checkAlive();
     this.#host.checkPublish(bytes.length);
     void this.#checkBatches(bytes, this.#host.nowMs());
+    const stored = this.#asStored(bytes);
+    if (stored !== bytes) this.#checkSizes(stored);
   }
 
   /**
@@ -321,8 +323,6 @@ export class PartitionLog implements Partition {
    * between may keep them out. Those of a partition that is gone go with it.
    */
   async appendDecided(bytes: Uint8Array): Promise<void> {
-    const stored = this.#asStored(bytes);
-    if (stored !== bytes) this.#checkSizes(stored);
     if (this.isDropped) return;
     this.#host.checkWritable();
     let stored = bytes;
@@ -477,6 +477,7 @@ export class PartitionLog implements Partition {
     return {
       nextOffset: this.nextOffset,
       logStartOffset: this.logStartOffset,
+      cleanOffset: this.cleanOffset,
       leaderEpochs: this.leaderEpochs,
       producers: this.producers,
       extents: this.extents,
@@ -484,7 +485,6 @@ export class PartitionLog implements Partition {
       bodyBytes: this.bodyBytes,
     };
   }
-      cleanOffset: this.cleanOffset,
 
   /** Takes the state that recovery found, in place of everything that this object held. */
   adopt(state: LogState): void {
@@ -492,6 +492,7 @@ export class PartitionLog implements Partition {
     this.nextOffset = state.nextOffset;
     this.highWatermark = state.nextOffset;
     this.logStartOffset = state.logStartOffset;
+    this.cleanOffset = state.cleanOffset;
     this.leaderEpochs = state.leaderEpochs;
     this.producers = state.producers;
     this.extents = state.extents;
@@ -499,7 +500,6 @@ export class PartitionLog implements Partition {
     if (this.transactions !== undefined) this.transactions.adopt(state.transactions);
     else this.transactions = state.transactions;
   }
-    this.cleanOffset = state.cleanOffset;
 
   #checkAlive(): void {
     if (this.isDropped) throw new BrokerError('topic-not-found');
@@ -518,21 +518,14 @@ export class PartitionLog implements Partition {
     const nowMs = this.#host.nowMs();
     const duplicate = this.#checkBatches(bytes, nowMs, traits?.isBuiltHere);
     if (duplicate !== undefined) return duplicate;
+    const stored = this.#asStored(bytes);
+    if (stored !== bytes) this.#checkSizes(stored);
     const firstOffset = this.nextOffset;
     const pending = this.#sequenceAll(stored, nowMs, traits);
     if (pending.baseOffset === firstOffset) return pending.settled;
     return pending.settled.then((result) => ({ ...result, baseOffset: firstOffset }));
   }
 
-  /** Gives all batches their offsets; returns the last. */
-    const stored = this.#asStored(bytes);
-    if (stored !== bytes) this.#checkSizes(stored);
-  #sequenceAll(bytes: Uint8Array, nowMs: number, traits: AppendTraits | undefined): PendingBatch {
-    let last: PendingBatch | undefined;
-    for (let at = 0; at < bytes.length; ) {
-      // Only the last batch answers the caller; it is never durable before the others.
-      last?.settled.catch(() => undefined);
-      last = this.#sequence(bytes, at, nowMs, traits);
   /** The batches in the compression that the topic wants. Throws batch-invalid for one that cannot be read. */
   #asStored(bytes: Uint8Array): Uint8Array {
     const { compression } = this.settings;
@@ -554,6 +547,13 @@ export class PartitionLog implements Partition {
     }
   }
 
+  /** Gives all batches their offsets; returns the last. */
+  #sequenceAll(bytes: Uint8Array, nowMs: number, traits: AppendTraits | undefined): PendingBatch {
+    let last: PendingBatch | undefined;
+    for (let at = 0; at < bytes.length; ) {
+      // Only the last batch answers the caller; it is never durable before the others.
+      last?.settled.catch(() => undefined);
+      last = this.#sequence(bytes, at, nowMs, traits);
       at += last.length;
     }
     this.#host.enqueue(this, bytes.length);

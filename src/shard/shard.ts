@@ -413,11 +413,11 @@ export class Shard implements LogHost, CommitHost {
   }
 
   observe(chunkBytes: number, batches: number, latencyMs: number): void {
+    if (batches > 0) this.#lastCommitMs = this.#options.clock.monotonicMs();
     this.#options.observer?.committed(chunkBytes, batches, latencyMs);
     if (this.#writableCallbacks.length > 0 && !this.isOverloaded()) this.#notifyWritable();
   }
 
-    if (batches > 0) this.#lastCommitMs = this.#options.clock.monotonicMs();
   // Recovery and snapshots.
 
   async #recover(): Promise<void> {

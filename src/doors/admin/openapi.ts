@@ -88,10 +88,6 @@ const schemas: Readonly<Record<string, Schema>> = {
       },
       timestampBehindMaxMs: { type: ['integer', 'null'] },
       timestampAheadMaxMs: { type: ['integer', 'null'] },
-    },
-    [
-      'retentionMs',
-      'retentionBytes',
       tombstoneRetentionMs: {
         type: ['integer', 'null'],
         description: 'With compact: how long a key without a value is kept',
@@ -121,15 +117,15 @@ const schemas: Readonly<Record<string, Schema>> = {
         enum: ['producer', 'none', 'gzip', 'snappy', 'lz4', 'zstd', null],
         description: 'How batches are stored; producer: as they come',
       },
+    },
+    [
+      'retentionMs',
+      'retentionBytes',
       'cleanup',
       'batchBytesMax',
       'timestampType',
       'timestampBehindMaxMs',
       'timestampAheadMaxMs',
-    ],
-  ),
-  TopicSummary: object({
-    name: text,
       'tombstoneRetentionMs',
       'compactionLagMinMs',
       'compactionLagMaxMs',
@@ -137,6 +133,10 @@ const schemas: Readonly<Record<string, Schema>> = {
       'activeBytesMax',
       'activeMs',
       'compression',
+    ],
+  ),
+  TopicSummary: object({
+    name: text,
     id: { type: 'string', format: 'uuid' },
     partitionCount: count,
     recordCount: { ...count, description: 'About: offsets between log start and high watermark' },

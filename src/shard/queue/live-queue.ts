@@ -378,6 +378,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#trim();
   }
 
+  rewritten(): void {
+    this.#dispatcher?.clearWindows();
+  }
+
   dropped(): void {
     this.home.forget(this);
     this.end('deleted');
@@ -395,10 +399,6 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** Takes the state that recovery found. */
   adopt(state: QueueState): void {
-  rewritten(): void {
-    this.#dispatcher?.clearWindows();
-  }
-
     this.end('failed');
     this.isDropped = false;
     this.state = state;

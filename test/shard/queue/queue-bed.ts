@@ -104,10 +104,10 @@ export class QueueBed {
         isDurable: true,
       }),
       clock: this.life,
+      random: this.random.fork(),
       extensions: [this.table],
       log: { info: () => undefined, warn: note, error: note },
       journalFileBytes,
-      random: this.random.fork(),
       tailCacheBytes: this.#options.tailCacheBytes ?? 1024 * 1024,
       freeBytesMin: 0,
     });
