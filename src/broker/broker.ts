@@ -510,6 +510,17 @@ async function openLocked(
         clock,
         random,
         store: offsets,
+        topics: {
+          get version() {
+            return catalog.version;
+          },
+          find: (name) => {
+            const topic = topics.find(name);
+            return topic && { id: topic.id, partitionCount: topic.partitions.length };
+          },
+          findName: (topicId) => topics.findById(topicId)?.name,
+          names: () => listPublicTopics(topics),
+        },
         options: options.groupOptions ?? {},
       });
       coordinators.push(groups);
@@ -543,6 +554,14 @@ async function openLocked(
     access,
     lock,
   });
+}
+
+/** Those that begin with two underscores are for whoever asks for them by name. */
+function listPublicTopics(topics: Topics): string[] {
+  return topics
+    .list()
+    .map(({ name }) => name)
+    .filter((name) => !name.startsWith('__'));
 }
 
 function isList(

@@ -206,10 +206,23 @@ const schemas: Readonly<Record<string, Schema>> = {
     positions: arrayOf(object({ partition: count, nextOffset: count, highWatermark: count })),
   }),
   Published: object({ results: arrayOf(object({ partition: count, offset: count })) }),
-  GroupSummary: object({ groupId: text, state: ref('GroupState'), protocolType: text }),
+  GroupSummary: object({
+    groupId: text,
+    isManaged: { type: 'boolean' },
+    state: ref('GroupState'),
+    protocolType: text,
+  }),
   GroupState: {
     type: 'string',
-    enum: ['empty', 'preparing-rebalance', 'completing-rebalance', 'stable', 'dead'],
+    enum: [
+      'empty',
+      'assigning',
+      'reconciling',
+      'preparing-rebalance',
+      'completing-rebalance',
+      'stable',
+      'dead',
+    ],
   },
   Group: object({
     groupId: text,

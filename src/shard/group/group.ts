@@ -26,6 +26,7 @@ export interface GroupRecord {
  * nobody; `Rebalancer` moves it from state to state. The counts make every question about all members O(1).
  */
 export class Group {
+  readonly kind = 'classic';
   readonly groupId: string;
   state: GroupState = 'empty';
   generation = 0;

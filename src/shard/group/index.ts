@@ -21,14 +21,20 @@ export {
   encodeAssignment,
   encodeSubscription,
 } from './subscription.ts';
+export { divisionNames } from './division.ts';
 export type {
+  Beat,
+  BeatResult,
   GroupDescription,
   GroupListing,
   Groups,
   GroupState,
   GroupStore,
+  GroupTopic,
+  GroupTopics,
   JoinRequest,
   JoinResult,
+  ManagedGroupDescription,
   MemberIdentity,
   NamedPartitionKey,
   OffsetCommit,

@@ -49,7 +49,7 @@ export class Membership {
       throw new BrokerError('session-timeout-invalid', `it must be ${range}`);
     }
     if (memberId !== '') return this.#joinAgain(this.#getGroup(request.groupId), request);
-    const group = this.#table.getOrAdd(request.groupId);
+    const group = this.#table.getOrAddClassic(request.groupId);
     try {
       return await this.#joinNew(group, request);
     } finally {
@@ -101,7 +101,7 @@ export class Membership {
     leaving: ReadonlyArray<{ memberId: string; instanceId?: string }>,
   ): Array<Error | undefined> {
     checkGroupId(groupId);
-    const group = this.#table.find(groupId);
+    const group = this.#table.findClassic(groupId);
     if (group === undefined) return leaving.map(() => new BrokerError('member-unknown'));
     let hasLeft = false;
     const outcomes = leaving.map(({ memberId, instanceId }) => {
@@ -134,7 +134,7 @@ export class Membership {
   }
 
   #getGroup(groupId: string): Group {
-    const group = this.#table.find(groupId);
+    const group = this.#table.findClassic(groupId);
     if (group === undefined) throw new BrokerError('member-unknown');
     return group;
   }

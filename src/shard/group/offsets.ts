@@ -1,6 +1,6 @@
 import { BrokerError, type Clock, limits } from '../../base/index.ts';
-import type { Group } from './group.ts';
-import { checkGroupId, type GroupTable } from './group-table.ts';
+import { type AnyGroup, checkGroupId, type GroupTable } from './group-table.ts';
+import type { ManagedGroups } from './managed-groups.ts';
 import type { Membership } from './membership.ts';
 import type { GroupOptions } from './options.ts';
 import { ignoreBrokerError, type Rebalancer } from './rebalancer.ts';
@@ -20,6 +20,7 @@ export interface OffsetsParts {
   readonly table: GroupTable;
   readonly rebalancer: Rebalancer;
   readonly membership: Membership;
+  readonly managed: ManagedGroups;
   readonly options: GroupOptions;
 }
 
@@ -33,6 +34,7 @@ export class Offsets {
   readonly #table: GroupTable;
   readonly #rebalancer: Rebalancer;
   readonly #membership: Membership;
+  readonly #managed: ManagedGroups;
   readonly #retentionMs: number;
 
   constructor(parts: OffsetsParts) {
@@ -41,6 +43,7 @@ export class Offsets {
     this.#table = parts.table;
     this.#rebalancer = parts.rebalancer;
     this.#membership = parts.membership;
+    this.#managed = parts.managed;
     this.#retentionMs = parts.options.offsetsRetentionMs;
   }
 
@@ -50,7 +53,7 @@ export class Offsets {
     commits: readonly OffsetCommit[],
   ): Promise<void> {
     checkCommits(groupId, commits);
-    this.#checkCommitter(groupId, member);
+    this.#checkCommitter(groupId, member, commits, false);
     if (commits.length > 0) await this.#store.saveOffsets(groupId, commits);
   }
 
@@ -62,7 +65,7 @@ export class Offsets {
   ): Promise<void> {
     checkCommits(groupId, commits);
     const isNamed = member !== undefined && (member.memberId !== '' || member.generation >= 0);
-    if (isNamed) this.#checkCommitter(groupId, member);
+    if (isNamed) this.#checkCommitter(groupId, member, commits, true);
     else this.#table.getOrAdd(groupId);
     if (commits.length > 0) await this.#store.savePending(groupId, producerId, commits);
   }
@@ -70,8 +73,11 @@ export class Offsets {
   async fetch(
     groupId: string,
     keys: readonly PartitionKey[] | undefined,
+    member: { memberId: string; epoch: number } | undefined,
   ): Promise<Array<PartitionKey & StoredOffset>> {
     checkGroupId(groupId, true);
+    const group = this.#table.findManaged(groupId);
+    if (group !== undefined && member !== undefined) this.#managed.checkFetch(group, member);
     // What is read before the barrier is durable after it; what is stored meanwhile would not be.
     const found = keys === undefined ? this.#store.listOffsets(groupId) : this.#find(groupId, keys);
     await this.#store.barrier();
@@ -113,16 +119,17 @@ export class Offsets {
     if (this.#retentionMs >= 0) this.#expireSome(this.#table.all());
   }
 
-  #expireSome(groups: Iterator<Group>): void {
+  #expireSome(groups: Iterator<AnyGroup>): void {
     for (let count = 0; count < expiryBatch; count++) {
       const { done, value: group } = groups.next();
       if (done === true) return;
-      if (group.state === 'empty' && group.pending.size === 0) this.#expireGroup(group);
+      if (group.size > 0 || group.state !== 'empty') continue;
+      if (group.kind === 'managed' || group.pending.size === 0) this.#expireGroup(group);
     }
     this.#clock.setAfterIo(() => this.#expireSome(groups));
   }
 
-  #expireGroup(group: Group): void {
+  #expireGroup(group: AnyGroup): void {
     const { groupId } = group;
     const oldestMs = this.#clock.nowMs() - this.#retentionMs;
     const offsets = this.#store.listOffsets(groupId);
@@ -135,7 +142,7 @@ export class Offsets {
     }
     if (doomed.length === offsets.length && !this.#store.hasPending(groupId)) {
       if (group.isStored) void this.#store.saveGroup(groupId, undefined).catch(ignoreBrokerError);
-      group.state = 'dead';
+      if (group.kind === 'classic') group.state = 'dead';
       this.#table.remove(group);
     }
   }
@@ -150,12 +157,21 @@ export class Offsets {
   }
 
   /** Throws unless `member` may commit now; a member's commit is a sign of life. */
-  #checkCommitter(groupId: string, member: MemberIdentity | undefined): void {
+  #checkCommitter(
+    groupId: string,
+    member: MemberIdentity | undefined,
+    commits: readonly OffsetCommit[],
+    isPending: boolean,
+  ): void {
     const group = this.#table.find(groupId);
     const isOutside = member === undefined || member.generation < 0;
     if (group === undefined) {
       if (!isOutside) throw new BrokerError('generation-stale');
       this.#table.getOrAdd(groupId);
+      return;
+    }
+    if (group.kind === 'managed') {
+      this.#managed.checkCommit(group, member, commits, isPending);
       return;
     }
     if (isOutside && group.state === 'empty') return;
@@ -177,8 +193,9 @@ function checkCommits(groupId: string, commits: readonly OffsetCommit[]): void {
 }
 
 /** Whether a live member of the group subscribes to a topic; a member that cannot be understood may to any. */
-function createSubscriptionCheck(group: Group): (topicName: string) => boolean {
+function createSubscriptionCheck(group: AnyGroup): (topicName: string) => boolean {
   if (group.size === 0) return () => false;
+  if (group.kind === 'managed') return (topicName) => group.isSubscribed(topicName);
   if (group.protocolType !== consumerProtocolType) throw new BrokerError('group-not-empty');
   const topics = new Set<string>();
   for (const member of group.members()) {

@@ -10,6 +10,8 @@ export interface GroupOptions {
    * costs the others a rebalance, which they only notice at their next heartbeat, seconds later.
    */
   initialRebalanceDelayMs: number;
+  /** The same in a group whose coordinator divides the work ends after this long, however many come. */
+  gatheringMaxMs: number;
   /**
    * How long a new member, which cannot send heartbeats yet, may wait for its first join to be answered: clients
    * whose request timed out join again under another id, and the ghosts must not pile up (KIP-394).
@@ -26,6 +28,7 @@ export const defaultGroupOptions: GroupOptions = {
   sessionTimeoutMinMs: 6000,
   sessionTimeoutMaxMs: 1_800_000,
   initialRebalanceDelayMs: 100,
+  gatheringMaxMs: 3000,
   newMemberJoinMs: 300_000,
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   expiryCheckMs: 600_000,

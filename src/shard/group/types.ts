@@ -54,8 +54,25 @@ export interface OffsetCommit extends PartitionKey {
   metadata: string;
 }
 
+/** The topics that members may subscribe to. */
+export interface GroupTopics {
+  /** Changes whenever a topic comes, goes or grows. */
+  readonly version: number;
+  find(name: string): GroupTopic | undefined;
+  findName(topicId: string): string | undefined;
+  names(): Iterable<string>;
+}
+
+export interface GroupTopic {
+  readonly id: string;
+  readonly partitionCount: number;
+}
+
+/** `assigning` and `reconciling` are of groups whose coordinator divides the work. */
 export type GroupState =
   | 'empty'
+  | 'assigning'
+  | 'reconciling'
   | 'preparing-rebalance'
   | 'completing-rebalance'
   | 'stable'
@@ -117,8 +134,60 @@ export interface MemberIdentity {
   generation: number;
 }
 
+/** A heartbeat in a group whose coordinator divides the work; what is undefined has not changed since the last one. */
+export interface Beat {
+  groupId: string;
+  /** Empty for a member that has none yet. */
+  memberId: string;
+  /** 0 to join, -1 to leave, -2 for a static member that will be back. */
+  epoch: number;
+  instanceId?: string;
+  rackId?: string;
+  clientId: string;
+  clientHost: string;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs?: number;
+  topics?: readonly string[];
+  /** Empty to take it back. */
+  pattern?: string;
+  assignorName?: string;
+  /** What the member has. */
+  owned?: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;
+}
+
+export interface BeatResult {
+  memberId: string;
+  epoch: number;
+  /** Undefined: as before. */
+  assignment?: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;
+}
+
+export interface ManagedGroupDescription {
+  groupId: string;
+  state: GroupState;
+  epoch: number;
+  assignmentEpoch: number;
+  assignorName: string;
+  members: Array<{
+    memberId: string;
+    instanceId: string | undefined;
+    rackId: string | undefined;
+    clientId: string;
+    clientHost: string;
+    epoch: number;
+    topics: readonly string[];
+    pattern: string;
+    assignment: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;
+    target: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;
+    /** It joins and syncs, as members of other groups do. */
+    isClassic: boolean;
+  }>;
+}
+
 export interface GroupDescription {
   groupId: string;
+  /** The coordinator divides the work: there is more to tell by `describeManaged`. */
+  isManaged: boolean;
   state: GroupState;
   protocolType: string;
   /** Empty unless the group is stable, as are the members' metadata and assignments. */
@@ -135,13 +204,14 @@ export interface GroupDescription {
 
 export interface GroupListing {
   groupId: string;
+  isManaged: boolean;
   state: GroupState;
   protocolType: string;
 }
 
 /**
  * Consumer groups of one shard. All failures are BrokerErrors: group-id-invalid, member-unknown, member-id-required
- * (its `detail` is not the id: see MemberIdRequired), member-fenced, generation-stale, group-rebalancing,
+ * (its `detail` is not the id: see MemberIdRequired), member-fenced, member-epoch-stale, generation-stale, group-rebalancing,
  * group-protocol-mismatch, group-full, session-timeout-invalid, group-not-found, group-not-empty, group-subscribed,
  * metadata-too-large.
  */
@@ -150,6 +220,11 @@ export interface Groups {
   sync(request: SyncRequest): Promise<SyncResult>;
   /** Throws when the member must do something: group-rebalancing, member-unknown, generation-stale, member-fenced. */
   heartbeat(member: MemberIdentity): void;
+  /**
+   * Joins, stays in or leaves a group whose coordinator divides the work. Rejects, besides: member-epoch-fenced (join
+   * again), instance-in-use, filter-invalid (the pattern).
+   */
+  beat(beat: Beat): Promise<BeatResult>;
   /** One outcome per member, in order; undefined is success. */
   leave(
     groupId: string,
@@ -176,13 +251,19 @@ export interface Groups {
   ): Promise<void>;
   /** Whether an undecided transaction has an offset of the partition: what `fetchOffsets` tells may change by itself. */
   hasPendingOffset(groupId: string, key: PartitionKey): boolean;
-  /** Durable offsets only; keys without one are left out. `keys` undefined: all. */
+  /**
+   * Durable offsets only; keys without one are left out. `keys` undefined: all. A `member` is checked in groups whose
+   * coordinator divides the work.
+   */
   fetchOffsets(
     groupId: string,
     keys?: readonly PartitionKey[],
+    member?: { memberId: string; epoch: number },
   ): Promise<Array<PartitionKey & StoredOffset>>;
   /** A group that is not known is described as dead, with no members. */
   describe(groupId: string): GroupDescription;
+  /** Undefined unless the coordinator divides the group's work. */
+  describeManaged(groupId: string): ManagedGroupDescription | undefined;
   list(): GroupListing[];
   delete(groupId: string): Promise<void>;
   /** Fails with group-subscribed for topics that a live member subscribes to: one outcome per key. */

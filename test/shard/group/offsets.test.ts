@@ -55,7 +55,9 @@ describe('a commit', () => {
     const second = group.commit({ memberId: '', generation: -1 }, offsetAt(2));
     await group.clock.advance(1);
     assert.equal(first.error ?? second.error, undefined);
-    assert.deepEqual(group.coordinator.list(), [{ groupId, state: 'empty', protocolType: '' }]);
+    assert.deepEqual(group.coordinator.list(), [
+      { groupId, isManaged: false, state: 'empty', protocolType: '' },
+    ]);
     await group.form({});
     assertFails(await settled(group.commit(undefined, offsetAt(3))), 'member-unknown');
     const anonymous = group.commit({ memberId: '', generation: -1 }, offsetAt(3));

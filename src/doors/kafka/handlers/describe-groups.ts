@@ -1,4 +1,5 @@
-// DescribeGroups 0-6. A group that does not exist is Dead, and from version 6 an error besides (KIP-1043).
+// DescribeGroups 0-6. A group that does not exist, or is no classic one, is Dead, and from version 6 an error besides
+// (KIP-1043).
 import { groupOperations, operationsOmitted } from '../authorized-operations.ts';
 import { errorCodes } from '../error-codes.ts';
 import { groupStateNames } from '../group-states.ts';
@@ -16,6 +17,7 @@ export function describeGroups(
   return {
     groups: request.groups.map((groupId) => {
       const group = broker.groupsFor(groupId).describe(groupId);
+      if (group.isManaged) return describeOther(groupId, version);
       const isMissing = group.state === 'dead' && version >= 6;
       return {
         errorCode: isMissing ? errorCodes.GROUP_ID_NOT_FOUND : errorCodes.NONE,
@@ -35,5 +37,20 @@ export function describeGroups(
         authorizedOperations,
       };
     }),
+  };
+}
+
+function describeOther(
+  groupId: string,
+  version: number,
+): ResponseInput<'DescribeGroups'>['groups'][number] {
+  return {
+    errorCode: version >= 6 ? errorCodes.GROUP_ID_NOT_FOUND : errorCodes.NONE,
+    errorMessage: version >= 6 ? `Group ${groupId} is not a classic group.` : null,
+    groupId,
+    groupState: groupStateNames.dead,
+    protocolType: '',
+    protocolData: '',
+    members: [],
   };
 }

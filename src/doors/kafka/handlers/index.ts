@@ -4,6 +4,8 @@ import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterShareGroupOffsets } from './alter-share-group-offsets.ts';
 import { apiVersions } from './api-versions.ts';
+import { consumerGroupDescribe } from './consumer-group-describe.ts';
+import { consumerGroupHeartbeat } from './consumer-group-heartbeat.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteGroups } from './delete-groups.ts';
@@ -87,6 +89,8 @@ export const registrations: readonly Registration[] = [
   register('DescribeProducers', [0, 0], describeProducers),
   register('DescribeTransactions', [0, 0], describeTransactions),
   register('ListTransactions', [0, 1], listTransactions),
+  register('ConsumerGroupHeartbeat', [0, 1], consumerGroupHeartbeat),
+  register('ConsumerGroupDescribe', [0, 1], consumerGroupDescribe),
   register('ListConfigResources', [0, 1], listConfigResources),
   register('DescribeTopicPartitions', [0, 0], describeTopicPartitions),
   register('ShareGroupHeartbeat', [1, 1], shareGroupHeartbeat),

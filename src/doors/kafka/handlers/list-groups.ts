@@ -1,7 +1,12 @@
 // ListGroups 0-5. Version 4 brings the filter of states (KIP-518), 5 that of types (KIP-848): names in any case, of
 // which one must fit; an empty list lets all pass.
 import { errorCodes } from '../error-codes.ts';
-import { classicGroupType, groupStateNames, shareGroupType } from '../group-states.ts';
+import {
+  classicGroupType,
+  consumerGroupType,
+  groupStateNames,
+  shareGroupType,
+} from '../group-states.ts';
 import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
@@ -11,15 +16,16 @@ export function listGroups(
 ): ResponseInput<'ListGroups'> {
   const passesState = createFilter(statesFilter);
   const passesType = createFilter(typesFilter);
-  const groups = passesType(classicGroupType)
-    ? broker.listGroupCoordinators().flatMap((coordinator) => coordinator.list())
-    : [];
-  const classic = groups.map(({ groupId, protocolType, state }) => ({
-    groupId,
-    protocolType,
-    groupState: groupStateNames[state],
-    groupType: classicGroupType,
-  }));
+  const consumer = broker
+    .listGroupCoordinators()
+    .flatMap((coordinator) => coordinator.list())
+    .map(({ groupId, isManaged, protocolType, state }) => ({
+      groupId,
+      protocolType,
+      groupState: groupStateNames[state],
+      groupType: isManaged ? consumerGroupType : classicGroupType,
+    }))
+    .filter(({ groupType }) => passesType(groupType));
   const share = (passesType(shareGroupType) ? door.shareGroups.list() : []).map(
     ({ groupId, state }) => ({
       groupId,
@@ -30,7 +36,7 @@ export function listGroups(
   );
   return {
     errorCode: errorCodes.NONE,
-    groups: [...classic, ...share].filter(({ groupState }) => passesState(groupState)),
+    groups: [...consumer, ...share].filter(({ groupState }) => passesState(groupState)),
   };
 }
 

@@ -1,6 +1,6 @@
 // OffsetFetch 1-10. Version 2 brings "all topics" (null) and the error of the whole request, 5 leader epochs (KIP-320),
 // 7 "require stable" (KIP-447): a partition with an offset in an open transaction is answered with UNSTABLE_OFFSET_COMMIT;
-// 8 several groups (KIP-709), 9 the member's epoch, which only groups of KIP-848 look at, 10 topic ids. What was never
+// 8 several groups (KIP-709), 9 the member and its epoch, which only groups of KIP-848 look at, 10 topic ids. What was never
 // committed, also for topics that do not exist, is -1 and no error; only unknown topic ids are told.
 import type { BrokerPort } from '../../../broker/index.ts';
 import type { PartitionKey, StoredOffset } from '../../../shard/index.ts';
@@ -15,6 +15,9 @@ type Found = PartitionKey & StoredOffset;
 interface Question {
   readonly groupId: string;
   readonly topics: readonly AskedTopic[] | null;
+  /** Null for who is no member. */
+  readonly memberId?: string | null;
+  readonly memberEpoch?: number;
 }
 
 /** With a name up to version 9, with an id from 10 on. */
@@ -72,7 +75,7 @@ export async function offsetFetch(
 
 async function answer(
   broker: BrokerPort,
-  { groupId, topics }: Question,
+  { groupId, topics, memberId = null, memberEpoch = -1 }: Question,
   isById: boolean,
   requireStable: boolean,
 ): Promise<Answer> {
@@ -80,8 +83,10 @@ async function answer(
     const groups = broker.groupsFor(groupId);
     const isPending = (topicId: string, partition: number): boolean =>
       requireStable && groups.hasPendingOffset(groupId, { topicId, partition });
+    const isMember = memberId !== null || memberEpoch >= 0;
+    const member = isMember ? { memberId: memberId ?? '', epoch: memberEpoch } : undefined;
     if (topics === null) {
-      const found = await groups.fetchOffsets(groupId);
+      const found = await groups.fetchOffsets(groupId, undefined, member);
       return {
         groupId,
         errorCode: errorCodes.NONE,
@@ -98,7 +103,7 @@ async function answer(
       for (const partition of partitionIndexes) keys.push({ topicId, partition });
     }
     const found = new Map<string, Found>();
-    for (const offset of await groups.fetchOffsets(groupId, keys)) {
+    for (const offset of await groups.fetchOffsets(groupId, keys, member)) {
       found.set(keyOf(offset.topicId, offset.partition), offset);
     }
     const answered = topics.map((asked, index) => {
