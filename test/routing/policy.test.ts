@@ -59,6 +59,12 @@ const cases: Array<[policy: unknown, matching: Fields[], others: Fields[]]> = [
   [{ a: { b: ['x'] } }, [{ a: { b: 'x' } }], [{ a: 'x' }, {}, { b: 'x' }, { a: { c: 'x' } }]],
   [{ a: { b: { c: [1] } } }, [{ a: { b: { c: 1 } } }], [{ a: { b: 1 } }, { a: { c: 1 } }]],
   [{ a: { b: [{ exists: false }] } }, [{}, { a: {} }, { a: 5 }], [{ a: { b: 1 } }]],
+  // Written with dots.
+  [
+    { 'a.b.c': ['x'] },
+    [{ 'a.b.c': 'x' }, { a: { b: { c: 'x' } } }, { 'a.b': { c: 'x' } }, { a: [{ 'b.c': 'x' }] }],
+    [{ a: { b: 'x' } }, { a: { c: 'x' } }, { 'a.b': 'x' }, {}],
+  ],
   // One item of a list must fit as a whole.
   [
     { a: { b: ['x'], c: ['y'] } },

@@ -9,7 +9,7 @@ const either = '$or';
 
 /**
  * Compiles a filter policy, a JSON object: every key must match, and a key matches with any condition of its list. Keys
- * may be nested; `$or` is a list of policies of which one must match. A value that is a list matches when one of its
+ * may be nested, or written with dots; `$or` is a list of policies of which one must match. A value that is a list matches when one of its
  * items does, and a nested policy when it fits one item of a list as a whole. Throws filter-invalid.
  */
 export function compilePolicy(text: string): (fields: Fields) => boolean {
@@ -89,8 +89,27 @@ function matchesAny(conditions: readonly Condition[], value: FieldValue | undefi
   return value.some((item) => conditions.some((condition) => condition(item)));
 }
 
+/** The value of a key; `a.b` is also `b` within `a`, where there is no `a.b`. */
 function find(fields: Fields | undefined, key: string): FieldValue | undefined {
-  return fields !== undefined && Object.hasOwn(fields, key) ? fields[key] : undefined;
+  if (fields === undefined) return undefined;
+  if (Object.hasOwn(fields, key)) return fields[key];
+  for (let dot = key.indexOf('.'); dot >= 0; dot = key.indexOf('.', dot + 1)) {
+    const found = findWithin(findOwn(fields, key.slice(0, dot)), key.slice(dot + 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function findOwn(fields: Fields, key: string): FieldValue | undefined {
+  return Object.hasOwn(fields, key) ? fields[key] : undefined;
+}
+
+/** Of a list, the values of all of its items. */
+function findWithin(value: FieldValue | undefined, key: string): FieldValue | undefined {
+  if (isFields(value)) return find(value, key);
+  if (!isList(value)) return undefined;
+  const found = value.flatMap((item) => findWithin(item, key) ?? []);
+  return found.length > 0 ? found : undefined;
 }
 
 function isList(value: FieldValue | undefined): value is readonly FieldValue[] {
