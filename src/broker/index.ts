@@ -34,5 +34,13 @@ export type {
 } from './types.ts';
 export type { QueueCounts, QueueForm, QueueSettings } from '../shard/index.ts';
 export type * from './ports/index.ts';
+export {
+  allOperations,
+  anonymousInRules,
+  clusterName,
+  operationBits,
+  operations,
+  resourceKinds,
+} from './ports/index.ts';
 export { EmbeddedTransaction, type TakenMessage } from './transactions/index.ts';
 export type * from './transactions/types.ts';

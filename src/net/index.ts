@@ -3,6 +3,8 @@ export type { ConnectionLimits, ConnectionProtocol, SendLedger } from './connect
 export { Connection, readHold } from './connection.ts';
 export type { TopicMetrics } from './door-metrics.ts';
 export { DoorMetrics, latencyBoundsMs, RequestMetrics } from './door-metrics.ts';
+export type { TokenKey } from './key-set.ts';
+export { KeySet, parseKeySet } from './key-set.ts';
 export { LengthPrefixedFrames } from './length-prefixed-frames.ts';
 export type { ListenerLimits, ListenerOptions } from './listener.ts';
 export { Listener } from './listener.ts';
@@ -12,6 +14,8 @@ export { LogLimiter } from './log-limiter.ts';
 export { isLoopbackHost } from './loopback-host.ts';
 export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
+export type { TokenRules, VerifiedToken } from './token-verifier.ts';
+export { TokenRefused, TokenVerifier } from './token-verifier.ts';
 export type { CertificateUser, TlsOptions } from './tls.ts';
 export { createTlsServer, TlsFacts } from './tls.ts';
 export { RequestPace } from './request-pace.ts';

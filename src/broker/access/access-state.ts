@@ -1,7 +1,8 @@
 import { entryKind } from '../../shard/index.ts';
-import type { Namespace, Permission, Policy, TopicPermission } from '../ports/index.ts';
+import type { AccessRule, Namespace, Permission, Policy, TopicPermission } from '../ports/index.ts';
 import { initialAccess } from './initial-access.ts';
 import type { StoredCredentials } from './passwords.ts';
+import { AccessRules } from './rules.ts';
 
 const first = entryKind.extensionMin + 64;
 
@@ -31,6 +32,10 @@ export const accessEntryKind = {
   parameterPut: first + 10,
   /** `{ component, namespace, name }` */
   parameterDeleted: first + 11,
+  /** `{ rules }`: each an AccessRule. */
+  rulesAdded: first + 12,
+  /** `{ rules }` */
+  rulesDeleted: first + 13,
   /** The range that is ours. */
   last: first + 31,
 } as const;
@@ -58,6 +63,8 @@ export interface StoredAccess {
   readonly namespaces: readonly Namespace[];
   readonly policies: readonly Policy[];
   readonly parameters: readonly Parameter[];
+  /** Absent in snapshots that are older than rules. */
+  readonly rules?: readonly AccessRule[];
 }
 
 /** Users and what they may do, namespaces, policies and parameters, in memory. Nothing here is checked or waited for. */
@@ -70,6 +77,9 @@ export class AccessState {
   readonly topicPermissions = new Map<string, Map<string, Map<string, TopicPermission>>>();
   readonly policies = new Map<string, Policy>();
   readonly parameters = new Map<string, Parameter>();
+  readonly rules = new AccessRules();
+  /** Grows with every change. */
+  version = 0;
   permissionCount = 0;
   topicPermissionCount = 0;
   policyVersion = 0;
@@ -83,6 +93,7 @@ export class AccessState {
 
   apply(kind: number, payload: Uint8Array): void {
     const entry: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
+    this.version++;
     // The casts name what an entry of the kind was made from.
     switch (kind) {
       case accessEntryKind.userPut:
@@ -122,6 +133,12 @@ export class AccessState {
       case accessEntryKind.parameterDeleted:
         this.parameters.delete(parameterKey(entry as Parameter));
         break;
+      case accessEntryKind.rulesAdded:
+        for (const rule of (entry as { rules: AccessRule[] }).rules) this.rules.add(rule);
+        break;
+      case accessEntryKind.rulesDeleted:
+        for (const rule of (entry as { rules: AccessRule[] }).rules) this.rules.delete(rule);
+        break;
       default:
         throw new Error(`an entry of access has the unknown kind ${kind}`);
     }
@@ -135,6 +152,7 @@ export class AccessState {
       namespaces: [...this.namespaces.values()],
       policies: [...this.policies.values()],
       parameters: [...this.parameters.values()],
+      rules: this.rules.values(),
     };
     return Buffer.from(JSON.stringify(stored), 'utf8');
   }
@@ -150,10 +168,13 @@ export class AccessState {
     this.topicPermissions.clear();
     this.policies.clear();
     this.parameters.clear();
+    this.rules.clear();
     this.#revisions.clear();
     this.permissionCount = 0;
     this.topicPermissionCount = 0;
     this.policyVersion++;
+    this.version++;
+    for (const rule of stored.rules ?? []) this.rules.add(rule);
     for (const namespace of stored.namespaces) this.#putNamespace(namespace);
     for (const user of stored.users) this.#putUser(user);
     for (const permission of stored.permissions) this.#putPermission(permission);

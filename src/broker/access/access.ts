@@ -1,16 +1,22 @@
 import { BrokerError, type Clock, limits, present, type Random } from '../../base/index.ts';
 import type { StateExtension } from '../../shard/index.ts';
-import type {
-  AccessKind,
-  AccessPort,
-  Identity,
-  Namespace,
-  Permission,
-  Policy,
-  ScramKeys,
-  ScramMechanism,
-  TopicPermission,
-  User,
+import {
+  type AccessKind,
+  type AccessPort,
+  type AccessRule,
+  type AccessRuleFilter,
+  allOperations,
+  anonymousInRules,
+  type Identity,
+  type Namespace,
+  type Operation,
+  type Permission,
+  type Policy,
+  type ResourceKind,
+  type ScramKeys,
+  type ScramMechanism,
+  type TopicPermission,
+  type User,
 } from '../ports/index.ts';
 import {
   accessEntryKind,
@@ -21,7 +27,8 @@ import {
   type StoredUser,
 } from './access-state.ts';
 import { guestName } from './initial-access.ts';
-import { checkNewPassword, checkStoredPassword, Passwords } from './passwords.ts';
+import { grantsOf, includes, tagGrants, withImplied } from './grants.ts';
+import { checkNewPassword, checkScramKeys, checkStoredPassword, Passwords } from './passwords.ts';
 import { compilePattern, escapePattern, PatternCache } from './pattern.ts';
 import { ProvedCredentials } from './proved-credentials.ts';
 
@@ -113,7 +120,7 @@ export class Access implements AccessPort, StateExtension {
   async #check(name: string, password: string, key: string): Promise<Identity | undefined> {
     const user = this.#state.users.get(name);
     const revision = this.#state.revisionOf(name);
-    const isRight = await this.#passwords.verify(user?.credentials?.password, password);
+    const isRight = await this.#passwords.verify(user?.credentials, password);
     // A change meanwhile may have been the very reason to change it.
     if (!isRight || this.#state.revisionOf(name) !== revision) return undefined;
     this.#proved.add(key, revision);
@@ -133,9 +140,51 @@ export class Access implements AccessPort, StateExtension {
     return !identity.isAnonymous && this.#loopbackUsers.has(identity.name);
   }
 
+  vouchedFor(name: string): Identity {
+    return this.identify(name) ?? { name, tags: [], isAnonymous: false };
+  }
+
   // What it may do
 
+  get version(): number {
+    return this.#state.version;
+  }
+
+  mayDoAll(identity: Identity): boolean {
+    return identity.isAnonymous && this.#state.rules.count === 0;
+  }
+
+  operationsOn(identity: Identity, kind: ResourceKind, name: string): number {
+    const { rules } = this.#state;
+    const { allowed, denied, isRuled } = rules.ask(inRules(identity), identity.host, kind, name);
+    // Who needed no credentials may do whatever nobody has made a rule for.
+    if (identity.isAnonymous) {
+      return isRuled ? withImplied(allowed) & ~denied : allOperations;
+    }
+    const permission = this.#state.permissions.get('')?.get(identity.name);
+    const granted = permission === undefined ? 0 : grantsOf(permission, this.#patterns, kind, name);
+    const tagged = tagGrants(identity.tags, kind);
+    return (withImplied(allowed | granted | tagged.deniable) & ~denied) | tagged.always;
+  }
+
+  mayOnSome(identity: Identity, kind: ResourceKind, operation: Operation): boolean {
+    const { rules } = this.#state;
+    const user = inRules(identity);
+    const { host } = identity;
+    if (rules.allowsSome(user, host, kind, operation)) return true;
+    if (rules.deniesAll(user, host, kind, operation)) return false;
+    // Some name is without a rule, for they cannot be about all names and allow none.
+    if (identity.isAnonymous) return true;
+    const permission = this.#state.permissions.get('')?.get(identity.name);
+    if (permission === undefined) return false;
+    const pattern = operation === 'write' || operation === 'read' ? operation : 'configure';
+    return permission[pattern] !== '';
+  }
+
   allows(identity: Identity, namespace: string, kind: AccessKind, resource: string): boolean {
+    if (namespace === '' && this.#state.rules.count > 0) {
+      return includes(this.operationsOn(identity, 'topic', resource), kind);
+    }
     if (identity.isAnonymous) return true;
     const permission = this.#state.permissions.get(namespace)?.get(identity.name);
     return permission !== undefined && this.#patterns.matches(permission[kind], resource);
@@ -158,7 +207,9 @@ export class Access implements AccessPort, StateExtension {
   mayEnter(identity: Identity, namespace: string): boolean {
     if (!this.#state.namespaces.has(namespace) || this.#leaving.has(namespace)) return false;
     return (
-      identity.isAnonymous || this.#state.permissions.get(namespace)?.has(identity.name) === true
+      identity.isAnonymous ||
+      this.#state.permissions.get(namespace)?.has(identity.name) === true ||
+      (namespace === '' && this.#state.rules.allowsSomething(identity.name))
     );
   }
 
@@ -191,6 +242,40 @@ export class Access implements AccessPort, StateExtension {
     } satisfies StoredUser);
   }
 
+  async putScramKeys(name: string, mechanism: ScramMechanism, keys: ScramKeys): Promise<void> {
+    checkName('user', name);
+    checkScramKeys(mechanism, keys);
+    const known = this.#state.users.get(name);
+    if (known === undefined) checkCount('users', this.#state.users.size, limits.usersMax);
+    // Keys that were derived from the password that was set here go with it.
+    const isOfPassword = known?.credentials?.password !== undefined;
+    const others = isOfPassword ? {} : known?.credentials?.scram;
+    const { salt, iterations, storedKey, serverKey } = keys;
+    await this.#submit(accessEntryKind.userPut, {
+      name,
+      tags: known?.tags ?? [],
+      limits: known?.limits ?? {},
+      credentials: {
+        scram: { ...others, [mechanism]: { salt, iterations, storedKey, serverKey } },
+      },
+    } satisfies StoredUser);
+  }
+
+  async deleteScramKeys(name: string, mechanism: ScramMechanism): Promise<void> {
+    const user = this.#getUser(name);
+    const { [mechanism]: _deleted, ...others } = user.credentials?.scram ?? {};
+    const scram = Object.keys(others).length === 0 ? undefined : others;
+    const password = user.credentials?.password;
+    const credentials =
+      scram === undefined && password === undefined
+        ? undefined
+        : {
+            ...(password === undefined ? {} : { password }),
+            ...(scram === undefined ? {} : { scram }),
+          };
+    await this.#submit(accessEntryKind.userPut, { ...user, credentials } satisfies StoredUser);
+  }
+
   async setUserLimits(name: string, values: Record<string, number>): Promise<void> {
     const user = this.#getUser(name);
     checkLimits(values);
@@ -200,6 +285,34 @@ export class Access implements AccessPort, StateExtension {
   async deleteUser(name: string): Promise<void> {
     this.#getUser(name);
     await this.#submit(accessEntryKind.userDeleted, { name });
+  }
+
+  // Rules
+
+  async addRules(rules: readonly AccessRule[]): Promise<void> {
+    for (const rule of rules) checkRule(rule);
+    const fresh = rules.filter((rule) => !this.#state.rules.has(rule));
+    checkCount('rules', this.#state.rules.count + fresh.length - 1, limits.accessRulesMax);
+    await this.#submitRules(accessEntryKind.rulesAdded, fresh);
+  }
+
+  listRules(filter: AccessRuleFilter = {}): AccessRule[] {
+    return this.#state.rules.list(filter);
+  }
+
+  async deleteRules(rules: readonly AccessRule[]): Promise<void> {
+    const known = rules.filter((rule) => this.#state.rules.has(rule));
+    await this.#submitRules(accessEntryKind.rulesDeleted, known);
+  }
+
+  /** All entries are there at once, in the order of the rules, though a crash may keep the first of them only. */
+  async #submitRules(kind: number, rules: readonly AccessRule[]): Promise<void> {
+    const submitted: Array<Promise<void>> = [];
+    for (let at = 0; at < rules.length; at += limits.accessRulesPerEntryMax) {
+      const part = rules.slice(at, at + limits.accessRulesPerEntryMax);
+      submitted.push(this.#submit(kind, { rules: part.map(copyRule) }));
+    }
+    await Promise.all(submitted);
   }
 
   // Permissions
@@ -440,6 +553,22 @@ export class Access implements AccessPort, StateExtension {
     }
     await present(this.#journal, 'attached before it is used').submit(kind, payload);
   }
+}
+
+function inRules(identity: Identity): string {
+  return identity.isAnonymous ? anonymousInRules : identity.name;
+}
+
+function checkRule({ user, host, name }: AccessRule): void {
+  checkName('user', user);
+  checkName('host', host);
+  checkName('resource', name);
+}
+
+/** Only what is stored. */
+function copyRule(rule: AccessRule): AccessRule {
+  const { effect, user, host, kind, pattern, name, operation } = rule;
+  return { effect, user, host, kind, pattern, name, operation };
 }
 
 /** In permissions '' is nobody's; a policy without a pattern is one for everything. */

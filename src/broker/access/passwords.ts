@@ -15,7 +15,8 @@ export interface StoredPassword {
 
 /** What a user can be proved by. */
 export interface StoredCredentials {
-  readonly password: StoredPassword;
+  /** Absent where only what is derived from a password for `scram` is known. */
+  readonly password?: StoredPassword | undefined;
   /** Absent where only a hash is known. */
   readonly scram?: Readonly<Partial<Record<ScramMechanism, ScramKeys>>>;
 }
@@ -33,6 +34,7 @@ const saltedDigests: Readonly<Record<string, { digest: string; bytes: number }>>
   'salted-md5': { digest: 'md5', bytes: 16 },
 };
 const scramDigests = { 'sha-256': 'sha256', 'sha-512': 'sha512' } as const;
+const scramKeyBytes = { 'sha-256': 32, 'sha-512': 64 } as const;
 const saltedSaltBytes = 4;
 
 /** Hashes and checks passwords on other threads, so that the broker goes on meanwhile. */
@@ -66,7 +68,10 @@ export class Passwords {
    * Whether the password is the one that is stored; undefined: there is none, which takes as long as a new one. Rejects:
    * overloaded.
    */
-  async verify(stored: StoredPassword | undefined, password: string): Promise<boolean> {
+  async verify(credentials: StoredCredentials | undefined, password: string): Promise<boolean> {
+    const stored = credentials?.password;
+    const scram = credentials?.scram;
+    if (stored === undefined && scram !== undefined) return this.#verifyScram(scram, password);
     const salted = stored === undefined ? undefined : saltedDigests[stored.algorithm];
     if (stored !== undefined && salted !== undefined) {
       return verifySalted(stored.hash, salted.digest, password);
@@ -76,6 +81,22 @@ export class Passwords {
     return this.#run(async () => {
       const found = await scryptOf(password, salt, cost, block, parallel, key.length);
       return parsed !== undefined && timingSafeEqual(found, key);
+    });
+  }
+
+  /** It is right if any of the keys was derived from it. */
+  #verifyScram(scram: NonNullable<StoredCredentials['scram']>, password: string): Promise<boolean> {
+    return this.#run(async () => {
+      for (const mechanism of ['sha-256', 'sha-512'] as const) {
+        const keys = scram[mechanism];
+        if (keys === undefined) continue;
+        const salt = Buffer.from(keys.salt, 'base64');
+        const salted = await saltPassword(mechanism, password, salt, keys.iterations);
+        const expected = Buffer.from(keys.storedKey, 'base64');
+        const found = Buffer.from(keysOf(mechanism, salted).storedKey, 'base64');
+        if (found.length === expected.length && timingSafeEqual(found, expected)) return true;
+      }
+      return false;
     });
   }
 
@@ -183,27 +204,62 @@ function verifySalted(hash: string, digest: string, password: string): boolean {
   return found.length === expected.length && timingSafeEqual(found, expected);
 }
 
-/** RFC 5802 §3: what a server keeps instead of a password. */
 async function scramKeys(
   mechanism: ScramMechanism,
   password: string,
   salt: Uint8Array,
 ): Promise<ScramKeys> {
+  const salted = await saltPassword(mechanism, password, salt, scramIterations);
+  return { salt: base64(salt), iterations: scramIterations, ...keysOf(mechanism, salted) };
+}
+
+function saltPassword(
+  mechanism: ScramMechanism,
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+): Promise<Buffer> {
   const digest = scramDigests[mechanism];
-  const length = saltedDigests[`salted-${digest}`]?.bytes ?? keyBytes;
-  const salted = await new Promise<Buffer>((done, failed) => {
-    pbkdf2(prepare(password), salt, scramIterations, length, digest, (error, key) => {
+  const length = scramKeyBytes[mechanism];
+  return new Promise((done, failed) => {
+    pbkdf2(prepare(password), salt, iterations, length, digest, (error, key) => {
       if (error === null) done(key);
       else failed(error);
     });
   });
+}
+
+/** RFC 5802 §3: what a server keeps instead of a password. */
+function keysOf(
+  mechanism: ScramMechanism,
+  salted: Uint8Array,
+): { storedKey: string; serverKey: string } {
+  const digest = scramDigests[mechanism];
   const clientKey = createHmac(digest, salted).update('Client Key').digest();
   return {
-    salt: base64(salt),
-    iterations: scramIterations,
     storedKey: createHash(digest).update(clientKey).digest('base64'),
     serverKey: createHmac(digest, salted).update('Server Key').digest('base64'),
   };
+}
+
+/** Throws config-invalid for keys that nobody could be proved by, or that would take too long. */
+export function checkScramKeys(mechanism: ScramMechanism, keys: ScramKeys): void {
+  const { salt, iterations, storedKey, serverKey } = keys;
+  const bytes = scramKeyBytes[mechanism];
+  for (const key of [storedKey, serverKey]) {
+    if (Buffer.from(key, 'base64').length === bytes) continue;
+    throw new BrokerError('config-invalid', `a key of ${mechanism} has ${bytes} bytes`);
+  }
+  const saltBytes = Buffer.from(salt, 'base64').length;
+  if (saltBytes < 1 || saltBytes > limits.passwordBytesMax) {
+    throw new BrokerError('config-invalid', 'the salt is empty or too long');
+  }
+  const { scramIterationsMin, scramIterationsMax } = limits;
+  if (iterations >= scramIterationsMin && iterations <= scramIterationsMax) return;
+  throw new BrokerError(
+    'config-invalid',
+    `there are ${scramIterationsMin} to ${scramIterationsMax} iterations`,
+  );
 }
 
 /** RFC 4013 in what it does to passwords that people type: spaces of all kinds, and compatibility forms. */

@@ -1,9 +1,13 @@
+import type { Operation, ResourceKind } from './operations.ts';
+
 /** Somebody who has proved who they are. */
 export interface Identity {
   readonly name: string;
   readonly tags: readonly string[];
   /** No credentials were needed (a loopback listener). */
   readonly isAnonymous: boolean;
+  /** Where it comes from, if the door says so: rules may be for one address. */
+  readonly host?: string;
 }
 
 export type AccessKind = 'configure' | 'write' | 'read';
@@ -33,6 +37,26 @@ export interface TopicPermission {
   readonly exchange: string;
   readonly write: string;
   readonly read: string;
+}
+
+/** Allows or refuses somebody something of resources in the default namespace, beside permissions. */
+export interface AccessRule {
+  readonly effect: 'allow' | 'deny';
+  /** The name of a user, who need not exist; `*`: everybody. */
+  readonly user: string;
+  /** The address that the user comes from; `*`: any. */
+  readonly host: string;
+  readonly kind: ResourceKind;
+  /** `literal`: the resource of this name, or all with the name `*`. `prefix`: all whose names begin so. */
+  readonly pattern: 'literal' | 'prefix';
+  readonly name: string;
+  readonly operation: Operation | 'all';
+}
+
+/** Rules that agree in all that is given. */
+export interface AccessRuleFilter extends Partial<AccessRule> {
+  /** Rules that apply to this resource, whatever their pattern. */
+  readonly appliesTo?: string;
 }
 
 export interface Namespace {
@@ -78,6 +102,23 @@ export interface AccessPort {
   findScramKeys(name: string, mechanism: ScramMechanism): ScramKeys | undefined;
   /** It may connect from this machine only: its password is known to everybody. */
   isLoopbackOnly(identity: Identity): boolean;
+  /** Somebody whom others vouch for (a token, a certificate): also without a user, with what rules allow it. */
+  vouchedFor(name: string): Identity;
+  /** Grows whenever what somebody may do has changed. */
+  readonly version: number;
+  /** Nobody needs to be asked whether this identity may do something: it may. */
+  mayDoAll(identity: Identity): boolean;
+  /** The set of `operationBits` that it may do with a resource in the default namespace. */
+  operationsOn(identity: Identity, kind: ResourceKind, name: string): number;
+  /** Whether there is any resource of the kind, existing or not, with which it may do so. */
+  mayOnSome(identity: Identity, kind: ResourceKind, operation: Operation): boolean;
+
+  /** Those that are there already are passed over. Rejects when there would be too many. */
+  addRules(rules: readonly AccessRule[]): Promise<void>;
+  listRules(filter?: AccessRuleFilter): AccessRule[];
+  /** Those that are not there are passed over. */
+  deleteRules(rules: readonly AccessRule[]): Promise<void>;
+
   /** The resource is a queue's or exchange's name. */
   allows(identity: Identity, namespace: string, kind: AccessKind, resource: string): boolean;
   allowsKey(
@@ -100,6 +141,13 @@ export interface AccessPort {
     hashed?: { algorithm: string; hash: string };
     isPasswordRemoved?: boolean;
   }): Promise<void>;
+  /**
+   * Makes the user provable by what was derived from a password elsewhere, and makes the user if there is none. A password
+   * that was set here is forgotten with all that was derived from it, as it may be another one.
+   */
+  putScramKeys(name: string, mechanism: ScramMechanism, keys: ScramKeys): Promise<void>;
+  /** The user stays. */
+  deleteScramKeys(name: string, mechanism: ScramMechanism): Promise<void>;
   setUserLimits(name: string, limits: Record<string, number>): Promise<void>;
   deleteUser(name: string): Promise<void>;
 

@@ -10,6 +10,7 @@ import {
   type RequestMetrics,
   RequestPace,
 } from '../../net/index.ts';
+import { Authorizer, guarded } from './access/index.ts';
 import type {
   ConnectionInfo,
   HandlerContext,
@@ -76,6 +77,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   readonly clientHost: string;
   readonly advertised: HostPort;
   readonly sasl: SaslSession;
+  readonly access: Authorizer;
   clientId = '';
   readonly #connection: Connection;
   readonly #options: KafkaConnectionOptions;
@@ -111,9 +113,10 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       ...options.describePeer(connection),
       wait: (ms) => this.#wait(ms),
     });
+    this.access = new Authorizer(options.sasl.access, () => this.sasl.identity);
     const isKnown = this.sasl.identity !== undefined;
     this.#frames = new LengthPrefixedFrames(
-      isKnown ? options.frameBytesMax : limits.handshakeFrameBytesMax,
+      isKnown ? options.frameBytesMax : limits.loginFrameBytesMax,
       options.pool,
     );
     if (!isKnown) {
@@ -406,8 +409,15 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     if (!this.sasl.isOpen && !isLogin(request) && name !== 'ApiVersions') {
       throw new ProtocolError(`${name} came before the login`);
     }
+    if (this.sasl.isExpired && !isLogin(request)) {
+      throw new ProtocolError('the client should have logged in again');
+    }
     const body = decodeRequest(name, request.version, request.body!);
-    return handle(this.#context, body, request.version);
+    const { version } = request;
+    if (this.access.isUnlimited) return handle(this.#context, body, version);
+    return guarded(name, this.#context, body, version, (allowed) =>
+      handle(this.#context, allowed, version),
+    );
   }
 
   #finish(request: PendingRequest, result: HandlerResult<ApiName>): void {
@@ -496,6 +506,6 @@ function isProduce(request: PendingRequest): boolean {
 }
 
 /** An IPv4 address that came in over a socket for both kinds is written as what it is. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -12,14 +12,15 @@ import {
   type Log,
   MemoryBudget,
   type TlsOptions,
+  type TokenVerifier,
 } from '../../net/index.ts';
-import { type Api, KafkaConnection } from './connection.ts';
+import { type Api, KafkaConnection, plainAddress } from './connection.ts';
 import { FetchBudget } from './fetch-budget.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';
 import { registrations } from './handlers/index.ts';
 import { OverloadGate } from './overload-gate.ts';
-import { mayDoEverything, type SaslPeer } from './sasl.ts';
+import type { SaslPeer } from './sasl.ts';
 import { ShareGroups } from './share-groups/index.ts';
 import { apiKeys } from './wire/index.ts';
 
@@ -38,6 +39,10 @@ export interface KafkaDoorOptions {
   readonly certificateUser?: CertificateUser | undefined;
   /** Nobody comes in without saying who it is. Default: anybody may, and may do everything. */
   readonly requiresLogin?: boolean;
+  /** Checks tokens of OAUTHBEARER; undefined: the mechanism is not offered. */
+  readonly tokens?: TokenVerifier | undefined;
+  /** After this long clients must log in again; 0, the default: never. */
+  readonly reauthenticateMs?: number;
   /** Users who may come from this machine only may come from everywhere. */
   readonly trustsEverybody?: boolean;
   readonly limits?: Partial<KafkaDoorLimits>;
@@ -86,7 +91,15 @@ export class KafkaDoor {
       gate: new OverloadGate(broker),
       apis: indexApis(metrics),
       advertised: options.advertised,
-      sasl: { access: () => broker.access, random, log, secret: random.nextBytes(32) },
+      sasl: {
+        access: () => broker.access,
+        tokens: options.tokens,
+        reauthenticateMs: options.reauthenticateMs ?? 0,
+        clock,
+        random,
+        log,
+        secret: random.nextBytes(32),
+      },
       describePeer: (connection: Connection) => describePeer(connection, options),
       createContext: (connection: ConnectionInfo): HandlerContext => ({
         broker,
@@ -140,15 +153,19 @@ export class KafkaDoor {
 function describePeer(connection: Connection, options: KafkaDoorOptions): Omit<SaslPeer, 'wait'> {
   const name = connection.tls?.user(options.certificateUser ?? 'distinguished-name');
   const isTrusted = options.trustsEverybody === true || isLoopbackHost(connection.remoteAddress);
+  const host = plainAddress(connection.remoteAddress);
   let identity = name === undefined ? undefined : findOwner(name, isTrusted, options.broker);
   if (identity === undefined && options.requiresLogin !== true) identity = anonymous;
-  return { address: connection.remoteAddress, isTrusted, identity };
+  return {
+    address: host,
+    isTrusted,
+    identity: identity === undefined ? undefined : { ...identity, host },
+  };
 }
 
 function findOwner(name: string, isTrusted: boolean, { access }: BrokerPort): Identity | undefined {
-  const identity = access.identify(name);
-  if (identity === undefined || (!isTrusted && access.isLoopbackOnly(identity))) return undefined;
-  return mayDoEverything(access, identity) ? identity : undefined;
+  const identity = access.vouchedFor(name);
+  return !isTrusted && access.isLoopbackOnly(identity) ? undefined : identity;
 }
 
 function indexApis(metrics: DoorMetrics): ReadonlyMap<number, Api> {

@@ -162,12 +162,18 @@ export class FetchRun implements PartitionWaiter {
 
   /** Makes the entry's outcome, and finds its partition where it may be read. */
   #open(entry: FetchEntry): Outcome {
-    const { broker } = this.#context;
+    const { broker, connection } = this.#context;
     const { usesTopicIds } = this.#options;
     const topic = usesTopicIds
       ? broker.topics.findById(entry.topicId)
       : broker.topics.find(entry.topic);
-    const partition = topic?.partitions[entry.partition];
+    const topicName = topic?.name ?? (usesTopicIds ? undefined : entry.topic);
+    // Each time: a session is longer than a request, and what the client may do can change while it waits.
+    const isForbidden =
+      topicName !== undefined &&
+      !connection.access.isUnlimited &&
+      !connection.access.may('read', 'topic', topicName);
+    const partition = isForbidden ? undefined : topic?.partitions[entry.partition];
     const outcome: Outcome = {
       partitionIndex: entry.partition,
       errorCode: errorCodes.NONE,
@@ -181,10 +187,10 @@ export class FetchRun implements PartitionWaiter {
     this.#partitions.push(partition);
     if (partition !== undefined) return outcome;
     const isUnknownId = usesTopicIds && topic === undefined;
-    this.#fail(
-      outcome,
-      isUnknownId ? errorCodes.UNKNOWN_TOPIC_ID : errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
-    );
+    const missing = isUnknownId
+      ? errorCodes.UNKNOWN_TOPIC_ID
+      : errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
+    this.#fail(outcome, isForbidden ? errorCodes.TOPIC_AUTHORIZATION_FAILED : missing);
     return outcome;
   }
 

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort } from '../../broker/index.ts';
 import type { DoorMetrics, Log } from '../../net/index.ts';
+import type { Authorizer } from './access/index.ts';
 import type { FetchBudget } from './fetch-budget.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { SaslSession } from './sasl.ts';
@@ -38,6 +39,8 @@ export interface ConnectionInfo {
   readonly advertised: HostPort;
   /** Who the client is. */
   readonly sasl: SaslSession;
+  /** What the client may do; handlers are called with what it may, and need not ask. */
+  readonly access: Authorizer;
   /** True once the peer is gone: whatever is answered will be dropped. */
   readonly isClosed: boolean;
   /**

@@ -1,13 +1,19 @@
-import { BrokerError, limits, ProtocolError, type Random } from '../../base/index.ts';
+import { BrokerError, type Clock, limits, ProtocolError, type Random } from '../../base/index.ts';
 import type { AccessPort, Identity, ScramMechanism } from '../../broker/index.ts';
-import type { Log } from '../../net/index.ts';
+import { type Log, TokenRefused, type TokenVerifier } from '../../net/index.ts';
 import { errorCodes } from './error-codes.ts';
+import { readBearer } from './sasl-bearer.ts';
 import { fakeScramKeys, readScramFirst, ScramExchange } from './sasl-scram.ts';
 
 /** What the mechanisms are called, as Kafka lists them. */
-export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER';
 
-export type SaslMechanism = (typeof saslMechanisms)[number];
+/** Tokens are taken where it is known whose to believe. */
+export function offeredMechanisms(policy: Pick<SaslPolicy, 'tokens'>): readonly SaslMechanism[] {
+  return policy.tokens === undefined
+    ? ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
+    : ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'];
+}
 
 const scramMechanisms: Readonly<Record<string, ScramMechanism>> = {
   'SCRAM-SHA-256': 'sha-256',
@@ -21,6 +27,11 @@ const usualIterations = 8192;
 export interface SaslPolicy {
   /** Asked only when somebody says who it is. */
   readonly access: () => AccessPort;
+  /** Undefined: no tokens are believed. */
+  readonly tokens?: TokenVerifier | undefined;
+  /** After this long a client has to log in again on its connection (KIP-368); 0: never. */
+  readonly reauthenticateMs: number;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Of this listener: makes up the salts of users who do not exist. */
@@ -42,10 +53,15 @@ export interface SaslAnswer {
   readonly errorCode: number;
   readonly errorMessage: string | null;
   readonly authBytes: Uint8Array;
+  /** For how long the login holds; 0: as long as the connection. */
+  readonly sessionLifetimeMs: number;
 }
 
 type Exchange =
   | { readonly kind: 'plain' }
+  | { readonly kind: 'token' }
+  /** The client has been told that its token does not hold, and has to confirm that. */
+  | { readonly kind: 'token-refused'; readonly reason: string }
   | { readonly kind: 'scram-first'; readonly mechanism: ScramMechanism }
   | {
       readonly kind: 'scram-final';
@@ -56,7 +72,14 @@ type Exchange =
       readonly exchange: ScramExchange;
     };
 
-type Step = { readonly identity: Identity; readonly reply: string } | { readonly reply: string };
+type Step =
+  | {
+      readonly identity: Identity;
+      readonly reply: string;
+      /** By the clock of the day: what proved the identity holds no longer. */
+      readonly expiresMs?: number;
+    }
+  | { readonly reply: string };
 
 /** Why a login failed: the log is told, and the client less. */
 class LoginRefused extends Error {}
@@ -66,7 +89,7 @@ const nothing = new Uint8Array(0);
 /**
  * Who a connection is, and how it proves that: SaslHandshake names a mechanism, and tokens follow, in SaslAuthenticate
  * (KIP-152) or, after version 0 of the handshake, bare in frames of their own. Who is known may begin again (KIP-368) with
- * the mechanism and as the user that it was; nobody has to, sessions end with the connection.
+ * the mechanism and as the user that it was, and has to before a session with an end is over.
  */
 export class SaslSession {
   readonly #policy: SaslPolicy;
@@ -78,6 +101,8 @@ export class SaslSession {
   #exchange: Exchange | undefined;
   #takesBareTokens = false;
   #isOver = false;
+  /** By the monotonic clock. */
+  #endsMs = Number.POSITIVE_INFINITY;
 
   constructor(policy: SaslPolicy, peer: SaslPeer) {
     this.#policy = policy;
@@ -95,6 +120,13 @@ export class SaslSession {
     return this.#identity !== undefined && this.#exchange === undefined && !this.#isOver;
   }
 
+  /** It should have logged in again. */
+  get isExpired(): boolean {
+    return (
+      this.#endsMs !== Number.POSITIVE_INFINITY && this.#policy.clock.monotonicMs() >= this.#endsMs
+    );
+  }
+
   /** The next frame is a token without a header. */
   get takesBareTokens(): boolean {
     return this.#takesBareTokens && this.#exchange !== undefined;
@@ -107,21 +139,20 @@ export class SaslSession {
 
   handshake(name: string, version: number): { errorCode: number; mechanisms: readonly string[] } {
     const isBusy = this.#exchange !== undefined;
-    const mechanism = saslMechanisms.find((known) => known === name);
+    const mechanisms = offeredMechanisms(this.#policy);
+    const mechanism = mechanisms.find((known) => known === name);
     if (mechanism === undefined) {
       if (this.#identity === undefined) this.#isOver = true;
-      return { errorCode: errorCodes.UNSUPPORTED_SASL_MECHANISM, mechanisms: saslMechanisms };
+      return { errorCode: errorCodes.UNSUPPORTED_SASL_MECHANISM, mechanisms };
     }
     if (isBusy || (this.#provedBy !== undefined && this.#provedBy !== mechanism)) {
       if (isBusy) this.#isOver = true;
-      return { errorCode: errorCodes.ILLEGAL_SASL_STATE, mechanisms: saslMechanisms };
+      return { errorCode: errorCodes.ILLEGAL_SASL_STATE, mechanisms };
     }
-    const scram = scramMechanisms[mechanism];
     this.#mechanism = mechanism;
     this.#takesBareTokens = version === 0;
-    this.#exchange =
-      scram === undefined ? { kind: 'plain' } : { kind: 'scram-first', mechanism: scram };
-    return { errorCode: errorCodes.NONE, mechanisms: saslMechanisms };
+    this.#exchange = beginExchange(mechanism);
+    return { errorCode: errorCodes.NONE, mechanisms };
   }
 
   /** Rejects with a ProtocolError when it cannot be told now: clients connect again. */
@@ -139,11 +170,13 @@ export class SaslSession {
     }
     try {
       const step = await this.#step(exchange, token);
-      if ('identity' in step) this.#succeed(step.identity, mechanism);
+      const sessionLifetimeMs =
+        'identity' in step ? this.#succeed(step.identity, mechanism, step.expiresMs) : 0;
       return {
         errorCode: errorCodes.NONE,
         errorMessage: null,
         authBytes: Buffer.from(step.reply, 'utf8'),
+        sessionLifetimeMs,
       };
     } catch (error) {
       if (error instanceof BrokerError) {
@@ -154,10 +187,21 @@ export class SaslSession {
     }
   }
 
-  #succeed(identity: Identity, mechanism: SaslMechanism): void {
+  /** For how long it holds; 0: without end. */
+  #succeed(identity: Identity, mechanism: SaslMechanism, expiresMs: number | undefined): number {
     this.#identity = identity;
     this.#provedBy = mechanism;
     this.#exchange = undefined;
+    const { reauthenticateMs, clock } = this.#policy;
+    const asked = reauthenticateMs > 0 ? reauthenticateMs : Number.POSITIVE_INFINITY;
+    const proved = expiresMs === undefined ? Number.POSITIVE_INFINITY : expiresMs - clock.nowMs();
+    const lifetimeMs = Math.floor(Math.max(1, Math.min(asked, proved)));
+    if (lifetimeMs === Number.POSITIVE_INFINITY) {
+      this.#endsMs = Number.POSITIVE_INFINITY;
+      return 0;
+    }
+    this.#endsMs = clock.monotonicMs() + lifetimeMs;
+    return lifetimeMs;
   }
 
   async #refuse(mechanism: SaslMechanism, reason: string): Promise<SaslAnswer> {
@@ -178,8 +222,34 @@ export class SaslSession {
         return this.#checkPassword(token);
       case 'scram-first':
         return this.#challenge(exchange.mechanism, token);
-      default:
+      case 'scram-final':
         return this.#checkProof(exchange, token);
+      case 'token':
+        return this.#checkToken(token);
+      default:
+        throw new LoginRefused(`token - ${exchange.reason}`);
+    }
+  }
+
+  /** RFC 7628: a token that does not hold is answered with why, and only what the client says to that ends the login. */
+  async #checkToken(message: Uint8Array): Promise<Step> {
+    const bearer = readBearer(Buffer.from(message).toString('utf8'));
+    const verifier = this.#policy.tokens;
+    if (bearer === undefined || verifier === undefined) {
+      throw new LoginRefused('the message is not one of OAUTHBEARER');
+    }
+    try {
+      const { user, expiresMs } = await verifier.verify(bearer.token);
+      checkAuthorizationId(bearer.authorizationId, user);
+      return {
+        identity: this.#admit(this.#policy.access().vouchedFor(user)),
+        reply: '',
+        expiresMs,
+      };
+    } catch (error) {
+      if (!(error instanceof TokenRefused)) throw error;
+      this.#exchange = { kind: 'token-refused', reason: error.message };
+      return { reply: JSON.stringify({ status: 'invalid_token' }) };
     }
   }
 
@@ -240,32 +310,20 @@ export class SaslSession {
     if (!this.#peer.isTrusted && this.#policy.access().isLoopbackOnly(identity)) {
       throw new LoginRefused(`user '${identity.name}' can only connect via localhost`);
     }
-    if (!mayDoEverything(this.#policy.access(), identity)) {
-      throw new LoginRefused(
-        `user '${identity.name}' may not do everything in the default namespace`,
-      );
-    }
     if (this.#provedBy !== undefined && this.#identity?.name !== identity.name) {
       throw new LoginRefused(
         `user '${this.#identity?.name ?? ''}' cannot become '${identity.name}' on one connection`,
       );
     }
-    return identity;
+    return { ...identity, host: this.#peer.address };
   }
 }
 
-/**
- * Requests are not compared with permissions one by one: whoever comes in may do everything, so that nobody may come in
- * whose permission says less.
- */
-export function mayDoEverything(access: AccessPort, identity: Identity): boolean {
-  const [permission] = access.listPermissions({ user: identity.name, namespace: '' });
-  if (permission === undefined) return false;
-  const { configure, write, read } = permission;
-  return [configure, write, read].every((pattern) => everything.has(pattern));
+function beginExchange(mechanism: SaslMechanism): Exchange {
+  const scram = scramMechanisms[mechanism];
+  if (scram !== undefined) return { kind: 'scram-first', mechanism: scram };
+  return { kind: mechanism === 'OAUTHBEARER' ? 'token' : 'plain' };
 }
-
-const everything: ReadonlySet<string> = new Set(['.*', '^.*', '^.*$', '.*$']);
 
 function checkAuthorizationId(authorizationId: string, user: string): void {
   if (authorizationId === '' || authorizationId === user) return;
@@ -273,5 +331,5 @@ function checkAuthorizationId(authorizationId: string, user: string): void {
 }
 
 function refusal(errorCode: number, errorMessage: string): SaslAnswer {
-  return { errorCode, errorMessage, authBytes: nothing };
+  return { errorCode, errorMessage, authBytes: nothing, sessionLifetimeMs: 0 };
 }

@@ -1,10 +1,10 @@
-// SaslAuthenticate 0-2 (KIP-152, KIP-368). Sessions have no end but the connection's: the lifetime is always 0.
+// SaslAuthenticate 0-2 (KIP-152). Since version 1 the client is told when it has to log in again (KIP-368).
 import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
-export async function saslAuthenticate(
+export function saslAuthenticate(
   { connection }: HandlerContext,
   { authBytes }: RequestOf<'SaslAuthenticate'>,
 ): Promise<ResponseInput<'SaslAuthenticate'>> {
-  return { ...(await connection.sasl.authenticate(authBytes)), sessionLifetimeMs: 0 };
+  return connection.sasl.authenticate(authBytes);
 }

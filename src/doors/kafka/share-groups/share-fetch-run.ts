@@ -142,10 +142,15 @@ export class ShareFetchRun implements ShareTaker, ShareFetchInProgress {
       acquiredRecords: [],
     };
     this.#outcomes.set(entry, outcome);
-    const { broker, door } = this.#context;
+    const { broker, connection, door } = this.#context;
     const { queues, sessions } = door.shareGroups;
     const topic = broker.topics.findById(entry.topicId);
     if (topic === undefined) return this.#fail(outcome, errorCodes.UNKNOWN_TOPIC_ID);
+    // A session is longer than a request, and what the client may do can change.
+    if (!connection.access.isUnlimited && !connection.access.may('read', 'topic', topic.name)) {
+      entry.part = undefined;
+      return this.#fail(outcome, errorCodes.TOPIC_AUTHORIZATION_FAILED);
+    }
     const unknown = errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
     if (topic.partitions[entry.partition] === undefined) return this.#fail(outcome, unknown);
     try {

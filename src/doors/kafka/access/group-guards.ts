@@ -1,0 +1,493 @@
+import { errorCodes } from '../error-codes.ts';
+import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
+import { after, both, each, type Gate, type Guard, split, whole } from './guard.ts';
+
+const groupRefused = errorCodes.GROUP_AUTHORIZATION_FAILED;
+const topicRefused = errorCodes.TOPIC_AUTHORIZATION_FAILED;
+const groupMessage = 'Group authorization failed.';
+const topicMessage = 'Topic authorization failed.';
+
+const empty = new Uint8Array(0);
+
+interface OfGroup {
+  readonly groupId: string;
+}
+
+function mayRead(gate: Gate, { groupId }: OfGroup): boolean {
+  return gate.may('read', 'group', groupId);
+}
+
+export const joinGroup: Guard<'JoinGroup'> = whole(mayRead, ({ memberId }, version) => ({
+  errorCode: groupRefused,
+  generationId: -1,
+  protocolName: version >= 7 ? null : '',
+  leader: '',
+  memberId,
+  members: [],
+}));
+
+export const syncGroup: Guard<'SyncGroup'> = whole(mayRead, () => ({
+  errorCode: groupRefused,
+  assignment: empty,
+}));
+
+export const heartbeat: Guard<'Heartbeat'> = whole(mayRead, () => ({ errorCode: groupRefused }));
+
+export const leaveGroup: Guard<'LeaveGroup'> = whole(mayRead, () => ({
+  errorCode: groupRefused,
+  members: [],
+}));
+
+interface OffsetTopic {
+  readonly name: string;
+  readonly topicId?: string;
+  readonly partitions: ReadonlyArray<{ readonly partitionIndex: number }>;
+}
+
+function refuseOffsets({ name, topicId = zeroUuid, partitions }: OffsetTopic, errorCode: number) {
+  return {
+    name,
+    topicId,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+  };
+}
+
+export const offsetCommit: Guard<'OffsetCommit'> = both(
+  whole(mayRead, ({ topics }) => ({
+    topics: topics.map((topic) => refuseOffsets(topic, groupRefused)),
+  })),
+  each({
+    items: (request) => request.topics,
+    narrow: (request, topics) => ({ ...request, topics }),
+    isAllowed: (gate, { name, topicId }) => gate.mayWithTopic('read', name, topicId),
+    answer: (response, topics) => ({
+      ...response,
+      topics: [...response.topics, ...topics.map((topic) => refuseOffsets(topic, topicRefused))],
+    }),
+  }),
+);
+
+export const txnOffsetCommit: Guard<'TxnOffsetCommit'> = both(
+  both(
+    whole(
+      (gate, { transactionalId }) => gate.may('write', 'transaction', transactionalId),
+      ({ topics }) => ({
+        topics: topics.map((topic) =>
+          refuseOffsets(topic, errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+        ),
+      }),
+    ),
+    whole(mayRead, ({ topics }) => ({
+      topics: topics.map((topic) => refuseOffsets(topic, groupRefused)),
+    })),
+  ),
+  each({
+    items: (request) => request.topics,
+    narrow: (request, topics) => ({ ...request, topics }),
+    isAllowed: (gate, { name }) => gate.may('read', 'topic', name),
+    answer: (response, topics) => ({
+      ...response,
+      topics: [...response.topics, ...topics.map((topic) => refuseOffsets(topic, topicRefused))],
+    }),
+  }),
+);
+
+export const offsetDelete: Guard<'OffsetDelete'> = both(
+  whole(
+    (gate, { groupId }) => gate.may('delete', 'group', groupId),
+    () => ({ errorCode: groupRefused, topics: [] }),
+  ),
+  each({
+    items: (request) => request.topics,
+    narrow: (request, topics) => ({ ...request, topics }),
+    isAllowed: (gate, { name }) => gate.may('read', 'topic', name),
+    answer: (response, topics) => ({
+      ...response,
+      topics: [...response.topics, ...topics.map((topic) => refuseOffsets(topic, topicRefused))],
+    }),
+  }),
+);
+
+/** Up to version 7 for one group. Where all offsets are asked for, those of other topics are left out. */
+const offsetFetchOfOne: Guard<'OffsetFetch'> = (gate, request, proceed, version) => {
+  const { topics } = request;
+  if (!gate.may('describe', 'group', request.groupId)) {
+    // Version 1 has no other place for the group's error.
+    return {
+      errorCode: groupRefused,
+      topics: version === 1 ? (topics ?? []).map((topic) => refuseFetch(topic, groupRefused)) : [],
+    };
+  }
+  if (topics === null) {
+    return after<'OffsetFetch'>(proceed(request), (response) => ({
+      ...response,
+      topics: (response.topics ?? []).filter(({ name }) => gate.may('describe', 'topic', name)),
+    }));
+  }
+  const [allowed, denied] = split(topics, ({ name }) => gate.may('describe', 'topic', name));
+  return after<'OffsetFetch'>(proceed({ ...request, topics: allowed }), (response) => ({
+    ...response,
+    topics: [
+      ...(response.topics ?? []),
+      ...denied.map((topic) => refuseFetch(topic, topicRefused)),
+    ],
+  }));
+};
+
+type FetchedGroup = RequestOf<'OffsetFetch'>['groups'][number];
+
+const offsetFetchOfMany: Guard<'OffsetFetch'> = (gate, request, proceed) => {
+  const [groups, refused] = split(request.groups, ({ groupId }) =>
+    gate.may('describe', 'group', groupId),
+  );
+  const isShown = ({ name = '', topicId = zeroUuid }: OffsetTopicName): boolean =>
+    gate.mayWithTopic('describe', name, topicId);
+  const refusals = new Map<string, ReturnType<typeof refuseFetch>[]>();
+  const narrow = (group: FetchedGroup): FetchedGroup => {
+    if (group.topics === null) return group;
+    const [topics, denied] = split(group.topics, isShown);
+    const answers = denied.map((topic) => refuseFetch(topic, topicRefused));
+    refusals.set(group.groupId, [...(refusals.get(group.groupId) ?? []), ...answers]);
+    return { ...group, topics };
+  };
+  const allowed = { ...request, groups: groups.map(narrow) };
+  return after<'OffsetFetch'>(proceed(allowed), (response) => ({
+    ...response,
+    groups: [
+      ...(response.groups ?? []).map(({ groupId, topics, errorCode }) => ({
+        groupId,
+        errorCode,
+        topics: [...topics.filter(isShown), ...(refusals.get(groupId) ?? [])],
+      })),
+      ...refused.map(({ groupId }) => ({ groupId, topics: [], errorCode: groupRefused })),
+    ],
+  }));
+};
+
+export const offsetFetch: Guard<'OffsetFetch'> = (gate, request, proceed, version) =>
+  (version >= 8 ? offsetFetchOfMany : offsetFetchOfOne)(gate, request, proceed, version);
+
+interface OffsetTopicName {
+  readonly name?: string | undefined;
+  readonly topicId?: string | undefined;
+}
+
+function refuseFetch(
+  { name = '', topicId = zeroUuid, partitionIndexes }: FetchedTopic,
+  errorCode: number,
+) {
+  return {
+    name,
+    topicId,
+    partitions: partitionIndexes.map((partitionIndex) => ({
+      partitionIndex,
+      committedOffset: -1,
+      committedLeaderEpoch: -1,
+      metadata: '',
+      errorCode,
+    })),
+  };
+}
+
+interface FetchedTopic extends OffsetTopicName {
+  readonly partitionIndexes: readonly number[];
+}
+
+export const describeGroups: Guard<'DescribeGroups'> = (gate, request, proceed) => {
+  const [groups, refused] = split(request.groups, (id) => gate.may('describe', 'group', id));
+  return after<'DescribeGroups'>(proceed({ ...request, groups }), (response) => ({
+    ...response,
+    groups: [
+      ...response.groups.map((group) => withPermitted(gate, group)),
+      ...refused.map((groupId) => ({
+        errorCode: groupRefused,
+        errorMessage: groupMessage,
+        groupId,
+        groupState: '',
+        protocolType: '',
+        protocolData: '',
+        members: [],
+      })),
+    ],
+  }));
+};
+
+export const listGroups: Guard<'ListGroups'> = (gate, request, proceed) =>
+  after<'ListGroups'>(proceed(request), (response) =>
+    gate.mayWithCluster('describe')
+      ? response
+      : {
+          ...response,
+          groups: response.groups.filter(({ groupId }) => gate.may('describe', 'group', groupId)),
+        },
+  );
+
+export const deleteGroups: Guard<'DeleteGroups'> = each({
+  items: (request) => request.groupsNames,
+  narrow: (request, groupsNames) => ({ ...request, groupsNames }),
+  isAllowed: (gate, groupId) => gate.may('delete', 'group', groupId),
+  answer: (response, groups) => ({
+    ...response,
+    results: [
+      ...response.results,
+      ...groups.map((groupId) => ({ groupId, errorCode: groupRefused })),
+    ],
+  }),
+});
+
+const memberRefused = { memberEpoch: 0, heartbeatIntervalMs: 0 } as const;
+
+function mayDescribeAll(gate: Gate, topics: readonly string[] | null): boolean {
+  return topics === null || topics.every((name) => gate.may('describe', 'topic', name));
+}
+
+export const consumerGroupHeartbeat: Guard<'ConsumerGroupHeartbeat'> = both(
+  whole(mayRead, () => ({
+    ...memberRefused,
+    errorCode: groupRefused,
+    errorMessage: groupMessage,
+  })),
+  whole(
+    (gate, { subscribedTopicNames }) => mayDescribeAll(gate, subscribedTopicNames),
+    () => ({ ...memberRefused, errorCode: topicRefused, errorMessage: topicMessage }),
+  ),
+);
+
+export const shareGroupHeartbeat: Guard<'ShareGroupHeartbeat'> = both(
+  whole(mayRead, () => ({
+    ...memberRefused,
+    errorCode: groupRefused,
+    errorMessage: groupMessage,
+  })),
+  whole(
+    (gate, { subscribedTopicNames }) => mayDescribeAll(gate, subscribedTopicNames),
+    () => ({ ...memberRefused, errorCode: topicRefused, errorMessage: topicMessage }),
+  ),
+);
+
+const undescribed = {
+  groupState: '',
+  groupEpoch: 0,
+  assignmentEpoch: 0,
+  assignorName: '',
+  members: [],
+} as const;
+
+const hiddenTopics =
+  'The group has described topic(s) that the client is not authorized to describe.';
+
+export const consumerGroupDescribe: Guard<'ConsumerGroupDescribe'> = (gate, request, proceed) => {
+  const [groupIds, refused] = split(request.groupIds, (id) => gate.may('describe', 'group', id));
+  return after<'ConsumerGroupDescribe'>(proceed({ ...request, groupIds }), (response) => ({
+    ...response,
+    groups: [
+      ...response.groups.map((group) =>
+        group.members.every(
+          ({ subscribedTopicNames, assignment, targetAssignment }) =>
+            mayDescribeAll(gate, subscribedTopicNames) &&
+            mayDescribeAll(gate, namesOf(assignment)) &&
+            mayDescribeAll(gate, namesOf(targetAssignment)),
+        )
+          ? withPermitted(gate, group)
+          : hide(group.groupId),
+      ),
+      ...refused.map(refuseDescription),
+    ],
+  }));
+};
+
+export const shareGroupDescribe: Guard<'ShareGroupDescribe'> = (gate, request, proceed) => {
+  const [groupIds, refused] = split(request.groupIds, (id) => gate.may('describe', 'group', id));
+  return after<'ShareGroupDescribe'>(proceed({ ...request, groupIds }), (response) => ({
+    ...response,
+    groups: [
+      ...response.groups.map((group) =>
+        group.members.every(
+          ({ subscribedTopicNames, assignment }) =>
+            mayDescribeAll(gate, subscribedTopicNames) && mayDescribeAll(gate, namesOf(assignment)),
+        )
+          ? withPermitted(gate, group)
+          : hide(group.groupId),
+      ),
+      ...refused.map(refuseDescription),
+    ],
+  }));
+};
+
+function namesOf(assignment: {
+  readonly topicPartitions: ReadonlyArray<{ readonly topicName: string }>;
+}): string[] {
+  return assignment.topicPartitions.map(({ topicName }) => topicName);
+}
+
+function hide(groupId: string) {
+  return { ...undescribed, groupId, errorCode: topicRefused, errorMessage: hiddenTopics };
+}
+
+function refuseDescription(groupId: string) {
+  return { ...undescribed, groupId, errorCode: groupRefused, errorMessage: groupMessage };
+}
+
+function withPermitted<
+  G extends { readonly groupId: string; readonly authorizedOperations?: number | undefined },
+>(gate: Gate, group: G): G {
+  const { authorizedOperations, groupId } = group;
+  return {
+    ...group,
+    authorizedOperations: gate.permitted(authorizedOperations, 'group', groupId),
+  };
+}
+
+/** Topics are checked where the records are read, for a session is longer than a request. */
+export const shareFetch: Guard<'ShareFetch'> = whole(
+  (gate, { groupId }) => gate.may('read', 'group', groupId ?? ''),
+  () => ({
+    errorCode: groupRefused,
+    errorMessage: groupMessage,
+    acquisitionLockTimeoutMs: 0,
+    responses: [],
+    nodeEndpoints: [],
+  }),
+);
+
+export const shareAcknowledge: Guard<'ShareAcknowledge'> = both(
+  whole(
+    (gate, { groupId }) => gate.may('read', 'group', groupId ?? ''),
+    () => ({
+      errorCode: groupRefused,
+      errorMessage: groupMessage,
+      responses: [],
+      nodeEndpoints: [],
+    }),
+  ),
+  each({
+    items: (request) => request.topics,
+    narrow: (request, topics) => ({ ...request, topics }),
+    isAllowed: (gate, { topicId }) => gate.mayWithTopic('read', null, topicId),
+    answer: (response, topics) => ({
+      ...response,
+      responses: [
+        ...response.responses,
+        ...topics.map(({ topicId, partitions }) => ({
+          topicId,
+          partitions: partitions.map(({ partitionIndex }) => ({
+            partitionIndex,
+            errorCode: topicRefused,
+            errorMessage: topicMessage,
+            currentLeader: { leaderId: 0, leaderEpoch: 0 },
+          })),
+        })),
+      ],
+    }),
+  }),
+);
+
+type ShareOffsetsRequest = RequestOf<'DescribeShareGroupOffsets'>['groups'][number];
+type ShareOffsetsTopic =
+  ResponseInput<'DescribeShareGroupOffsets'>['groups'][number]['topics'][number];
+
+export const describeShareGroupOffsets: Guard<'DescribeShareGroupOffsets'> = (
+  gate,
+  request,
+  proceed,
+) => {
+  const [groups, refused] = split(request.groups, ({ groupId }) =>
+    gate.may('describe', 'group', groupId),
+  );
+  const isShown = ({ topicName }: { readonly topicName: string }): boolean =>
+    gate.may('describe', 'topic', topicName);
+  const refusals = new Map<string, ShareOffsetsTopic[]>();
+  const narrow = (group: ShareOffsetsRequest): ShareOffsetsRequest => {
+    if (group.topics === null) return group;
+    const [topics, denied] = split(group.topics, isShown);
+    const answers = denied.map(refuseShareOffsets);
+    refusals.set(group.groupId, [...(refusals.get(group.groupId) ?? []), ...answers]);
+    return { ...group, topics };
+  };
+  const allowed = { ...request, groups: groups.map(narrow) };
+  return after<'DescribeShareGroupOffsets'>(proceed(allowed), (response) => ({
+    ...response,
+    groups: [
+      ...response.groups.map(({ groupId, topics, errorCode, errorMessage }) => ({
+        groupId,
+        errorCode,
+        errorMessage,
+        topics: [...topics.filter(isShown), ...(refusals.get(groupId) ?? [])],
+      })),
+      ...refused.map(({ groupId }) => ({
+        groupId,
+        topics: [],
+        errorCode: groupRefused,
+        errorMessage: groupMessage,
+      })),
+    ],
+  }));
+};
+
+function refuseShareOffsets({
+  topicName,
+  partitions,
+}: {
+  readonly topicName: string;
+  readonly partitions: readonly number[];
+}): ShareOffsetsTopic {
+  return {
+    topicName,
+    topicId: zeroUuid,
+    partitions: partitions.map((partitionIndex) => ({
+      partitionIndex,
+      startOffset: -1,
+      leaderEpoch: 0,
+      errorCode: topicRefused,
+      errorMessage: topicMessage,
+    })),
+  };
+}
+
+export const alterShareGroupOffsets: Guard<'AlterShareGroupOffsets'> = both(
+  whole(mayRead, () => ({ errorCode: groupRefused, errorMessage: groupMessage, responses: [] })),
+  each({
+    items: (request) => request.topics,
+    narrow: (request, topics) => ({ ...request, topics }),
+    isAllowed: (gate, { topicName }) => gate.may('read', 'topic', topicName),
+    answer: (response, topics) => ({
+      ...response,
+      responses: [
+        ...response.responses,
+        ...topics.map(({ topicName, partitions }) => ({
+          topicName,
+          topicId: zeroUuid,
+          partitions: partitions.map(({ partitionIndex }) => ({
+            partitionIndex,
+            errorCode: topicRefused,
+            errorMessage: topicMessage,
+          })),
+        })),
+      ],
+    }),
+  }),
+);
+
+export const deleteShareGroupOffsets: Guard<'DeleteShareGroupOffsets'> = both(
+  whole(
+    (gate, { groupId }) => gate.may('delete', 'group', groupId),
+    () => ({ errorCode: groupRefused, errorMessage: groupMessage, responses: [] }),
+  ),
+  each({
+    items: (request) => request.topics,
+    narrow: (request, topics) => ({ ...request, topics }),
+    isAllowed: (gate, { topicName }) => gate.may('read', 'topic', topicName),
+    answer: (response, topics) => ({
+      ...response,
+      responses: [
+        ...response.responses,
+        ...topics.map(({ topicName }) => ({
+          topicName,
+          topicId: zeroUuid,
+          errorCode: topicRefused,
+          errorMessage: topicMessage,
+        })),
+      ],
+    }),
+  }),
+);

@@ -1,0 +1,271 @@
+import { errorCodes } from '../error-codes.ts';
+import { isTopicName } from '../topic-creation.ts';
+import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
+import { after, both, each, type Gate, type Guard, split, whole } from './guard.ts';
+
+const refused = errorCodes.TOPIC_AUTHORIZATION_FAILED;
+const message = 'Topic authorization failed.';
+
+/** In Kafka only for batches of transactions; whoever names a transactional id without being allowed to gets nowhere. */
+const producesInTransaction = whole<'Produce'>(
+  (gate, { transactionalId }) =>
+    transactionalId === null || gate.may('write', 'transaction', transactionalId),
+  ({ topicData }) => ({
+    responses: topicData.map((topic) =>
+      refuseProduce(topic, errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+    ),
+  }),
+);
+
+export const produce: Guard<'Produce'> = both(
+  producesInTransaction,
+  each({
+    items: (request) => request.topicData,
+    narrow: (request, topicData) => ({ ...request, topicData }),
+    isAllowed: (gate, { name, topicId }) => gate.mayWithTopic('write', name, topicId),
+    answer: (response, topics) => ({
+      ...response,
+      responses: [...response.responses, ...topics.map((topic) => refuseProduce(topic, refused))],
+    }),
+  }),
+);
+
+function refuseProduce(
+  { name, topicId, partitionData }: RequestOf<'Produce'>['topicData'][number],
+  errorCode: number,
+): ResponseInput<'Produce'>['responses'][number] {
+  return {
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => ({ index, errorCode, baseOffset: -1 })),
+  };
+}
+
+export const listOffsets: Guard<'ListOffsets'> = each({
+  items: (request) => request.topics,
+  narrow: (request, topics) => ({ ...request, topics }),
+  isAllowed: (gate, { name }) => gate.may('describe', 'topic', name),
+  answer: (response, topics) => ({
+    ...response,
+    topics: [
+      ...response.topics,
+      ...topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({
+          partitionIndex,
+          errorCode: refused,
+        })),
+      })),
+    ],
+  }),
+});
+
+export const offsetForLeaderEpoch: Guard<'OffsetForLeaderEpoch'> = each({
+  items: (request) => request.topics,
+  narrow: (request, topics) => ({ ...request, topics }),
+  isAllowed: (gate, { topic }) => gate.may('describe', 'topic', topic),
+  answer: (response, topics) => ({
+    ...response,
+    topics: [
+      ...response.topics,
+      ...topics.map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.map(({ partition }) => ({ partition, errorCode: refused })),
+      })),
+    ],
+  }),
+});
+
+/** Topics that may not be described are left out of lists; those that are asked for are refused, be they there or not. */
+export const metadata: Guard<'Metadata'> = (gate, request, proceed, version) => {
+  const { topics } = request;
+  const isForAll = topics === null || (version === 0 && topics.length === 0);
+  const [allowed, denied] = isForAll
+    ? [topics, []]
+    : split(topics, ({ name, topicId }) => isShown(gate, request, name, topicId));
+  return after<'Metadata'>(
+    isForAll || allowed === null || allowed.length > 0
+      ? proceed({ ...request, topics: allowed })
+      : // An empty list means none since version 1; before, it would mean all.
+        proceed({ ...request, topics: version === 0 ? [nobody] : [] }),
+    (response) => ({
+      ...response,
+      topics: [
+        ...response.topics
+          .filter(({ name }) => !isForAll || gate.may('describe', 'topic', name ?? ''))
+          .filter(({ name }) => name !== nobody.name)
+          .map((topic) => withPermitted(gate, topic)),
+        ...denied.map(({ name, topicId }) => ({
+          errorCode: refused,
+          name: topicId === zeroUuid ? name : null,
+          topicId,
+          partitions: [],
+        })),
+      ],
+      clusterAuthorizedOperations: gate.permittedWithCluster(response.clusterAuthorizedOperations),
+    }),
+  );
+};
+
+/** No topic can be called so. */
+const nobody = { name: '', topicId: zeroUuid };
+
+function isShown(
+  gate: Gate,
+  request: RequestOf<'Metadata'>,
+  name: string | null,
+  topicId: string,
+): boolean {
+  const { broker } = gate.context;
+  if (!gate.mayWithTopic('describe', name, topicId)) return false;
+  if (topicId !== zeroUuid || name === null || broker.topics.find(name) !== undefined) return true;
+  const wouldCreate =
+    request.allowAutoTopicCreation && broker.options.createTopicsOnUse && isTopicName(name);
+  return !wouldCreate || mayCreate(gate, name);
+}
+
+function mayCreate(gate: Gate, name: string): boolean {
+  return gate.mayWithCluster('create') || gate.may('create', 'topic', name);
+}
+
+/** Also pages are of topics that may be described only: where the next one begins is told by name. */
+export const describeTopicPartitions: Guard<'DescribeTopicPartitions'> = (
+  gate,
+  request,
+  proceed,
+) => {
+  const isForAll = request.topics.length === 0;
+  const asked = isForAll ? gate.context.broker.topics.list() : request.topics;
+  const [allowed, denied] = split(asked, ({ name }) => gate.may('describe', 'topic', name));
+  const refusals = (isForAll ? [] : denied).map(({ name }) => ({
+    errorCode: refused,
+    name,
+    partitions: [],
+  }));
+  if (allowed.length === 0) return { topics: refusals };
+  const topics = allowed.map(({ name }) => ({ name }));
+  return after<'DescribeTopicPartitions'>(proceed({ ...request, topics }), (response) => ({
+    ...response,
+    topics: [...response.topics.map((topic) => withPermitted(gate, topic)), ...refusals],
+  }));
+};
+
+export const createTopics: Guard<'CreateTopics'> = (gate, request, proceed) => {
+  const [allowed, denied] = split(request.topics, ({ name }) => mayCreate(gate, name));
+  return after<'CreateTopics'>(proceed({ ...request, topics: allowed }), (response) => ({
+    ...response,
+    topics: [
+      ...response.topics.map((topic) =>
+        topic.errorCode !== errorCodes.NONE || gate.may('describe-configs', 'topic', topic.name)
+          ? topic
+          : {
+              ...topic,
+              numPartitions: -1,
+              replicationFactor: -1,
+              configs: null,
+              topicConfigErrorCode: refused,
+            },
+      ),
+      ...denied.map(({ name }) => ({
+        name,
+        errorCode: refused,
+        errorMessage: 'Authorization failed.',
+        configs: null,
+      })),
+    ],
+  }));
+};
+
+export const deleteTopics: Guard<'DeleteTopics'> = (gate, request, proceed) => {
+  const [topics, denied] = split(request.topics, ({ name, topicId }) =>
+    gate.mayWithTopic('delete', name, topicId),
+  );
+  const [topicNames, deniedNames] = split(request.topicNames, (name) =>
+    gate.may('delete', 'topic', name),
+  );
+  return after<'DeleteTopics'>(proceed({ ...request, topics, topicNames }), (response) => ({
+    ...response,
+    responses: [
+      ...response.responses,
+      ...denied.map(({ name, topicId }) => ({
+        // Who may know of the topic is told its name.
+        name:
+          name ??
+          (gate.mayWithTopic('describe', name, topicId)
+            ? (gate.nameOf(name, topicId) ?? null)
+            : null),
+        topicId,
+        errorCode: refused,
+        errorMessage: message,
+      })),
+      ...deniedNames.map((name) => ({ name, errorCode: refused, errorMessage: message })),
+    ],
+  }));
+};
+
+export const deleteRecords: Guard<'DeleteRecords'> = each({
+  items: (request) => request.topics,
+  narrow: (request, topics) => ({ ...request, topics }),
+  isAllowed: (gate, { name }) => gate.may('delete', 'topic', name),
+  answer: (response, topics) => ({
+    ...response,
+    topics: [
+      ...response.topics,
+      ...topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => ({
+          partitionIndex,
+          lowWatermark: -1,
+          errorCode: refused,
+        })),
+      })),
+    ],
+  }),
+});
+
+export const createPartitions: Guard<'CreatePartitions'> = each({
+  items: (request) => request.topics,
+  narrow: (request, topics) => ({ ...request, topics }),
+  isAllowed: (gate, { name }) => gate.may('alter', 'topic', name),
+  answer: (response, topics) => ({
+    ...response,
+    results: [
+      ...response.results,
+      ...topics.map(({ name }) => ({ name, errorCode: refused, errorMessage: message })),
+    ],
+  }),
+});
+
+export const describeProducers: Guard<'DescribeProducers'> = each({
+  items: (request) => request.topics,
+  narrow: (request, topics) => ({ ...request, topics }),
+  isAllowed: (gate, { name }) => gate.may('read', 'topic', name),
+  answer: (response, topics) => ({
+    ...response,
+    topics: [
+      ...response.topics,
+      ...topics.map(({ name, partitionIndexes }) => ({
+        name,
+        partitions: partitionIndexes.map((partitionIndex) => ({
+          partitionIndex,
+          errorCode: refused,
+          errorMessage: message,
+          activeProducers: [],
+        })),
+      })),
+    ],
+  }),
+});
+
+function withPermitted<
+  T extends {
+    readonly name?: string | null | undefined;
+    readonly topicAuthorizedOperations?: number | undefined;
+  },
+>(gate: Gate, topic: T): T {
+  const { topicAuthorizedOperations, name } = topic;
+  return {
+    ...topic,
+    topicAuthorizedOperations: gate.permitted(topicAuthorizedOperations, 'topic', name ?? ''),
+  };
+}
