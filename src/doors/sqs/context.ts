@@ -85,6 +85,8 @@ export interface SqsRequest {
   readonly region: string;
   /** Access key of the caller, or the account's number. */
   readonly callerId: string;
+  /** `X-Amzn-Trace-Id`: what messages get that say no trace of their own. */
+  readonly traceHeader: string | undefined;
   /** Set by a handler that waits: called when the caller goes away. */
   onGone: (() => void) | undefined;
   isGone: boolean;

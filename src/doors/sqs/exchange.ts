@@ -86,6 +86,11 @@ export class Exchange implements SqsRequest {
     return host !== undefined && /^[\w.:[\]-]+$/.test(host) ? `http://${host}` : 'http://localhost';
   }
 
+  get traceHeader(): string | undefined {
+    const header = this.#request.headers['x-amzn-trace-id'];
+    return typeof header === 'string' && header !== '' ? header : undefined;
+  }
+
   get onGone(): (() => void) | undefined {
     return this.#onGone;
   }
@@ -123,6 +128,11 @@ export class Exchange implements SqsRequest {
 
   #start(): void {
     if (this.#isRefused) return;
+    const { method, url = '/' } = this.#request;
+    if (method === 'GET' && url.endsWith('.pem')) {
+      void this.#answerCertificate(url);
+      return;
+    }
     try {
       const [first = emptyBody] = this.#chunks;
       const body = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks);
@@ -279,6 +289,15 @@ export class Exchange implements SqsRequest {
       response.writeHead(status, headers).end(body);
     }
     metrics.forRequest(this.#actionName).record(context.clock.monotonicMs() - this.#startMs);
+  }
+
+  /** What envelopes of topics are verified with is for everybody. */
+  async #answerCertificate(path: string): Promise<void> {
+    const text = await this.#services.topics.findCertificate(path).catch(() => undefined);
+    if (this.#response.destroyed) return;
+    this.#response
+      .writeHead(text === undefined ? 404 : 200, { 'content-type': 'application/x-pem-file' })
+      .end(text);
   }
 
   #answerPreflight(): void {

@@ -235,7 +235,7 @@ function add(
   if (draft.delayS > 0) writer.integer(property.deliverAt, nowMs + draft.delayS * 1000);
   if (groupId !== undefined) writer.text(property.group, groupId);
   if (dedupId !== undefined) writer.text(property.dedupId, scopedId(queue, groupId, dedupId));
-  const trace = draft.trace?.['AWSTraceHeader']?.StringValue;
+  const trace = draft.trace?.['AWSTraceHeader']?.StringValue ?? request.traceHeader;
   if (trace !== undefined) writer.text(property.traceHeader, trace);
   if (attributes !== noAttributes) writeMessageAttributes(writer, attributes);
   const isEncoded = attributes['pabal.body-encoding']?.StringValue === 'base64';

@@ -12,11 +12,14 @@ export interface Notification {
   readonly attributes: MessageAttributes | undefined;
   readonly unsubscribeUrl: string;
   readonly signatureVersion: string;
+  /** Only of standard topics. */
+  readonly signature: string | undefined;
+  readonly certificateUrl: string | undefined;
 }
 
 /**
  * The body that a queue gets where its subscription is not raw: members and their order, and the spaces between them, are
- * those of the service. There is no certificate behind it, so the signature is empty.
+ * those of the service.
  */
 export function renderEnvelope(notification: Notification): string {
   const members: Array<readonly [string, unknown]> = [
@@ -34,8 +37,8 @@ export function renderEnvelope(notification: Notification): string {
   if (!isFifo) {
     members.push(
       ['SignatureVersion', notification.signatureVersion],
-      ['Signature', ''],
-      ['SigningCertURL', ''],
+      ['Signature', notification.signature ?? ''],
+      ['SigningCertURL', notification.certificateUrl ?? ''],
     );
   }
   members.push(['UnsubscribeURL', notification.unsubscribeUrl]);

@@ -16,12 +16,15 @@ import { type Input, isObject, mapOf, objectsOf, textOf } from '../shape.ts';
 import { renderEnvelope } from './envelope.ts';
 import { compileSubscriptionFilter, type Filter } from './filter.ts';
 import { isFifoName, topicArn, topicNameOf } from './names.ts';
-import { findSnsError, invalidParameter, SnsError } from './sns-error.ts';
+import { checkAttributesOfMessage } from './message-check.ts';
+import type { Signature, Signer } from './signer.ts';
+import { invalidParameter, SnsError } from './sns-error.ts';
 import { findSubscriptions } from './subscription.ts';
 import { getTopicByName, isContentBased, signatureVersionOf } from './topic.ts';
 
 const messageBytesMax = 262_144;
 const entriesMax = 10;
+const entryIdMax = 80;
 const dedupWindowMs = 300_000;
 
 /** A message that was checked. */
@@ -58,9 +61,11 @@ export class Publishing {
   #plansVersion = -1;
   /** What was answered, by topic and deduplication id. FIFO queues have windows of their own, which outlive a restart. */
   readonly #published: Memory<Receipt>;
+  readonly #signer: Signer;
   #lastSequence = 0n;
 
-  constructor({ clock }: SqsContext) {
+  constructor({ clock }: SqsContext, signer: Signer) {
+    this.#signer = signer;
     this.#published = new Memory(clock, dedupWindowMs);
   }
 
@@ -70,7 +75,9 @@ export class Publishing {
     }
     const isTarget = textOf(input, 'TopicArn') === undefined;
     const topic = getTopicByName(request, topicNameOf(input, isTarget ? 'TargetArn' : 'TopicArn'));
-    const [receipt] = await this.#store(request, topic, [checkMessage(topic, input)]);
+    const [receipt] = await this.#store(request, topic, [
+      checkMessage(topic, input, 'messageAttributes'),
+    ]);
     if (receipt === undefined) throw new SnsError('InternalError', 'The message was not stored.');
     return answerOf(receipt);
   }
@@ -79,22 +86,13 @@ export class Publishing {
     const topic = getTopicByName(request, topicNameOf(input));
     const entries = checkBatch(objectsOf(input, 'PublishBatchRequestEntries'));
     const drafts: Draft[] = [];
-    const ids: string[] = [];
-    const Failed: Input[] = [];
     let bytes = 0;
-    for (const entry of entries) {
-      const Id = textOf(entry, 'Id') ?? '';
-      try {
-        const draft = checkMessage(topic, entry);
-        bytes += draft.bytes;
-        drafts.push(draft);
-        ids.push(Id);
-      } catch (error) {
-        const refusal = findSnsError(error);
-        if (refusal === undefined) throw error;
-        const { code: Code, message: Message, isSenderFault: SenderFault } = refusal;
-        Failed.push({ Id, Code, Message, SenderFault });
-      }
+    // One entry that cannot be taken refuses all of them.
+    for (const [index, entry] of entries.entries()) {
+      const path = `publishBatchRequestEntries.${index + 1}.member.messageAttributes`;
+      const draft = checkMessage(topic, entry, path);
+      bytes += draft.bytes;
+      drafts.push(draft);
     }
     if (bytes > messageBytesMax) {
       throw new SnsError(
@@ -102,13 +100,13 @@ export class Publishing {
         'The length of all the messages put together is more than the limit.',
       );
     }
-    const receipts = drafts.length === 0 ? [] : await this.#store(request, topic, drafts);
+    const receipts = await this.#store(request, topic, drafts);
     const Successful = receipts.map(({ messageId, sequenceNumber }, index) => ({
-      Id: ids[index]!,
+      Id: textOf(entries[index]!, 'Id') ?? '',
       MessageId: messageId,
       SequenceNumber: sequenceNumber,
     }));
-    return { Successful, Failed };
+    return { Successful, Failed: [] };
   }
 
   /** Resolves when every message is durable in every queue that gets it. */
@@ -118,8 +116,10 @@ export class Publishing {
     drafts: readonly Draft[],
   ): Promise<readonly Receipt[]> {
     const { broker, random, clock } = request.context;
-    const plan = this.#plan(request, topic);
     const nowMs = clock.nowMs();
+    const ids = drafts.map(() => random.nextUuid());
+    const signatures = await this.#sign(request, topic, { drafts, ids, nowMs });
+    const plan = this.#plan(request, topic);
     const receipts: Receipt[] = [];
     /** Within one batch an id may repeat, too. */
     const made = new Map<string, Receipt>();
@@ -129,7 +129,7 @@ export class Publishing {
         else reject(error);
       });
       let failure: unknown;
-      for (const draft of drafts) {
+      for (const [index, draft] of drafts.entries()) {
         const key = dedupKey(topic, draft);
         const known = key === undefined ? undefined : (made.get(key) ?? this.#published.get(key));
         if (known !== undefined) {
@@ -137,11 +137,12 @@ export class Publishing {
           continue;
         }
         const sequenceNumber = isFifoName(topic.name) ? this.#nextSequence(nowMs) : undefined;
-        const receipt = { messageId: random.nextUuid(), sequenceNumber };
+        const receipt = { messageId: ids[index]!, sequenceNumber };
         receipts.push(receipt);
         if (key !== undefined) made.set(key, receipt);
         try {
-          deliver(request, topic, plan, { draft, receipt, nowMs, group });
+          const signature = signatures[index];
+          deliver(request, topic, plan, { draft, receipt, signature, nowMs, group });
         } catch (error) {
           failure = error;
           break;
@@ -152,6 +153,27 @@ export class Publishing {
     });
     for (const [key, receipt] of made) this.#published.set(key, receipt);
     return receipts;
+  }
+
+  /** One for each draft, where envelopes will need them: those of FIFO topics have none. */
+  async #sign(
+    request: SqsRequest,
+    topic: Exchange,
+    { drafts, ids, nowMs }: { drafts: readonly Draft[]; ids: readonly string[]; nowMs: number },
+  ): Promise<readonly Signature[]> {
+    if (isFifoName(topic.name)) return [];
+    const { subscriptions } = this.#plan(request, topic);
+    if (subscriptions.every(({ isRaw }) => isRaw)) return [];
+    const version = signatureVersionOf(topic);
+    const facts = {
+      timestamp: new Date(nowMs).toISOString(),
+      topicArn: topicArn(request, topic.name),
+    };
+    return await Promise.all(
+      drafts.map(({ message, subject }, index) =>
+        this.#signer.sign({ ...facts, message, subject, messageId: ids[index]! }, version),
+      ),
+    );
   }
 
   #plan(request: SqsRequest, topic: Exchange): Plan {
@@ -201,9 +223,15 @@ function deliver(
   request: SqsRequest,
   topic: Exchange,
   { subscriptions, others }: Plan,
-  sent: { draft: Draft; receipt: Receipt; nowMs: number; group: PublishGroup },
+  sent: {
+    draft: Draft;
+    receipt: Receipt;
+    signature: Signature | undefined;
+    nowMs: number;
+    group: PublishGroup;
+  },
 ): void {
-  const { draft } = sent;
+  const { draft, signature } = sent;
   for (const { id, queue, isRaw, filter } of subscriptions) {
     if (filter !== undefined && !filter(draft)) continue;
     if (isRaw) {
@@ -221,6 +249,8 @@ function deliver(
       attributes: draft.attributes,
       unsubscribeUrl: `${request.baseUrl}/?Action=Unsubscribe&SubscriptionArn=${subscription}`,
       signatureVersion: signatureVersionOf(topic),
+      signature: signature?.text,
+      certificateUrl: signature && `${request.baseUrl}/${signature.certificateName}`,
     });
     add(request, queue.topic, queue, sent, body, undefined);
   }
@@ -240,13 +270,17 @@ function add(
   const { broker, writer, outgoing } = request.context;
   const { groupId, dedupId } = draft;
   writer.reset();
-  if (groupId !== undefined) writer.text(property.group, groupId);
+  // The group of a FIFO topic, whose messages all have an id, is not told to standard queues.
+  if (groupId !== undefined && (dedupId === undefined || queue === undefined || isFifo(queue))) {
+    writer.text(property.group, groupId);
+  }
   if (dedupId !== undefined && queue !== undefined && isFifo(queue)) {
     const isByGroup = textAttribute(queue, 'DeduplicationScope') === 'messageGroup';
     writer.text(property.dedupId, isByGroup ? `${groupId ?? ''}${scopeMark}${dedupId}` : dedupId);
   }
   const delayMs = queue === undefined ? 0 : numberAttribute(queue, 'DelaySeconds') * 1000;
   if (delayMs > 0) writer.integer(property.deliverAt, nowMs + delayMs);
+  if (request.traceHeader !== undefined) writer.text(property.traceHeader, request.traceHeader);
   if (attributes !== undefined) writeMessageAttributes(writer, attributes);
   const body = Buffer.from(text, 'utf8');
   outgoing.body = [body];
@@ -265,7 +299,7 @@ function add(
   }
 }
 
-function checkMessage(topic: Exchange, input: Input): Draft {
+function checkMessage(topic: Exchange, input: Input, attributesPath: string): Draft {
   const message = chooseMessage(input);
   if (message === '') throw invalidParameter('Empty message');
   if (!isAllowedText(message)) throw invalidParameter('Message Reason: invalid characters');
@@ -273,6 +307,7 @@ function checkMessage(topic: Exchange, input: Input): Draft {
   if (subject !== undefined && !/^[^\s\p{Cc}][^\p{Cc}]{0,99}$/u.test(subject))
     throw invalidParameter('Subject');
   const given = mapOf(input, 'MessageAttributes');
+  if (given !== undefined) checkAttributesOfMessage(given, attributesPath);
   const checked = given === undefined ? undefined : checkMessageAttributes(given);
   const bytes = Buffer.byteLength(message) + (checked?.bytes ?? 0);
   if (bytes > messageBytesMax) throw invalidParameter('Message too long');
@@ -358,10 +393,16 @@ function checkBatch(entries: readonly Input[]): readonly Input[] {
   const ids = new Set<string>();
   for (const entry of entries) {
     const id = textOf(entry, 'Id') ?? '';
-    if (!/^[A-Za-z0-9_-]{1,80}$/.test(id)) {
+    if (id.length > entryIdMax) {
       throw new SnsError(
         'InvalidBatchEntryId',
-        "The Id of a batch entry in a batch request doesn't abide by the specification.",
+        `The Id of a batch entry in the batch request is too long: ${id}`,
+      );
+    }
+    if (!/^[A-Za-z0-9_-]+$/.test(id)) {
+      throw new SnsError(
+        'InvalidBatchEntryId',
+        `The Id of a batch entry in the batch request contains an impermissible character: ${id}`,
       );
     }
     if (ids.has(id)) {

@@ -1,7 +1,14 @@
 import type { SqsContext, SqsRequest } from '../context.ts';
 import type { QueryParameters } from '../query-protocol.ts';
 import { type Input, list, map, type Shape, string, type Structure, structure } from '../shape.ts';
+import {
+  addPermission,
+  getDataProtectionPolicy,
+  putDataProtectionPolicy,
+  removePermission,
+} from './permission.ts';
 import { Publishing } from './publishing.ts';
+import { Signer } from './signer.ts';
 import { findSnsError, SnsError } from './sns-error.ts';
 import {
   confirmSubscription,
@@ -61,9 +68,11 @@ const message = {
 /** The API of topics and subscriptions, in the Query protocol, which is what its clients speak: see README.md. */
 export class SnsApi {
   readonly #actions = new Map<string, SnsAction>();
+  readonly #signer: Signer;
 
   constructor(context: SqsContext) {
-    const publishing = new Publishing(context);
+    this.#signer = new Signer(context.clock);
+    const publishing = new Publishing(context, this.#signer);
     this.#add('CreateTopic', { Name: string, Attributes: attributes, Tags: tags }, createTopic);
     this.#add('DeleteTopic', topic, deleteTopic);
     this.#add('ListTopics', pages, listTopics);
@@ -81,6 +90,16 @@ export class SnsApi {
     this.#add('TagResource', { ...resource, Tags: tags }, tagResource);
     this.#add('UntagResource', { ...resource, TagKeys: list('TagKeys.member') }, untagResource);
     this.#add('ListTagsForResource', resource, listTagsForResource);
+    const labelled = { ...topic, Label: string };
+    const permitted = {
+      AWSAccountId: list('AWSAccountId.member'),
+      ActionName: list('ActionName.member'),
+    };
+    this.#add('AddPermission', { ...labelled, ...permitted }, addPermission);
+    this.#add('RemovePermission', labelled, removePermission);
+    const protection = { ...resource, DataProtectionPolicy: string };
+    this.#add('PutDataProtectionPolicy', protection, putDataProtectionPolicy);
+    this.#add('GetDataProtectionPolicy', resource, getDataProtectionPolicy);
     const target = { ...topic, TargetArn: string, PhoneNumber: string };
     this.#add('Publish', { ...target, ...message }, (request, input) =>
       publishing.publish(request, input),
@@ -114,6 +133,11 @@ export class SnsApi {
 
   renderResponse(action: SnsAction, output: Input, requestId: string): string {
     return renderResponse(action.name, output, requestId);
+  }
+
+  /** The certificate that envelopes name, as PEM; undefined for a path that leads to none. */
+  async findCertificate(path: string): Promise<string | undefined> {
+    return await this.#signer.findCertificate(path.slice(1));
   }
 
   /** Undefined for an error that nobody expected. */

@@ -13,12 +13,14 @@ const statuses = {
   InvalidParameter: 400,
   InvalidParameterValue: 400,
   NotFound: 404,
+  ParameterValueInvalid: 400,
   ResourceNotFound: 404,
   ServiceUnavailable: 503,
   SubscriptionLimitExceeded: 403,
   TagLimitExceeded: 400,
   TooManyEntriesInBatchRequest: 400,
   TopicLimitExceeded: 403,
+  ValidationError: 400,
 } as const;
 
 export type SnsErrorCode = keyof typeof statuses;

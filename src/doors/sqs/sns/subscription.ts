@@ -3,9 +3,10 @@ import { compilePolicy } from '../../../routing/index.ts';
 import { accountId, isFifo, queueArn, type SqsRequest } from '../context.ts';
 import { nameOfArn } from '../queue-lookup.ts';
 import { type Input, isObject, mapOf, textOf } from '../shape.ts';
+import { findFilterProblem, isNestedFilter } from './filter-check.ts';
 import { isFifoName, subscriptionOf, topicArn, topicNameOf } from './names.ts';
 import { findSnsError, invalidParameter, SnsError } from './sns-error.ts';
-import { getTopic, getTopicByName } from './topic.ts';
+import { getTopicByName } from './topic.ts';
 import { page } from './topic-defaults.ts';
 
 /** A queue that gets what is published to a topic. */
@@ -88,16 +89,35 @@ function getSubscription(request: SqsRequest, input: Input): Subscription {
   return found;
 }
 
+const protocols: ReadonlySet<string> = new Set(
+  'application email email-json firehose http https lambda sms sqs'.split(' '),
+);
+
 export async function subscribe(request: SqsRequest, input: Input): Promise<Input> {
-  const topic = getTopic(request, input);
   const { broker, random } = request.context;
+  const topicName = topicNameOf(input);
   const protocol = textOf(input, 'Protocol') ?? '';
-  if (protocol !== 'sqs') {
+  const endpoint = textOf(input, 'Endpoint') ?? '';
+  if (!protocols.has(protocol)) {
+    throw invalidParameter(`Amazon SNS does not support this protocol string: ${protocol}`);
+  }
+  if (protocol === 'sms' && !/^\+?[0-9]+(-[0-9]+)*$/.test(endpoint)) {
+    throw new SnsError('InvalidParameter', `Invalid SMS endpoint: ${endpoint}`);
+  }
+  const queueName = nameOfArn(endpoint);
+  if (protocol === 'sqs' && queueName === undefined) throw invalidParameter('SQS endpoint ARN');
+  const topic = getTopicByName(request, topicName);
+  const isOrdered = isFifoName(topic.name) && endpoint.endsWith('.fifo');
+  const attributes: Record<string, string> = {};
+  for (const [name, value] of Object.entries(mapOf(input, 'Attributes') ?? {})) {
+    const text = typeof value === 'string' ? value : '';
+    checkAttribute(name, text, isOrdered, inAttributes);
+    if (!isUnset(name, text)) attributes[name] = text;
+  }
+  checkFilter(attributes, inAttributes);
+  if (queueName === undefined || protocol !== 'sqs') {
     throw invalidParameter(`Protocol Reason: "${protocol}" is not offered here, only "sqs" is`);
   }
-  const endpoint = textOf(input, 'Endpoint') ?? '';
-  const queueName = nameOfArn(endpoint);
-  if (queueName === undefined) throw invalidParameter('SQS endpoint ARN');
   const queue = broker.queues.find('', queueName);
   if (queue === undefined) throw invalidParameter('Endpoint Reason: the queue does not exist');
   if (isFifo(queue) && !isFifoName(topic.name)) {
@@ -105,17 +125,11 @@ export async function subscribe(request: SqsRequest, input: Input): Promise<Inpu
       'Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics',
     );
   }
-  const attributes: Record<string, string> = {};
-  for (const [name, value] of Object.entries(mapOf(input, 'Attributes') ?? {})) {
-    const text = typeof value === 'string' ? value : '';
-    checkAttribute(name, text);
-    if (!isUnset(name, text)) attributes[name] = text;
-  }
-  checkFilter(attributes);
   const known = findSubscriptions(broker, topic).find((each) => each.queueName === queueName);
   if (known !== undefined) {
     const isSame = Object.entries(attributes).every(
-      ([name, text]) => known.attributes[name] === text,
+      ([name, text]) =>
+        normalize(name, text) === normalize(name, known.attributes[name] ?? defaults[name] ?? ''),
     );
     if (!isSame) {
       throw invalidParameter(
@@ -130,6 +144,15 @@ export async function subscribe(request: SqsRequest, input: Input): Promise<Inpu
   return { SubscriptionArn: subscriptionArn(request, { ...made, binding }) };
 }
 
+const defaults: Readonly<Record<string, string>> = {
+  RawMessageDelivery: 'false',
+  FilterPolicyScope: 'MessageAttributes',
+};
+
+function normalize(name: string, text: string): string {
+  return name === 'RawMessageDelivery' ? text.toLowerCase() : text;
+}
+
 const attributeForms: Readonly<Record<string, RegExp>> = {
   RawMessageDelivery: /^(true|false)$/i,
   FilterPolicyScope: /^(MessageAttributes|MessageBody)$/,
@@ -138,21 +161,41 @@ const attributeForms: Readonly<Record<string, RegExp>> = {
   DeliveryPolicy: /^/,
 };
 
-function checkAttribute(name: string, text: string): void {
+/** What errors begin with where attributes are members of another parameter. */
+const inAttributes = 'Attributes Reason: ';
+
+function checkAttribute(name: string, text: string, isOrdered: boolean, where: string): void {
   const form = attributeForms[name];
   if (form === undefined) throw invalidParameter('AttributeName');
   if (!form.test(text)) {
     throw invalidParameter(
-      `${name}: Invalid value [${text}].${name === 'FilterPolicyScope' ? ' Please use either MessageBody or MessageAttributes' : ' Must be true or false.'}`,
+      `${where}${name}: Invalid value [${text}].${name === 'FilterPolicyScope' ? ' Please use either MessageBody or MessageAttributes' : ' Must be true or false.'}`,
     );
   }
   if (!name.endsWith('Policy') || text === '') return;
+  const value = parseObject(text, `${where}${name}`);
+  if (name !== 'RedrivePolicy') return;
+  const target = value['deadLetterTargetArn'];
+  if (typeof target !== 'string' || nameOfArn(target) === undefined) {
+    throw invalidParameter(`${where}RedrivePolicy: deadLetterTargetArn is an invalid arn`);
+  }
+  if (isOrdered && !target.endsWith('.fifo')) {
+    throw invalidParameter(
+      `${where}RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.`,
+    );
+  }
+}
+
+function parseObject(text: string, where: string): Record<string, unknown> {
+  let value: unknown;
   try {
-    if (isObject(JSON.parse(text))) return;
+    value = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    throw invalidParameter(`${where}: failed to parse JSON. ${error.message}`, error);
   }
-  throw invalidParameter(`${name}: failed to parse JSON.`);
+  if (isObject(value)) return value;
+  throw invalidParameter(`${where}: failed to parse JSON. An object is expected`);
 }
 
 /** An empty policy takes the one away that is there. */
@@ -160,20 +203,26 @@ function isUnset(name: string, text: string): boolean {
   return text === '' || (name === 'FilterPolicy' && Object.keys(JSON.parse(text)).length === 0);
 }
 
-function checkFilter({ FilterPolicy, FilterPolicyScope }: Readonly<Record<string, string>>): void {
+function checkFilter(
+  { FilterPolicy, FilterPolicyScope }: Readonly<Record<string, string>>,
+  where: string,
+): void {
   if (FilterPolicy === undefined) return;
+  const policy = parseObject(FilterPolicy, `${where}FilterPolicy`);
+  const problem = findFilterProblem(policy);
+  if (problem !== undefined) throw invalidParameter(`${where}FilterPolicy: ${problem}`);
+  if (FilterPolicyScope !== 'MessageBody' && isNestedFilter(policy)) {
+    throw invalidParameter(
+      `${where}Filter policy scope MessageAttributes does not support nested filter policy`,
+    );
+  }
   try {
     compilePolicy(FilterPolicy);
   } catch (error) {
-    throw invalidParameter(`FilterPolicy: ${findSnsError(error)?.message ?? String(error)}`, error);
-  }
-  if (FilterPolicyScope === 'MessageBody') return;
-  for (const [key, value] of Object.entries(JSON.parse(FilterPolicy) as Record<string, unknown>)) {
-    if (key !== '$or' && !Array.isArray(value)) {
-      throw invalidParameter(
-        'FilterPolicy: Filter policy scope MessageAttributes does not support nested filter policy',
-      );
-    }
+    throw invalidParameter(
+      `${where}FilterPolicy: ${findSnsError(error)?.message ?? String(error)}`,
+      error,
+    );
   }
 }
 
@@ -193,11 +242,12 @@ export async function setSubscriptionAttributes(request: SqsRequest, input: Inpu
   const { exchanges } = request.context.broker;
   const name = textOf(input, 'AttributeName') ?? '';
   const text = textOf(input, 'AttributeValue') ?? '';
-  checkAttribute(name, name === 'RawMessageDelivery' && text === '' ? 'false' : text);
+  const isOrdered = isFifoName(subscription.topicName) && subscription.queueName.endsWith('.fifo');
+  checkAttribute(name, text, isOrdered, '');
   const attributes: Record<string, string> = { ...subscription.attributes };
   if (isUnset(name, text)) delete attributes[name];
   else attributes[name] = text;
-  checkFilter(attributes);
+  checkFilter(attributes, '');
   await exchanges.bind(
     bindingOf({ ...subscription, attributes, revision: subscription.revision + 1 }),
   );
@@ -215,13 +265,15 @@ export function getSubscriptionAttributes(request: SqsRequest, input: Input): In
     ['Owner', accountId],
     ['ConfirmationWasAuthenticated', 'true'],
     ['PendingConfirmation', 'false'],
-    ['SubscriptionPrincipal', `arn:aws:iam::${accountId}:root`],
+    ['SubscriptionPrincipal', `arn:aws:iam::${accountId}:user/any`],
     ['RawMessageDelivery', 'false'],
   ]);
   for (const [name, text] of Object.entries(subscription.attributes)) {
     attributes.set(name, name === 'RawMessageDelivery' ? text.toLowerCase() : text);
   }
-  if (attributes.has('FilterPolicy') && !attributes.has('FilterPolicyScope')) {
+  // The scope is of the policy: without one there is none.
+  if (!attributes.has('FilterPolicy')) attributes.delete('FilterPolicyScope');
+  else if (!attributes.has('FilterPolicyScope')) {
     attributes.set('FilterPolicyScope', 'MessageAttributes');
   }
   return { Attributes: attributes };
@@ -251,7 +303,10 @@ export function listSubscriptionsByTopic(request: SqsRequest, input: Input): Inp
 }
 
 /** Subscriptions of queues need no confirmation, so no token was ever given out. */
-export function confirmSubscription(request: SqsRequest, input: Input): Input {
-  getTopic(request, input);
+export function confirmSubscription(_request: SqsRequest, input: Input): Input {
+  topicNameOf(input);
+  const token = textOf(input, 'Token') ?? '';
+  // What has not the form of a token is told from one that is unknown.
+  if (!/^[0-9a-f]{128,}$/i.test(token)) throw new SnsError('InvalidParameter', 'Invalid token');
   throw invalidParameter('Token');
 }

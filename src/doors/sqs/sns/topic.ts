@@ -54,13 +54,7 @@ export async function createTopic(request: SqsRequest, input: Input): Promise<In
   const given = mapOf(input, 'Attributes') ?? {};
   const wantsFifo = given['FifoTopic'] === 'true';
   if (!isTopicName(name)) throw invalidParameter('Topic Name');
-  if (isFifoName(name) !== wantsFifo) {
-    throw invalidParameter(
-      wantsFifo
-        ? 'Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.'
-        : 'Topic Name',
-    );
-  }
+  if (isFifoName(name) !== wantsFifo) throw invalidParameter('Topic Name');
   const attributes: Record<string, string> = { [markName]: '1' };
   for (const [key, value] of Object.entries(given)) {
     if (key !== 'FifoTopic') attributes[attributePrefix + key] = checkAttribute(name, key, value);
@@ -206,6 +200,7 @@ function readTags(input: Input): Record<string, string> {
     const key = textOf(tag, 'Key') ?? '';
     const value = textOf(tag, 'Value') ?? '';
     if (key === '' || key.length > 128 || value.length > 256) throw invalidParameter('Tags');
+    if (tagPrefix + key in tags) throw invalidParameter('Duplicated keys are not allowed.');
     tags[tagPrefix + key] = value;
   }
   if (Object.keys(tags).length > tagsMax) throw tooManyTags();

@@ -3,10 +3,16 @@ import type { SnsError } from './sns-error.ts';
 
 const namespace = 'http://sns.amazonaws.com/doc/2010-03-31/';
 
+const emptyResults: ReadonlySet<string> = new Set(['TagResource', 'UntagResource']);
+
 /** Lists become `member`s, maps `entry`s, objects their members; what is undefined is left out. */
 export function renderResponse(action: string, output: Input, requestId: string): string {
   const result = renderMembers(output);
-  const body = result === '' ? '' : `<${action}Result>${result}</${action}Result>`;
+  // Clients look for the element of an action whose answer could have members, be there none.
+  const body =
+    result === '' && !emptyResults.has(action)
+      ? ''
+      : `<${action}Result>${result}</${action}Result>`;
   return (
     `<${action}Response xmlns="${namespace}">${body}` +
     `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`
