@@ -1,4 +1,4 @@
-// EndTxn 0-4. Version 5 goes with epochs that change with each transaction (KIP-890), which is not advertised.
+// EndTxn 0-5. Since version 5 each transaction has an epoch of its own, and the answer has the next (KIP-890).
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
 import { transactionErrorCode } from '../transaction-errors.ts';
@@ -12,8 +12,10 @@ export async function endTxn(
   const { transactionalId, producerId, producerEpoch: epoch, committed } = request;
   const identity = { transactionalId, producerId, epoch };
   try {
-    await broker.transactions.end(identity, committed ? 'commit' : 'abort', false);
-    return { errorCode: errorCodes.NONE };
+    const outcome = committed ? 'commit' : 'abort';
+    const next = await broker.transactions.end(identity, outcome, version >= 5);
+    const { NONE: errorCode } = errorCodes;
+    return { errorCode, producerId: next.producerId, producerEpoch: next.epoch };
   } catch (error) {
     return { errorCode: transactionErrorCode(error, version >= 2) };
   }

@@ -48,6 +48,7 @@ import { shareGroupDescribe } from './share-group-describe.ts';
 import { shareGroupHeartbeat } from './share-group-heartbeat.ts';
 import { syncGroup } from './sync-group.ts';
 import { txnOffsetCommit } from './txn-offset-commit.ts';
+import { writeTxnMarkers } from './write-txn-markers.ts';
 
 /** Every API that the door answers: one file each, `register('Name', [lowest, highest version], handler)`. */
 export const registrations: readonly Registration[] = [
@@ -71,10 +72,11 @@ export const registrations: readonly Registration[] = [
   register('DeleteRecords', [0, 2], deleteRecords),
   register('InitProducerId', [0, 6], initProducerId),
   register('OffsetForLeaderEpoch', [2, 4], offsetForLeaderEpoch),
-  register('AddPartitionsToTxn', [0, 3], addPartitionsToTxn),
+  register('AddPartitionsToTxn', [0, 5], addPartitionsToTxn),
   register('AddOffsetsToTxn', [0, 4], addOffsetsToTxn),
-  register('EndTxn', [0, 4], endTxn),
-  register('TxnOffsetCommit', [0, 4], txnOffsetCommit),
+  register('EndTxn', [0, 5], endTxn),
+  register('WriteTxnMarkers', [1, 2], writeTxnMarkers),
+  register('TxnOffsetCommit', [0, 5], txnOffsetCommit),
   register('DescribeConfigs', [1, 4], describeConfigs),
   register('AlterConfigs', [0, 2], alterConfigs),
   register('DescribeLogDirs', [1, 5], describeLogDirs),

@@ -82,8 +82,10 @@ async function findOffset(
       case special.latestTiered:
       case special.earliestPendingUpload:
         return answer(partitionIndex, {});
-      case special.maxTimestamp:
-        return answer(partitionIndex, await partition.findMaxTimestamp());
+      case special.maxTimestamp: {
+        const found = await partition.findMaxTimestamp();
+        return answer(partitionIndex, found === undefined || found.offset >= end ? {} : found);
+      }
       default: {
         const found = await partition.findByTime(timestamp);
         return answer(partitionIndex, found === undefined || found.offset >= end ? {} : found);

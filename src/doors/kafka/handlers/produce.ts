@@ -1,5 +1,6 @@
 // Produce 3-13. Acks 1 and -1 both wait until the records are durable. Batches are checked and appended as they are,
-// never decoded. Deviations: the request's timeout is not looked at, because there are no replicas to wait for.
+// never decoded. Since version 12 a transactional Produce takes its partitions into the transaction (KIP-890); before, what
+// is not in it is refused, since version 11 as TRANSACTION_ABORTABLE (KIP-1050). Deviations: the request's timeout is not looked at, because there are no replicas to wait for.
 import { BrokerError, ProtocolError } from '../../../base/index.ts';
 import {
   batchAttributes,
@@ -16,6 +17,7 @@ import type { TopicMetrics } from '../../../net/index.ts';
 import { errorCodes, kafkaErrorCode } from '../error-codes.ts';
 import type { HandlerContext, HandlerResult } from '../handler.ts';
 import { isInternalTopic } from '../internal-topics.ts';
+import { isTransactional, joinErrorCode, joinTransaction } from '../transaction-join.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 type TopicResponse = ResponseInput<'Produce'>['responses'][number];
@@ -30,12 +32,37 @@ interface PartitionOutcome {
   errorMessage: string | null;
 }
 
-/** Appends everything before it returns, in the order of the request; only then does it wait. */
+type Answer = HandlerResult<'Produce'> | Promise<HandlerResult<'Produce'>>;
+
+/**
+ * Appends everything before it returns, in the order of the request; only then does it wait. Only a transaction over
+ * several shards has to wait for its partitions first, and then in order.
+ */
 export function produce(
   context: HandlerContext,
   request: RequestOf<'Produce'>,
   version: number,
-): HandlerResult<'Produce'> | Promise<HandlerResult<'Produce'>> {
+): Answer {
+  let joining: Promise<void> | undefined;
+  try {
+    joining = joinTransaction(context, request, version);
+  } catch (error) {
+    return appendAll(context, request, version, joinErrorCode(error));
+  }
+  if (joining === undefined) return appendAll(context, request, version, errorCodes.NONE);
+  return joining.then(
+    () => appendAll(context, request, version, errorCodes.NONE),
+    (error) => appendAll(context, request, version, joinErrorCode(error)),
+  );
+}
+
+/** `refusal`: why transactional batches cannot be appended, or NONE. */
+function appendAll(
+  context: HandlerContext,
+  request: RequestOf<'Produce'>,
+  version: number,
+  refusal: number,
+): Answer {
   const { broker } = context;
   const { acks } = request;
   const areAcksValid = acks === -1 || acks === 0 || acks === 1;
@@ -62,6 +89,8 @@ export function produce(
           version >= 13 ? errorCodes.UNKNOWN_TOPIC_ID : errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
       } else if (isInternalTopic(topic.name)) {
         outcome.errorCode = errorCodes.INVALID_TOPIC_EXCEPTION;
+      } else if (refusal !== errorCodes.NONE && records !== null && isTransactional(records)) {
+        outcome.errorCode = refusal;
       } else {
         const append = startAppend(topic, index, records, version, outcome, metrics);
         if (append !== undefined) appends.push(append);
@@ -92,8 +121,9 @@ function startAppend(
     return undefined;
   }
   const count = batchRecordCount(records, 0);
+  const isAbortable = version >= 11 && isTransactional(records);
   const append = partition.append(records);
-  return settle(append, outcome, metrics, count, records.length);
+  return settle(append, outcome, metrics, count, records.length, isAbortable);
 }
 
 /** What the protocol asks for beyond what a partition checks by itself. */
@@ -128,6 +158,7 @@ async function settle(
   metrics: TopicMetrics,
   records: number,
   bytes: number,
+  isAbortable: boolean,
 ): Promise<void> {
   try {
     const result = await append;
@@ -139,7 +170,9 @@ async function settle(
     metrics.bytesIn += bytes;
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
-    refuse(outcome, kafkaErrorCode(error.code), error.message);
+    const isLeftOut = isAbortable && error.code === 'transaction-invalid';
+    const code = isLeftOut ? errorCodes.TRANSACTION_ABORTABLE : kafkaErrorCode(error.code);
+    refuse(outcome, code, error.message);
   }
 }
 

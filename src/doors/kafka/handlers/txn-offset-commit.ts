@@ -1,5 +1,5 @@
-// TxnOffsetCommit 0-4. Members are checked since version 3 (KIP-447); the group takes part though AddOffsetsToTxn was
-// not called.
+// TxnOffsetCommit 0-5. Members are checked since version 3 (KIP-447). In every version the group takes part though
+// AddOffsetsToTxn was not called; clients rely on that since version 5 (KIP-890).
 import type { MemberIdentity, OffsetCommit } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
