@@ -46,6 +46,8 @@ export interface ShardOptions {
   freeBytesMin?: number;
   /** Rate of the compactor's reads and writes together. */
   compactionBytesPerSecond?: number;
+  /** Memory for the keys of one pass of compaction. */
+  compactionMapBytes?: number;
   retentionCheckMs?: number;
 }
 
@@ -155,6 +157,7 @@ export class Shard implements LogHost, CommitHost {
         segments,
         bytesPerSecond,
         isBusy: () => options.clock.monotonicMs() - this.#lastCommitMs < busyMs,
+        mapBytesMax: options.compactionMapBytes ?? limits.compactionMapBytes,
       }),
     });
   }

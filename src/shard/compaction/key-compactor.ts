@@ -40,7 +40,7 @@ export interface KeyCompactorOptions {
   /** Somebody writes. */
   isBusy: () => boolean;
   /** Memory for the keys of one pass; what does not fit is left to the next. */
-  mapBytesMax?: number;
+  mapBytesMax: number;
 }
 
 /** What a compaction needs of the maintenance that runs it. */
@@ -154,7 +154,7 @@ export class KeyCompactor {
       secret: this.#options.random.nextBytes(16),
       baseOffset,
       offsetsMax: Math.min(endOffset - baseOffset, limits.compactionOffsetsMax),
-      bytesMax: this.#options.mapBytesMax ?? limits.compactionMapBytes,
+      bytesMax: this.#options.mapBytesMax,
     });
     const mapping = new Mapping(log, map, endOffset);
     for (const extent of log.extents.slice()) {
