@@ -154,6 +154,8 @@ export const limits = {
   sendStallMs: 60_000,
   /** Network: a frame that was begun must be complete after this long. */
   frameStallMs: 60_000,
+  /** Network: how often files of TLS are looked at, for they may have been replaced. */
+  tlsCheckMs: 10_000,
   /** Network: a connection without a request for this long is closed. */
   idleMs: 600_000,
   /** Framed doors: bytes of a frame as they are negotiated; of a frame before that. */

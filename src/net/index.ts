@@ -16,6 +16,6 @@ export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
 export type { TokenRules, VerifiedToken } from './token-verifier.ts';
 export { TokenRefused, TokenVerifier } from './token-verifier.ts';
-export type { CertificateUser, TlsOptions } from './tls.ts';
+export type { CertificateUser, TlsFiles, TlsOptions } from './tls.ts';
 export { createTlsServer, TlsFacts } from './tls.ts';
 export { RequestPace } from './request-pace.ts';

@@ -1,13 +1,27 @@
 import type { Server, Socket } from 'node:net';
-import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  createServer,
+  type PeerCertificate,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { limits } from '../base/index.ts';
 
-export interface TlsOptions {
+/** What may be replaced while a server runs. */
+export interface TlsFiles {
   /** PEM texts. The certificate may be followed by those of its issuers. */
   readonly certificate: string | Buffer;
   readonly key: string | Buffer;
   /** Issuers whose clients' certificates are believed; default: those that the system trusts. */
   readonly authorities?: string | Buffer | undefined;
+}
+
+export interface TlsOptions extends TlsFiles {
+  /**
+   * Calls `changed` with files that can be used whenever they are others, until the function that it returns is called.
+   * Connections that are open keep what they have.
+   */
+  readonly watch?: ((changed: (files: TlsFiles) => void) => () => void) | undefined;
   /**
    * `none`: clients are not asked for a certificate. `request`: one that is shown must be good. `require`: one must be
    * shown.
@@ -27,14 +41,11 @@ export function createTlsServer(options: TlsOptions, onSocket: (socket: Socket) 
   const handshaking = new Map<string, Socket>();
   const server = createServer(
     {
-      cert: options.certificate,
-      key: options.key,
-      ...(options.authorities === undefined ? {} : { ca: options.authorities }),
+      ...contextOf(options),
       requestCert: isAsking,
       // With `request`, a client without a certificate is let in: that is told apart below.
       rejectUnauthorized: options.verifyPeer === 'require',
       handshakeTimeout: limits.handshakeMs,
-      minVersion: 'TLSv1.2',
     },
     (socket) => {
       handshaking.delete(endOf(socket));
@@ -52,13 +63,25 @@ export function createTlsServer(options: TlsOptions, onSocket: (socket: Socket) 
   });
   // A handshake that fails is the peer's matter; its socket is closed already.
   server.on('tlsClientError', () => {});
+  const unwatch = options.watch?.((files) => server.setSecureContext(contextOf(files)));
   const close = server.close.bind(server);
   server.close = (callback) => {
+    unwatch?.();
     // Whoever is still shaking hands has not begun anything, and would hold the server open.
     for (const socket of handshaking.values()) socket.destroy();
     return close(callback);
   };
   return server;
+}
+
+/** It replaces the whole of the one before: whatever is not said falls back to Node's defaults. */
+function contextOf({ certificate, key, authorities }: TlsFiles): SecureContextOptions {
+  return {
+    cert: certificate,
+    key,
+    ...(authorities === undefined ? {} : { ca: authorities }),
+    minVersion: 'TLSv1.2',
+  };
 }
 
 /** What two ends of a TLS connection agreed on. */

@@ -10,7 +10,8 @@ import { HeapPacing } from './heap-pacing.ts';
 import { type Address, printAddress } from './kind.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import type { DoorName, Settings } from './settings.ts';
-import { loadTls } from './tls.ts';
+import { TlsStore } from './tls.ts';
+import { openTokens } from './tokens.ts';
 import { applyUsers } from './users.ts';
 
 /** A broker with its doors. */
@@ -64,6 +65,7 @@ class RunningServer implements Server {
   readonly #random = new SystemRandom();
   readonly #version = readVersion();
   readonly #process: ProcessMetrics;
+  readonly #tls: TlsStore;
   readonly #heapPacing = new HeapPacing(this.#clock);
   readonly #doors = new Map<DoorName, Door>();
   #stopping: Promise<void> | undefined;
@@ -73,6 +75,7 @@ class RunningServer implements Server {
     this.#broker = broker;
     this.#commits = commits;
     this.#log = log;
+    this.#tls = new TlsStore(settings, this.#clock, log);
     this.#process = new ProcessMetrics(this.#version, this.#clock.nowMs());
   }
 
@@ -117,6 +120,7 @@ class RunningServer implements Server {
 
   async #stopOnce(graceMs: number): Promise<void> {
     await Promise.all([...this.#doors.values()].map((door) => door.close(graceMs)));
+    this.#tls.close();
     this.#process.close();
     this.#heapPacing.close();
     await this.#broker.close();
@@ -133,9 +137,11 @@ class RunningServer implements Server {
       log: this.#log,
       ...listen.kafka,
       advertised: advertise.kafka,
-      tls: await loadTls(settings, 'kafka'),
+      tls: await this.#tls.load('kafka'),
       certificateUser: settings.tlsUser,
       requiresLogin: wantsLogin(settings),
+      tokens: await openTokens(settings, this.#clock, this.#log),
+      reauthenticateMs: settings.kafkaReauthenticateMs,
       trustsEverybody: settings.insecure,
       limits: {
         connectionsMax,
@@ -157,7 +163,7 @@ class RunningServer implements Server {
       log: this.#log,
       version: this.#version,
       ...listen.amqp,
-      tls: await loadTls(settings, 'amqp'),
+      tls: await this.#tls.load('amqp'),
       certificateUser: settings.tlsUser,
       trustsEverybody: settings.insecure,
       limits: {
@@ -324,18 +330,24 @@ function wantsLogin({ kafkaAuthentication, insecure, listen }: Settings): boolea
   return kafkaAuthentication === 'required' || (!insecure && !isLoopbackHost(listen.kafka.host));
 }
 
+const scramMechanisms = ['sha-256', 'sha-512'] as const;
+
 /** Some doors ask everybody for a password, which is of no use while only the one that everybody knows is set. */
 function refuseOpenDoors(settings: Settings, doors: readonly DoorName[], broker: Broker): void {
   const open = doors.find(
     (door) =>
       asksForPasswords(door) &&
+      !(door === 'kafka' && settings.tokenKeys !== '') &&
       !isLoopbackHost(settings.listen[door].host) &&
       !settings.tls.some((one) => one === door),
   );
   if (open === undefined) return;
-  const hasUser = broker.access
-    .listUsers()
-    .some((user) => user.password !== undefined && !settings.loopbackUsers.includes(user.name));
+  const hasUser = broker.access.listUsers().some(({ name, password }) => {
+    const isProvable =
+      password !== undefined ||
+      scramMechanisms.some((mechanism) => broker.access.findScramKeys(name, mechanism));
+    return isProvable && !settings.loopbackUsers.includes(name);
+  });
   if (hasUser) return;
   throw new StartFailure(
     `${open}: ${printAddress(settings.listen[open])} can be reached from other machines, and neither credentials nor TLS are ` +

@@ -115,6 +115,23 @@ export const settingTable = {
     'auto',
     'kafka door: required: everybody logs in; auto: who comes to a loopback address, or to any with insecure, need not',
   ),
+  kafkaReauthenticateMs: setting(
+    integer(0, 7 * 24 * 3_600_000),
+    0,
+    'kafka door: after this long a client must log in again on its connection; 0: never',
+  ),
+  tokenKeys: setting(
+    plainText('<file|url>'),
+    '',
+    'JSON Web Key Set, a file or URL: tokens that one of its keys has signed are believed (kafka door: OAUTHBEARER)',
+  ),
+  tokenIssuer: setting(plainText('<text>'), '', 'issuer that tokens must name; default: any'),
+  tokenAudience: setting(
+    plainText('<text>'),
+    '',
+    'audience for which tokens must be meant; default: any',
+  ),
+  tokenUserClaim: setting(plainText('<claim>'), 'sub', 'claim of a token that names its user'),
   readyFile: setting(
     plainText('<file>'),
     '',

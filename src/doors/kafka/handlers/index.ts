@@ -3,15 +3,19 @@ import { addOffsetsToTxn } from './add-offsets-to-txn.ts';
 import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterShareGroupOffsets } from './alter-share-group-offsets.ts';
+import { alterUserScramCredentials } from './alter-user-scram-credentials.ts';
 import { apiVersions } from './api-versions.ts';
 import { consumerGroupDescribe } from './consumer-group-describe.ts';
 import { consumerGroupHeartbeat } from './consumer-group-heartbeat.ts';
+import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
+import { deleteAcls } from './delete-acls.ts';
 import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
 import { deleteShareGroupOffsets } from './delete-share-group-offsets.ts';
 import { deleteTopics } from './delete-topics.ts';
+import { describeAcls } from './describe-acls.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
@@ -20,6 +24,7 @@ import { describeProducers } from './describe-producers.ts';
 import { describeShareGroupOffsets } from './describe-share-group-offsets.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { describeTransactions } from './describe-transactions.ts';
+import { describeUserScramCredentials } from './describe-user-scram-credentials.ts';
 import { electLeaders } from './elect-leaders.ts';
 import { endTxn } from './end-txn.ts';
 import { fetch } from './fetch.ts';
@@ -77,6 +82,9 @@ export const registrations: readonly Registration[] = [
   register('EndTxn', [0, 5], endTxn),
   register('WriteTxnMarkers', [1, 2], writeTxnMarkers),
   register('TxnOffsetCommit', [0, 5], txnOffsetCommit),
+  register('DescribeAcls', [1, 3], describeAcls),
+  register('CreateAcls', [1, 3], createAcls),
+  register('DeleteAcls', [1, 3], deleteAcls),
   register('DescribeConfigs', [1, 4], describeConfigs),
   register('AlterConfigs', [0, 2], alterConfigs),
   register('DescribeLogDirs', [1, 5], describeLogDirs),
@@ -87,6 +95,8 @@ export const registrations: readonly Registration[] = [
   register('IncrementalAlterConfigs', [0, 1], incrementalAlterConfigs),
   register('ListPartitionReassignments', [0, 0], listPartitionReassignments),
   register('OffsetDelete', [0, 0], offsetDelete),
+  register('DescribeUserScramCredentials', [0, 0], describeUserScramCredentials),
+  register('AlterUserScramCredentials', [0, 0], alterUserScramCredentials),
   register('DescribeCluster', [0, 2], describeCluster),
   register('DescribeProducers', [0, 0], describeProducers),
   register('DescribeTransactions', [0, 0], describeTransactions),
