@@ -15,6 +15,7 @@ import {
   type GroupOptions,
   type Groups,
   OffsetTable,
+  type QueueEvents,
   QueueTable,
   Shard,
   TransactionTable,
@@ -33,7 +34,7 @@ import { compileFilter } from './message-filter.ts';
 import { Peers } from './peers.ts';
 import type { DeclareQueueRequest, Queue } from './ports/index.ts';
 import { Publisher } from './publisher.ts';
-import { Queues } from './queues/index.ts';
+import { describeDamage, Queues } from './queues/index.ts';
 import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
 import { openStoreFile, type StoreIdentity } from './store-file.ts';
 import { shardIndex, Topics } from './topics.ts';
@@ -301,6 +302,10 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     return this.#shards.flatMap((shard) => shard.findProblems());
   }
 
+  findWarnings(): string[] {
+    return this.queues.findDamage();
+  }
+
   storage(): StorageStatus {
     let journalBytes = 0;
     let segmentBytes = 0;
@@ -415,6 +420,11 @@ async function openLocked(
     publisher: () => publisher,
     exchanges: () => exchanges,
   });
+  const events: QueueEvents = {
+    died: (queue, message, lease, reason) => deadLetters.died(queue, message, lease, reason),
+    damaged: (queue, from, end) =>
+      (options.log ?? silentLog).error(describeDamage(queue, from, end)),
+  };
   const exchanges: Topology = new Topology({
     random,
     destinations: {
@@ -465,7 +475,7 @@ async function openLocked(
     for (let index = 0; index < identity.shards; index++) {
       const offsets = new OffsetTable();
       const transactionTable = new TransactionTable();
-      const table = new QueueTable({ clock, random, events: deadLetters, compileFilter });
+      const table = new QueueTable({ clock, random, events, compileFilter });
       tables.push(table);
       const batches = publisher.addShard();
       const shard = await Shard.open({

@@ -101,6 +101,8 @@ export interface BrokerPort {
   isStorageLow(): boolean;
   /** Why the broker is not ready, empty when it is. */
   findProblems(): string[];
+  /** What an operator should look at, while the broker works. */
+  findWarnings(): string[];
   storage(): StorageStatus;
 }
 

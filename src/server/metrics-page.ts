@@ -107,6 +107,7 @@ const queueGauges = [
   ['pabal_queue_delayed', 'Messages that wait for their time', 'delayed'],
   ['pabal_queue_leased', 'Messages in the hands of consumers', 'leased'],
   ['pabal_queue_consumers', 'Consumers', 'consumers'],
+  ['pabal_queue_damaged', 'Messages that cannot be read', 'damaged'],
 ] as const;
 const queueCounters = [
   ['pabal_queue_published_total', 'Messages that came to the queue', 'published'],

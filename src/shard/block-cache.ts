@@ -64,6 +64,11 @@ export class BlockCache {
     return whole;
   }
 
+  /** Forgets what was read: somebody doubts it. */
+  clear(): void {
+    this.#blocks.clear();
+  }
+
   /** Blocks are counted from the start of their file, and named by the LSN at which they begin. */
   #blockAt(fileId: number, lsn: number): number {
     return lsn - ((lsn - fileId) % this.#blockBytes);

@@ -19,6 +19,7 @@ import {
 import { BlockCache } from './block-cache.ts';
 import type { Extent } from './extent.ts';
 import type { IndexStore } from './index-store.ts';
+import { walkIntact } from './intact-batches.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { firstRecordAt, noteTimestampsFrom } from './record-search.ts';
@@ -42,6 +43,12 @@ export interface LogReaderOptions {
   segments: SegmentStore;
   indexes: IndexStore;
   cache: TailCache;
+}
+
+/** Offsets from `from` to the one before `end`. */
+export interface OffsetRange {
+  from: number;
+  end: number;
 }
 
 /** Gathers batches below a limit, in offset order. */
@@ -177,6 +184,51 @@ export class LogReader {
     return run === 0 ? extent.firstOffset : runs.firstOffset(run);
   }
 
+  /**
+   * What cannot be read at `offset`: from the end of the last intact batch before it to the start of the next one, which
+   * is one damaged batch where more than its lengths is damaged nowhere. Looks at the disk, not at what was read before.
+   * Undefined when it can be read after all, or is deleted. Rejects where that cannot be told now (storage-failed).
+   */
+  async findDamage(log: PartitionLog, offset: number): Promise<OffsetRange | undefined> {
+    this.#blocks.clear();
+    for (let attempt = 0; ; attempt++) {
+      const extent = log.extents[findExtent(log.extents, offset)];
+      if (extent === undefined || offset < extent.firstOffset || offset >= extent.endOffset)
+        return undefined;
+      try {
+        return await this.#walkDamaged(log, extent, offset, undefined);
+      } catch (error) {
+        const isLost = isGone(error) && attempt >= attemptsMax;
+        // Its file is missing, or neither the index nor the file can be read.
+        if (isLost || isDamage(error)) return { from: offset, end: extent.endOffset };
+        if (!isGone(error)) throw error;
+      }
+    }
+  }
+
+  /** Walks the run that holds `offset`, hands `sink` what is intact from there on, and returns what is damaged there. */
+  async #walkDamaged(
+    log: PartitionLog,
+    extent: Extent,
+    offset: number,
+    sink: BatchSink | undefined,
+  ): Promise<OffsetRange | undefined> {
+    const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
+    const run = runs.find(offset);
+    const from = run === 0 ? extent.firstOffset : runs.firstOffset(run);
+    const end = run + 1 < runs.count ? runs.firstOffset(run + 1) : extent.endOffset;
+    const start = runs.position(run);
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#readStretch(extent, start, start + runs.bytes(run));
+    } catch (error) {
+      // The file ends too early.
+      if (isDamage(error)) return { from, end };
+      throw error;
+    }
+    return walkIntact(bytes, log, { from, end }, offset, sink);
+  }
+
   /** False when a batch that is wanted is not in memory; nothing is gathered then. */
   #gatherFromCache(log: PartitionLog, gathering: Gathering): boolean {
     const at = findExtent(log.extents, gathering.nextOffset);
@@ -215,6 +267,11 @@ export class LogReader {
         if (log.isDropped) throw new BrokerError('topic-not-found');
         return gathering.result(log);
       } catch (error) {
+        if (isDamage(error)) {
+          await this.#gatherBehindDamage(log, gathering, error);
+          if (log.isDropped) throw new BrokerError('topic-not-found');
+          return gathering.result(log);
+        }
         // What was wanted has been moved by the compactor, or has expired: look it up again.
         if (!isGone(error)) throw error;
         if (attempt >= attemptsMax) throw missing(error);
@@ -226,6 +283,24 @@ export class LogReader {
           );
         }
       }
+    }
+  }
+
+  /** Something in the stretch is damaged: what is intact before it is an answer, and so is what lies behind it. */
+  async #gatherBehindDamage(
+    log: PartitionLog,
+    gathering: Gathering,
+    error: BrokerError,
+  ): Promise<void> {
+    if (gathering.bytes > 0) return;
+    const offset = gathering.nextOffset;
+    const extent = log.extents[findExtent(log.extents, offset)];
+    if (extent === undefined || offset < extent.firstOffset || offset >= extent.endOffset)
+      throw error;
+    try {
+      if ((await this.#walkDamaged(log, extent, offset, gathering)) !== undefined) throw error;
+    } catch (failure) {
+      throw isGone(failure) ? error : failure;
     }
   }
 
@@ -448,6 +523,8 @@ class Verifying implements BatchSink {
   take(bytes: Uint8Array, at: number, length: number): void {
     const check = checkBatch(bytes, at, at + length);
     if (check !== 'ok') throw this.#damaged(check);
+    // The entry's length is covered by no checksum here, and whoever gets the slice walks it by the batches' own.
+    if (batchTotalBytes(bytes, at) !== length) throw this.#damaged('length');
     const baseOffset = batchBaseOffset(bytes, at);
     if (baseOffset !== this.#nextOffset) throw this.#damaged('offset');
     const epoch = this.#log.findStoredEpoch(baseOffset);
@@ -523,6 +600,10 @@ function findExtent(extents: readonly Extent[], offset: number): number {
     else high = middle;
   }
   return Math.max(0, low - 1);
+}
+
+function isDamage(error: unknown): error is BrokerError {
+  return error instanceof BrokerError && error.code === 'storage-damaged';
 }
 
 function isGone(error: unknown): error is JournalFileMissing | SegmentMissing {

@@ -15,6 +15,7 @@ import {
 } from '../bytes/index.ts';
 import { checkKeys, compressBatches } from './append-form.ts';
 import type { Extent } from './extent.ts';
+import type { OffsetRange } from './log-reader.ts';
 import type {
   AppendResult,
   AppendTraits,
@@ -76,6 +77,7 @@ export interface LogHost {
   read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult>;
   findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined>;
   findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined>;
+  findDamage(log: PartitionLog, offset: number): Promise<OffsetRange | undefined>;
 }
 
 /** A queue over the log, whose state goes by what the log holds. Everything is called synchronously. */
@@ -192,6 +194,11 @@ export class PartitionLog implements Partition {
       );
     }
     return this.#host.read(this, offset, options);
+  }
+
+  /** See `LogReader.findDamage`. */
+  async findDamage(offset: number): Promise<OffsetRange | undefined> {
+    return this.isDropped ? undefined : this.#host.findDamage(this, offset);
   }
 
   async findByTime(timestampMs: number): Promise<TimedOffset | undefined> {

@@ -17,7 +17,7 @@ import type { EntrySource, StateExtension } from './extension.ts';
 import { FreeSpace } from './free-space.ts';
 import { type CommitHost, GroupCommit } from './group-commit.ts';
 import { buildIndex, type IndexedExtent, indexName, IndexStore } from './index-store.ts';
-import { LogReader } from './log-reader.ts';
+import { LogReader, type OffsetRange } from './log-reader.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
 import { type LogHost, PartitionLog } from './partition-log.ts';
@@ -376,6 +376,10 @@ export class Shard implements LogHost, CommitHost {
 
   findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined> {
     return this.#reader.findMaxTimestamp(log);
+  }
+
+  findDamage(log: PartitionLog, offset: number): Promise<OffsetRange | undefined> {
+    return this.#reader.findDamage(log, offset);
   }
 
   /** Journals what the maintenance did; `onDurable` changes the state once it is for good. */

@@ -56,6 +56,7 @@ const noHost: LogHost = {
   read: () => Promise.reject(new Error('not opened for reading')),
   findByTime: () => Promise.resolve(undefined),
   findMaxTimestamp: () => Promise.resolve(undefined),
+  findDamage: () => Promise.resolve(undefined),
 };
 
 /**

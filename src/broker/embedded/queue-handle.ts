@@ -114,7 +114,7 @@ export class QueueHandle {
     return queue.rewind(typeof to === 'object' && 'offsets' in to ? to : { timeMs: to.valueOf() });
   }
 
-  /** Settles everything that is ready or delayed; resolves with how many messages that were. */
+  /** Settles everything that is ready, delayed or damaged; resolves with how many messages that were. */
   purge(): Promise<number> {
     return this.#get().purge();
   }

@@ -1,3 +1,3 @@
 export { checkQueueForm, checkQueueSettings } from './queue-options.ts';
-export { Queues, type QueuesParts } from './queues.ts';
+export { describeDamage, Queues, type QueuesParts } from './queues.ts';
 export { TopicQueue } from './topic-queue.ts';

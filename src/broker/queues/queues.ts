@@ -42,6 +42,23 @@ export interface QueuesParts {
 /** A deletion that nobody waits for is tried again after this long. */
 const retryMs = 1000;
 
+/** Queues with damaged messages that are named. */
+const damageShownMax = 20;
+
+/** What is told when a queue goes on without messages that cannot be read. */
+export function describeDamage(part: PartitionQueue, from: number, end: number): string {
+  const what = end - from === 1 ? `message ${from}` : `messages ${from} to ${end - 1}`;
+  return `${nameOf(part)}: ${what} of partition ${part.partition.index} cannot be read and will be kept as damaged: see "pabal verify"`;
+}
+
+function nameOf(part: PartitionQueue): string {
+  const { owner } = part;
+  if (!(owner instanceof TopicQueue)) return `queue over ${part.partition.topicId}`;
+  const { namespace, name, subscription } = owner;
+  const whose = `queue ${namespace === '' ? '' : `${namespace}/`}${name}`;
+  return subscription === '' ? whose : `${whose}, subscription ${subscription}`;
+}
+
 /** All queues: their declarations are part of the catalog, their messages' state of the shards' queue tables. */
 export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
   readonly #parts: QueuesParts;
@@ -81,6 +98,21 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
       }
     }
     return queues;
+  }
+
+  /** Queues with messages that cannot be read, and how many, in words; of very many, the first. */
+  findDamage(): string[] {
+    const found: string[] = [];
+    let others = 0;
+    for (const table of this.#parts.tables()) {
+      for (const part of table.listDamaged()) {
+        if (found.length < damageShownMax)
+          found.push(`${nameOf(part)}: ${part.counts().damaged} messages cannot be read`);
+        else others += 1;
+      }
+    }
+    if (others > 0) found.push(`${others} more queues have messages that cannot be read`);
+    return found;
   }
 
   async declare(request: DeclareQueueRequest): Promise<{ queue: Queue; isNew: boolean }> {

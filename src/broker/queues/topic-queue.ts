@@ -271,6 +271,7 @@ function noCounts(): QueueCounts {
     delayed: 0,
     leased: 0,
     leasedBytes: 0,
+    damaged: 0,
     consumers: 0,
     published: 0,
     delivered: 0,
@@ -295,6 +296,7 @@ function sumCounts(
     total.delayed += counts.delayed;
     total.leased += counts.leased;
     total.leasedBytes += counts.leasedBytes;
+    total.damaged += counts.damaged;
     total.published += counts.published;
     total.delivered += counts.delivered;
     total.redelivered += counts.redelivered;

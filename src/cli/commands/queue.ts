@@ -116,7 +116,7 @@ function peekCommand(): Command {
 
 function purgeCommand(): Command {
   const command = new Command('purge')
-    .description('settle everything that is ready or delayed')
+    .description('settle everything that is ready, delayed or damaged')
     .argument('<queue>');
   return addQueueFlags(command).action(async (name: string, flags: Flags) => {
     const answer = await new AdminClient(flags).call('POST', pathOf(name, flags, '/purge'));

@@ -102,6 +102,7 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
         counts: object({
           ...counts,
           leasedBytes: count,
+          damaged: { ...count, description: 'Cannot be read; kept until a purge' },
           published: { ...count, description: 'This and the following: since the broker started' },
           delivered: count,
           redelivered: count,
@@ -116,6 +117,7 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
             ready: count,
             delayed: count,
             leased: count,
+            damaged: count,
             logStartOffset: count,
             highWatermark: count,
           }),
@@ -300,7 +302,7 @@ export const queuePaths = {
     post: {
       operationId: 'purgeQueue',
       tags: ['queues'],
-      summary: 'Settles everything that is ready or delayed',
+      summary: 'Settles everything that is ready, delayed or damaged',
       responses: { 200: json('Purged', object({ purgedCount: count })), ...refused },
     },
   },

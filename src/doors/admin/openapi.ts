@@ -62,8 +62,12 @@ const schemas: Readonly<Record<string, Schema>> = {
     detail: { type: 'string', description: 'What is wrong and what to do; for people' },
   }),
   Health: object(
-    { status: { type: 'string', enum: ['live', 'ready', 'not ready'] }, reasons: arrayOf(text) },
-    ['reasons'],
+    {
+      status: { type: 'string', enum: ['live', 'ready', 'not ready'] },
+      reasons: arrayOf(text),
+      warnings: { ...arrayOf(text), description: 'What is damaged while the broker works' },
+    },
+    ['reasons', 'warnings'],
   ),
   TopicOptions: object(
     {

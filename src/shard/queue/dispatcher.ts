@@ -2,7 +2,8 @@ import { limits, present } from '../../base/index.ts';
 import { Acquirer } from './acquirer.ts';
 import { type Attachment, ConsumerList } from './consumer-list.ts';
 import type { LiveQueue } from './live-queue.ts';
-import { isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import type { OffsetRange } from '../log-reader.ts';
+import { isDamage, isDeleted, MessageView, MessageWindow } from './message-window.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { Schedule } from '../../message/index.ts';
 import { owners } from './queue-state.ts';
@@ -27,6 +28,8 @@ export class Dispatcher {
   readonly #dying: Array<{ lease: Lease; reason: DeathReason }> = [];
   /** Offsets whose groups must be looked up before anything is given out. */
   #unknown: number[] | undefined;
+  /** What was found to be damaged last. */
+  #damage: OffsetRange | undefined;
   #isReading = false;
   #isRunning = false;
   /** When a read that failed is tried again. */
@@ -113,6 +116,11 @@ export class Dispatcher {
     this.#behind.clear();
   }
 
+  /** What could not be read is looked at again. */
+  forgetDamage(): void {
+    this.#damage = undefined;
+  }
+
   /** A dead message is read and sent on in one of the next rounds. */
   addDying(lease: Lease, reason: DeathReason): void {
     this.#dying.push({ lease, reason });
@@ -169,6 +177,11 @@ export class Dispatcher {
         this.consumers.recallFor(taker, offset)
       )
         continue;
+      if (this.#isDamaged(offset)) {
+        if (queue.damageChosen()) continue;
+        this.#retryLater(nowMs);
+        return false;
+      }
       const window = queue.state.source === 'cursor' ? this.#ahead : this.#behind;
       window.isDrained = taker !== undefined;
       const sight = this.#look(window, offset, nowMs);
@@ -291,6 +304,11 @@ export class Dispatcher {
       this.#dying.shift();
       return true;
     }
+    if (this.#isDamaged(leases.offset(slot))) {
+      if (queue.damageDying(lease)) this.#dying.shift();
+      else this.#retryLater(nowMs);
+      return this.retryAtMs === Number.POSITIVE_INFINITY;
+    }
     const sight = this.#look(this.#behind, leases.offset(slot), nowMs);
     if (sight === 'away') return false;
     this.#dying.shift();
@@ -312,7 +330,7 @@ export class Dispatcher {
       try {
         reading = window.load(offset);
       } catch (error) {
-        this.#readFailed(error, nowMs);
+        this.#readFailed(error, offset, nowMs);
         return 'away';
       }
       if (reading !== undefined) {
@@ -324,14 +342,14 @@ export class Dispatcher {
           },
           (error: unknown) => {
             this.#isReading = false;
-            this.#readFailed(error, this.#queue.home.clock.nowMs());
+            this.#readFailed(error, offset, this.#queue.home.clock.nowMs());
           },
         );
         return 'away';
       }
       sight = window.seek(offset);
       // It should be there: whatever the reason is, the turn must not be spent on trying.
-      if (sight === 'away') this.#readFailed(undefined, nowMs);
+      if (sight === 'away') this.#readFailed(undefined, offset, nowMs);
     }
     if (sight === 'here') window.show(this.#view);
     return sight;
@@ -342,7 +360,8 @@ export class Dispatcher {
     const { state } = this.#queue;
     this.#unknown ??= state.listHolders(limits.queueAsideMax);
     for (let offset = this.#unknown.at(-1); offset !== undefined; offset = this.#unknown.at(-1)) {
-      const sight = this.#look(this.#behind, offset, nowMs);
+      // Nobody knows the group of what cannot be read.
+      const sight = this.#isDamaged(offset) ? 'gap' : this.#look(this.#behind, offset, nowMs);
       if (sight === 'away') return false;
       this.#unknown.pop();
       if (sight === 'gap') continue;
@@ -355,14 +374,45 @@ export class Dispatcher {
     return true;
   }
 
-  #readFailed(error: unknown, nowMs: number): void {
+  #readFailed(error: unknown, offset: number, nowMs: number): void {
     // What was deleted was settled with the start of the log; the rest is tried again.
     if (isDeleted(error) && this.#queue.skipDeleted()) {
       this.#queue.schedule();
       return;
     }
+    if (isDamage(error)) this.#inspect(offset);
+    else this.#retryLater(nowMs);
+  }
+
+  #retryLater(nowMs: number): void {
     this.retryAtMs = nowMs + readRetryMs;
     this.#queue.arm(this.retryAtMs);
+  }
+
+  #isDamaged(offset: number): boolean {
+    const damage = this.#damage;
+    return damage !== undefined && offset >= damage.from && offset < damage.end;
+  }
+
+  /** Finds out how much is damaged at `offset`: the rounds that follow leave it out. */
+  #inspect(offset: number): void {
+    const queue = this.#queue;
+    this.#isReading = true;
+    queue.partition.findDamage(offset).then(
+      (damage) => {
+        this.#isReading = false;
+        // It can be read, or is gone: either is seen when it is read again.
+        if (damage === undefined) return this.#retryLater(queue.home.clock.nowMs());
+        this.#damage = damage;
+        queue.home.events.damaged?.(queue, damage.from, damage.end);
+        queue.schedule();
+      },
+      () => {
+        // What cannot be told now may well be intact.
+        this.#isReading = false;
+        this.#retryLater(queue.home.clock.nowMs());
+      },
+    );
   }
 
   #expiresAtMs(): number {

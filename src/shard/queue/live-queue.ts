@@ -49,6 +49,8 @@ export interface QueueHome {
   /** It keeps a stretch of its log in memory, or has let go of it. */
   noteWindow(queue: LiveQueue, isKept: boolean): void;
   whenSettled(queue: LiveQueue): Promise<void>;
+  /** It has damaged messages, or has none any more. */
+  noteDamage(queue: LiveQueue, isDamaged: boolean): void;
   /** Its partition is gone. */
   forget(queue: LiveQueue): void;
   /** Everything is settled, and much of the log could go. */
@@ -288,6 +290,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#dispatcher?.consumers.forgetAside();
     const count = state.purge(state.ingested, bytes);
     this.#note().notePurged(state.ingested, bytes);
+    this.#noteDamage();
     this.#noteIfEmptied();
     return this.settled().then(() => count);
   }
@@ -296,11 +299,18 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { state, partition } = this;
     const target = Math.max(offset, partition.logStartOffset);
     if (target < state.ingested) {
-      const unsettled = state.ingested - target - state.settled.countIn(target, state.ingested);
+      const unsettled =
+        state.ingested -
+        target -
+        state.settled.countIn(target, state.ingested) -
+        (state.damaged?.countFrom(target) ?? 0);
       const again = state.ingested - target - unsettled;
       const bytes = again * this.#averageBytes();
       state.rewind(target, bytes);
       this.#note().noteRewound(target, bytes);
+      // It may have been repaired.
+      this.#dispatcher?.forgetDamage();
+      this.#noteDamage();
       if (this.form.priorityMax > 0) await this.#restoreRanks(target, state);
       this.schedule();
     }
@@ -317,6 +327,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       delayed: state.delayedCount,
       leased: state.leasedCount,
       leasedBytes: state.leasedBytes,
+      damaged: state.damagedCount,
       consumers: this.#dispatcher?.consumers.count ?? 0,
       published: this.#published,
       delivered: this.#delivered,
@@ -325,7 +336,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       released: this.#released,
       dead: this.#dead,
       oldestTimestampMs: (this.#oldest ??= new OldestMessage(this.partition)).find(
-        state.settled.floor,
+        state.firstOffset,
       ),
     };
   }
@@ -392,6 +403,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** The queue is gone, or what it was is in doubt. */
   end(reason: 'deleted' | 'failed'): void {
     if (reason === 'deleted') this.isDropped = true;
+    this.home.noteDamage(this, false);
     this.#dispatcher?.end(reason);
     this.#dispatcher = undefined;
     this.home.noteWindow(this, false);
@@ -407,6 +419,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#admissions = undefined;
     this.areGroupsKnown = !this.form.isGrouped || state.leasedCount + state.delayedCount === 0;
     this.#trim();
+    this.#noteDamage();
     state.ingestPlain(this.partition.nextOffset);
     this.#isDoubtful = (state.returned?.count ?? 0) > 0;
     this.#gapsEnd = this.partition.transactions === undefined ? 0 : this.partition.nextOffset;
@@ -548,6 +561,44 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   noteDeath(): void {
     this.#dead++;
+  }
+
+  /** The message that was chosen cannot be read: it is kept, and nobody gets it. False when no more may be kept. */
+  damageChosen(): boolean {
+    const { state } = this;
+    const { offset, rank } = state;
+    if (!state.canDamage(offset)) return false;
+    const known = state.bodyBytes;
+    const bytes = known > 0 ? known : this.#averageReadyBytes();
+    state.takeChosen();
+    const changes = this.#note();
+    if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bytes, rank);
+    this.#damage(offset, bytes);
+    return true;
+  }
+
+  /** The same for a dead message that cannot be sent on. */
+  damageDying(lease: Lease): boolean {
+    const leases = this.state.openLeases();
+    const slot = leases.find(lease);
+    const offset = leases.offset(slot);
+    const bodyBytes = leases.bodyBytes(slot);
+    if (!this.state.canDamage(offset)) return false;
+    leases.remove(slot);
+    this.dyingCount--;
+    this.#damage(offset, bodyBytes);
+    return true;
+  }
+
+  #damage(offset: number, bodyBytes: number): void {
+    this.state.damage(offset, bodyBytes);
+    this.#note().noteDamaged(offset, bodyBytes);
+    this.home.ride();
+    this.#noteDamage();
+  }
+
+  #noteDamage(): void {
+    this.home.noteDamage(this, this.state.damagedCount > 0);
   }
 
   /** The log begins later than the queue thought; true when that explains what is missing. */
@@ -721,14 +772,21 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { floor } = state.settled;
     if (partition.logStartOffset <= floor) return;
     const before = state.readyCount(partition.nextOffset) + state.delayedCount;
+    const damaged = state.damagedCount;
     const average = before === 0 ? 0 : this.#purgeableBytes() / before;
     const leased = state.leasedBytes;
     const count = state.trim(partition.logStartOffset);
     this.dyingCount = state.leases?.countOf(owners.dying) ?? 0;
     const gone = leased - state.leasedBytes + Math.floor(count * average);
     state.spendBytes(Math.min(gone, state.unsettledBytes));
+    if (state.damagedCount !== damaged) this.#noteDamage();
     if (state.readyCount(partition.nextOffset) + state.delayedCount + state.leasedCount === 0)
       state.unsettledBytes = 0;
+  }
+
+  #averageReadyBytes(): number {
+    const count = this.state.readyCount(this.partition.nextOffset);
+    return count === 0 ? 0 : Math.floor(this.state.readyBytes / count);
   }
 
   #averageBytes(): number {

@@ -1,11 +1,14 @@
 import type { PartitionLog } from '../partition-log.ts';
-import { copyView, isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import { copyView, isDamage, isDeleted, MessageView, MessageWindow } from './message-window.ts';
 import type { Listed } from './queue-state.ts';
 import type { QueueMessage } from './types.ts';
 
 const peekBytes = 64 * 1024;
 
-/** Reads the messages of a list, as far as they are durable, until their bodies are more than `bytesMax`; one at least. */
+/**
+ * Reads the messages of a list, as far as they are durable and can be read, until their bodies are more than `bytesMax`; one
+ * at least.
+ */
 export async function peekMessages(
   log: PartitionLog,
   list: Iterable<Listed>,
@@ -23,7 +26,7 @@ export async function peekMessages(
       try {
         await window.load(offset);
       } catch (error) {
-        if (isDeleted(error)) continue;
+        if (isDeleted(error) || isDamage(error)) continue;
         throw error;
       }
     }

@@ -237,6 +237,11 @@ export class MessageWindow {
   }
 }
 
+/** Whether a read failed because what is on the disk is not what was written. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'storage-damaged';
+}
+
 /** Whether a read failed because its records are deleted. */
 export function isDeleted(error: unknown): boolean {
   return (

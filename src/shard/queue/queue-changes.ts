@@ -15,6 +15,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *   5 purged    varlong offset: everything below that is not leased is settled; varlong body bytes of it
  *   6 rewound   varlong offset: everything from there on that was settled can be given out again; varlong body bytes of it
  *   7 ranked    runs: unsigned varint rank; those of them that were never delivered have that rank from now on
+ *   8 damaged   varlong body bytes of all; runs: they cannot be read, and nobody gets them
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -26,6 +27,7 @@ const operation = {
   purged: 5,
   rewound: 6,
   ranked: 7,
+  damaged: 8,
 } as const;
 
 const isSameDeadline = 1;
@@ -36,6 +38,7 @@ const isExtension = 8;
 /** Numbers of a run of each kind in the lists below. */
 const acquiredFields = 6;
 const returnedFields = 4;
+/** Of those that are settled or damaged. */
 const settledFields = 2;
 const rankedFields = 3;
 
@@ -56,6 +59,7 @@ export interface QueueReplay {
   replayPurged(offset: number, bodyBytes: number): void;
   replayRewound(offset: number, bodyBytes: number): void;
   replayRanked(from: number, count: number, rank: number): void;
+  replayDamaged(from: number, count: number): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -65,7 +69,8 @@ export class ChangeTally {
 
 /**
  * Gathers a queue's changes until a chunk is built. Changes of different messages commute, so each kind has its own list
- * of runs, written in the order acquired, returned, settled; what would depend on another order closes the lists first.
+ * of runs, written in the order acquired, returned, settled, damaged; what would depend on another order closes the lists
+ * first.
  */
 export class QueueChanges {
   readonly #tally: ChangeTally;
@@ -76,6 +81,9 @@ export class QueueChanges {
   /** from, count. */
   readonly #settled: number[] = [];
   #settledBytes = 0;
+  /** from, count; made when it is needed, which is hardly ever. */
+  #damaged: number[] | undefined;
+  #damagedBytes = 0;
   /** Lists that were closed. */
   #closed: ByteWriter | undefined;
 
@@ -127,14 +135,14 @@ export class QueueChanges {
   }
 
   noteSettled(offset: number, bodyBytes: number): void {
-    const runs = this.#settled;
-    const last = runs.length - settledFields;
     this.#settledBytes += bodyBytes;
-    if (last >= 0 && follows(runs, last, offset)) runs[last + 1]!++;
-    else {
-      runs.push(offset, 1);
-      this.#tally.bytes += settledFields * 8;
-    }
+    this.#addRun(this.#settled, offset);
+  }
+
+  noteDamaged(offset: number, bodyBytes: number): void {
+    this.#damagedBytes += bodyBytes;
+    this.#damaged ??= [];
+    this.#addRun(this.#damaged, offset);
   }
 
   noteDue(nowMs: number, count: number): void {
@@ -184,7 +192,18 @@ export class QueueChanges {
     this.#returned.length = 0;
     this.#settled.length = 0;
     this.#settledBytes = 0;
+    this.#damaged = undefined;
+    this.#damagedBytes = 0;
     this.#closed = undefined;
+  }
+
+  #addRun(runs: number[], offset: number): void {
+    const last = runs.length - settledFields;
+    if (last >= 0 && follows(runs, last, offset)) runs[last + 1]!++;
+    else {
+      runs.push(offset, 1);
+      this.#tally.bytes += settledFields * 8;
+    }
   }
 
   #close(): ByteWriter {
@@ -196,11 +215,16 @@ export class QueueChanges {
   #writeLists(writer: ByteWriter): void {
     if (this.#acquired.length > 0) this.#writeAcquired(writer);
     if (this.#returned.length > 0) this.#writeReturned(writer);
-    if (this.#settled.length > 0) this.#writeSettled(writer);
+    if (this.#settled.length > 0)
+      writeSettled(writer, operation.settled, this.#settled, this.#settledBytes);
+    if (this.#damaged !== undefined)
+      writeSettled(writer, operation.damaged, this.#damaged, this.#damagedBytes);
     this.#acquired.length = 0;
     this.#returned.length = 0;
     this.#settled.length = 0;
     this.#settledBytes = 0;
+    this.#damaged = undefined;
+    this.#damagedBytes = 0;
   }
 
   // `!` below: the lists hold whole runs.
@@ -241,15 +265,19 @@ export class QueueChanges {
       writer.varlong(runs[at + 3]!);
     }
   }
+}
 
-  #writeSettled(writer: ByteWriter): void {
-    const runs = this.#settled;
-    writer.uint8(operation.settled);
-    writer.varlong(this.#settledBytes);
-    writer.unsignedVarint(runs.length / settledFields);
-    let end = 0;
-    for (let at = 0; at < runs.length; at += settledFields) end = writeRun(writer, runs, at, end);
-  }
+function writeSettled(
+  writer: ByteWriter,
+  code: number,
+  runs: readonly number[],
+  bodyBytes: number,
+): void {
+  writer.uint8(code);
+  writer.varlong(bodyBytes);
+  writer.unsignedVarint(runs.length / settledFields);
+  let end = 0;
+  for (let at = 0; at < runs.length; at += settledFields) end = writeRun(writer, runs, at, end);
 }
 
 /** Whether the run at `last` ends where `offset` is. */
@@ -277,13 +305,15 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
         }
         break;
       }
-      case operation.settled: {
+      case operation.settled:
+      case operation.damaged: {
         target.replaySettledBytes(reader.varlong());
         let offset = 0;
         for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
           offset += reader.varlong();
           const count = reader.unsignedVarint();
-          target.replaySettled(offset, count);
+          if (code === operation.settled) target.replaySettled(offset, count);
+          else target.replayDamaged(offset, count);
           offset += count;
         }
         break;

@@ -9,6 +9,7 @@ import {
 import { Schedule } from '../../message/index.ts';
 import type { QueueReplay } from './queue-changes.ts';
 import {
+  DamagedSet,
   DedupWindow,
   DelayedSet,
   GroupTable,
@@ -53,14 +54,15 @@ const presenceBit = {
   lanes: 16,
   dedup: 32,
   mayExpire: 64,
+  damaged: 128,
 } as const;
 
 /**
  * What a queue is as of the journal: it changes by operations that are journaled, and by batches that are built into
  * chunks, and replay of both leads to the same state. It knows neither time nor consumers nor settings.
  *
- * Every offset between the floor and `ingested` is exactly one of: settled, leased, returned, delayed, in a lane, or
- * (from the cursor on, and not in `skipped`) untouched. What is untouched takes no memory.
+ * Every offset between the floor and `ingested` is exactly one of: settled, leased, returned, delayed, in a lane, damaged,
+ * or (from the cursor on, and not in `skipped`) untouched. What is untouched takes no memory.
  */
 export class QueueState implements QueueReplay {
   settled: OffsetSet;
@@ -86,6 +88,8 @@ export class QueueState implements QueueReplay {
   admittedIds: Set<string> | undefined;
   /** From the cursor on: not the cursor's business. */
   skipped: OffsetSet | undefined;
+  /** Cannot be read, and waits for a purge, or for another try after a rewind. Their body bytes count as settled. */
+  damaged: DamagedSet | undefined;
 
   // What `choose` found.
   source: Source = 'none';
@@ -125,10 +129,25 @@ export class QueueState implements QueueReplay {
     return this.delayed?.bytes ?? 0;
   }
 
+  get damagedCount(): number {
+    return this.damaged?.count ?? 0;
+  }
+
   /** Messages that can be delivered when they are durable; `nextOffset` is the log's. */
   readyCount(nextOffset: number): number {
     const { floor, countAbove } = this.settled;
-    return Math.max(0, nextOffset - floor - countAbove - this.leasedCount - this.delayedCount);
+    const others = this.leasedCount + this.delayedCount + this.damagedCount;
+    return Math.max(0, nextOffset - floor - countAbove - others);
+  }
+
+  /** The first message that is neither settled nor damaged, or the end. */
+  get firstOffset(): number {
+    const { damaged, settled } = this;
+    let offset = settled.floor;
+    if (damaged === undefined) return offset;
+    for (let next = damaged.nextMissing(offset); next > offset; next = damaged.nextMissing(offset))
+      offset = settled.nextMissing(next);
+    return offset;
   }
 
   get readyBytes(): number {
@@ -389,6 +408,29 @@ export class QueueState implements QueueReplay {
     this.groups?.leave(offset);
   }
 
+  /** Whether one more damaged message may be kept in mind. */
+  canDamage(offset: number): boolean {
+    const { damaged } = this;
+    if (damaged === undefined || damaged.runCount < limits.queueDamagedRunsMax) return true;
+    return offset > 0 && damaged.has(offset - 1);
+  }
+
+  /** Keeps what is nowhere any more as damaged. */
+  damage(offset: number, bodyBytes: number): void {
+    this.damaged ??= new DamagedSet();
+    if (!this.damaged.add(offset)) return;
+    this.spendBytes(bodyBytes);
+    this.groups?.leave(offset);
+  }
+
+  /** What was damaged from `offset` on counts as settled, so that it is made ready with what was. */
+  #settleDamaged(offset: number): void {
+    const { damaged } = this;
+    damaged?.forEach((from, end) => this.settled.addRange(Math.max(from, offset), end));
+    damaged?.removeFrom(offset);
+    if (damaged?.count === 0) this.damaged = undefined;
+  }
+
   /** Body bytes that are settled. In replay what is there is added last: the rest may be negative before. */
   spendBytes(bytes: number): void {
     this.unsettledBytes -= bytes;
@@ -425,7 +467,9 @@ export class QueueState implements QueueReplay {
     this.lanes?.removeRange(0, startOffset);
     if (this.ingested < startOffset) this.ingested = startOffset;
     if (this.cursor < startOffset) this.cursor = startOffset;
-    return this.settled.raiseFloor(startOffset);
+    const damaged = this.damaged?.removeBefore(startOffset) ?? 0;
+    if (this.damaged?.count === 0) this.damaged = undefined;
+    return this.settled.raiseFloor(startOffset) - damaged;
   }
 
   /** Messages in the order in which they would be given out, from the `skip`-th on, `count` of them. */
@@ -481,7 +525,7 @@ export class QueueState implements QueueReplay {
     if (listed.length > length) listed.sort((a, b) => a.rank - b.rank || a.offset - b.offset);
   }
 
-  /** Settles everything below `offset` that is not leased; returns how many messages. */
+  /** Settles everything below `offset` that is not leased, be it damaged; returns how many messages. */
   purge(offset: number, bodyBytes: number): number {
     let count = 0;
     let from = this.settled.floor;
@@ -496,14 +540,16 @@ export class QueueState implements QueueReplay {
     this.delayed = undefined;
     this.lanes = undefined;
     this.skipped = undefined;
+    this.damaged = undefined;
     this.groups?.retain((at) => (this.leases?.findByOffset(at) ?? -1) >= 0);
     this.cursor = Math.max(this.cursor, offset);
     this.spendBytes(bodyBytes);
     return count;
   }
 
-  /** Makes everything ready again that was settled from `offset` on, `bodyBytes` of it; `rank` says of what priority. */
+  /** Makes everything ready again that was settled or damaged from `offset` on, `bodyBytes` of it. */
   rewind(offset: number, bodyBytes: number): void {
+    this.#settleDamaged(offset);
     const { settled } = this;
     this.unsettledBytes += bodyBytes;
     if (this.form.priorityMax > 0) {
@@ -575,6 +621,16 @@ export class QueueState implements QueueReplay {
       if (slot >= 0) this.leases?.remove(slot);
       else if (!this.settled.has(offset)) this.#takeAway(offset);
       this.settled.add(offset);
+    }
+  }
+
+  replayDamaged(from: number, count: number): void {
+    for (let offset = from; offset < from + count; offset++) {
+      const slot = this.leases?.findByOffset(offset) ?? -1;
+      if (slot >= 0) this.leases?.remove(slot);
+      else if (this.settled.has(offset)) continue;
+      else this.#takeAway(offset);
+      this.damage(offset, 0);
     }
   }
 
@@ -660,7 +716,8 @@ export class QueueState implements QueueReplay {
         ((delayed?.count ?? 0) === 0 ? 0 : presenceBit.delayed) |
         ((lanes?.count ?? 0) === 0 ? 0 : presenceBit.lanes) |
         ((dedup?.count ?? 0) === 0 ? 0 : presenceBit.dedup) |
-        (this.mayExpire ? presenceBit.mayExpire : 0),
+        (this.mayExpire ? presenceBit.mayExpire : 0) |
+        (this.damagedCount === 0 ? 0 : presenceBit.damaged),
     );
     skipped?.encodeTo(writer);
     if (leases !== undefined && leases.count > 0) leases.encodeTo(writer);
@@ -671,6 +728,7 @@ export class QueueState implements QueueReplay {
     if (delayed !== undefined && delayed.count > 0) delayed.encodeTo(writer);
     if (lanes !== undefined && lanes.count > 0) lanes.encodeTo(writer);
     if (dedup !== undefined && dedup.count > 0) dedup.encodeTo(writer);
+    if (this.damagedCount > 0) this.damaged?.encodeTo(writer);
   }
 
   static decode(reader: ByteReader, form: QueueForm, serial: number): QueueState {
@@ -689,6 +747,7 @@ export class QueueState implements QueueReplay {
     if (bits & presenceBit.lanes) state.lanes = LaneSet.decode(reader);
     if (bits & presenceBit.dedup) state.dedup = DedupWindow.decode(reader, serial);
     state.mayExpire = (bits & presenceBit.mayExpire) !== 0;
+    if (bits & presenceBit.damaged) state.damaged = DamagedSet.decode(reader);
     return state;
   }
 }

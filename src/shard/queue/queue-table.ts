@@ -84,6 +84,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   readonly #armed = new Map<LiveQueue, Deadline>();
   /** Those that keep a stretch of their log in memory, the one used longest ago first. */
   readonly #windows = new Set<LiveQueue>();
+  /** Those with messages that cannot be read. */
+  readonly #damaged = new Set<LiveQueue>();
   /** They stopped because too much waits for the journal. */
   #clogged: LiveQueue[] = [];
 
@@ -175,6 +177,11 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
 
   list(): Iterable<PartitionQueue> {
     return this.#queues.values();
+  }
+
+  /** Queues with messages that cannot be read. */
+  listDamaged(): Iterable<PartitionQueue> {
+    return this.#damaged;
   }
 
   // StateExtension
@@ -410,6 +417,11 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     }
   }
 
+  noteDamage(queue: LiveQueue, isDamaged: boolean): void {
+    if (isDamaged) this.#damaged.add(queue);
+    else if (this.#damaged.size > 0) this.#damaged.delete(queue);
+  }
+
   whenSettled(queue: LiveQueue): Promise<void> {
     if (this.isLost)
       return Promise.reject(new BrokerError('storage-failed', 'the storage has failed'));
@@ -457,6 +469,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     else this.#byPartition.set(number, others);
     queue.partition.unfollow(queue);
     this.#windows.delete(queue);
+    this.#damaged.delete(queue);
     this.#disarm(queue);
   }
 

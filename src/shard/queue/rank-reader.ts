@@ -1,14 +1,14 @@
 import { limits } from '../../base/index.ts';
 import { Schedule } from '../../message/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
-import { isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import { isDamage, isDeleted, MessageView, MessageWindow } from './message-window.ts';
 
 const readBytes = 256 * 1024;
 
 /**
  * Reads the priorities of the messages between two offsets, a stretch at a time: runs of first offset, count and
- * priority (−1: none), some thousands at most. Messages that are gone are passed over. Rejects where the log cannot be
- * read. All must be durable.
+ * priority (−1: none), some thousands at most. Messages that are gone or damaged are passed over. Rejects where the log
+ * cannot be read now. All must be durable.
  */
 export async function readPriorities(
   log: PartitionLog,
@@ -29,6 +29,11 @@ export async function readPriorities(
       try {
         await window.load(offset);
       } catch (error) {
+        const damage = isDamage(error) ? await log.findDamage(offset) : undefined;
+        if (damage !== undefined) {
+          offset = damage.end;
+          continue;
+        }
         if (!isDeleted(error) || log.isDropped || log.logStartOffset <= offset) throw error;
         offset = log.logStartOffset;
         continue;

@@ -141,6 +141,8 @@ export interface QueueCounts {
   /** Is in a consumer's hands. */
   leased: number;
   leasedBytes: number;
+  /** Cannot be read, and is given to nobody; kept until a purge. A rewind tries again. */
+  damaged: number;
   consumers: number;
   /** Totals since the queue was opened by this process. */
   published: number;
@@ -227,10 +229,10 @@ export interface PartitionQueue {
   /** Messages in the order in which they would be given out, from the `skip`-th on, changing nothing. */
   peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]>;
 
-  /** Settles everything that is ready or delayed; resolves with how many, durable. */
+  /** Settles everything that is ready, delayed or damaged; resolves with how many, durable. */
   purge(): Promise<number>;
 
-  /** Forgets every settlement from `offset` on: those messages are given out again. Durable when resolved. */
+  /** Forgets every settlement and damage from `offset` on: those messages are given out again. Durable when resolved. */
   rewind(offset: number): Promise<void>;
 
   /** Resolves when every change so far is durable. */
@@ -244,4 +246,6 @@ export interface QueueEvents {
    * `message` is borrowed. Not called where there is no dead-letter target.
    */
   died(queue: PartitionQueue, message: QueueMessage, lease: Lease, reason: DeathReason): void;
+  /** The messages from `from` to the one before `end` cannot be read: the queue goes on without them. */
+  damaged?(queue: PartitionQueue, from: number, end: number): void;
 }

@@ -52,6 +52,8 @@ export class QueueBed {
   readonly deaths: Array<{ text: string; reason: string; lease: Lease; queue: PartitionQueue }> =
     [];
   readonly warnings: string[] = [];
+  /** Stretches of offsets that were told to be damaged. */
+  readonly damages: Array<[from: number, end: number]> = [];
   disk: SimulatedDisk;
   life: LifeClock;
   shard!: Shard;
@@ -91,6 +93,7 @@ export class QueueBed {
           this.deaths.push({ text: textOf(message), reason, lease, queue });
           this.onDeath(queue, message, lease, reason);
         },
+        damaged: (_queue, from, end) => void this.damages.push([from, end]),
       },
       ...(compileFilter === undefined ? {} : { compileFilter }),
     });

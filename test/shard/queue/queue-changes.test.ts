@@ -24,6 +24,7 @@ function replay(payload: Uint8Array): string[] {
     replayPurged: (offset, bytes) => void lines.push(`purged ${offset} ${bytes}`),
     replayRewound: (offset, bytes) => void lines.push(`rewound ${offset} ${bytes}`),
     replayRanked: (from, count, rank) => void lines.push(`ranked ${from} ${count} ${rank}`),
+    replayDamaged: (from, count) => void lines.push(`damaged ${from}+${count}`),
   };
   replayChanges(new ByteReader(payload), payload.length, target);
   return lines;

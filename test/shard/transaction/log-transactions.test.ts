@@ -32,6 +32,7 @@ function createBed(): Bed {
       read: never,
       findByTime: never,
       findMaxTimestamp: never,
+      findDamage: never,
     },
     1,
     'topic',

@@ -10,7 +10,7 @@ export const showCluster: AdminHandler = ({ broker, ...context }) => {
         brokerId: broker.brokerId,
         version: context.version,
         doors: context.listDoors(),
-        problems: [...context.findProblems(), ...broker.findProblems()],
+        problems: [...context.findProblems(), ...broker.findProblems(), ...broker.findWarnings()],
         isOverloaded: broker.isOverloaded(),
         topicCount: topics.length,
         partitionCount: topics.reduce((sum, topic) => sum + topic.partitions.length, 0),

@@ -234,9 +234,9 @@ function describe(queue: Queue): object {
     attributes: queue.attributes,
     counts: { ...counts, oldestTimestampMs: counts.oldestTimestampMs ?? null },
     partitions: queue.parts.map((part) => {
-      const { ready, delayed, leased } = part.counts();
+      const { ready, delayed, leased, damaged } = part.counts();
       const { index, logStartOffset, highWatermark } = part.partition;
-      return { partition: index, ready, delayed, leased, logStartOffset, highWatermark };
+      return { partition: index, ready, delayed, leased, damaged, logStartOffset, highWatermark };
     }),
   };
 }
