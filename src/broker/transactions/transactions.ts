@@ -134,13 +134,14 @@ export class Transactions implements TransactionsPort {
   }
 
   list(filter: TransactionFilter = {}): TransactionDescription[] {
-    const { states, producerIds, openForMs = -1 } = filter;
+    const { states, producerIds, pattern, openForMs = -1 } = filter;
     const nowMs = this.#parts.clock.nowMs();
     const found: TransactionDescription[] = [];
     for (const coordinator of this.#coordinators.values()) {
       for (const transaction of coordinator.list()) {
         if (states !== undefined && !states.has(transaction.state)) continue;
         if (producerIds !== undefined && !producerIds.has(transaction.producerId)) continue;
+        if (pattern !== undefined && !pattern.matches(transaction.transactionalId)) continue;
         const isOpenLong = transaction.startedMs >= 0 && nowMs - transaction.startedMs > openForMs;
         if (openForMs >= 0 && !isOpenLong) continue;
         found.push(transaction);

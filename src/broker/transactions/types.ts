@@ -37,6 +37,8 @@ export interface TransactionFilter {
   producerIds?: ReadonlySet<number>;
   /** Only those that have been open for longer. */
   openForMs?: number;
+  /** Of the transactional id. */
+  pattern?: { matches(transactionalId: string): boolean };
 }
 
 /**

@@ -21,6 +21,7 @@ export {
   encodeAssignment,
   encodeSubscription,
 } from './subscription.ts';
+export { TopicPattern } from './topic-pattern.ts';
 export { divisionNames } from './division.ts';
 export type {
   Beat,

@@ -100,7 +100,7 @@ export const registrations: readonly Registration[] = [
   register('DescribeCluster', [0, 2], describeCluster),
   register('DescribeProducers', [0, 0], describeProducers),
   register('DescribeTransactions', [0, 0], describeTransactions),
-  register('ListTransactions', [0, 1], listTransactions),
+  register('ListTransactions', [0, 2], listTransactions),
   register('ConsumerGroupHeartbeat', [0, 1], consumerGroupHeartbeat),
   register('ConsumerGroupDescribe', [0, 1], consumerGroupDescribe),
   register('ListConfigResources', [0, 1], listConfigResources),

@@ -1,5 +1,6 @@
-// ListTransactions 0-1 (KIP-664, KIP-994).
-import type { TransactionState } from '../../../shard/index.ts';
+// ListTransactions 0-2 (KIP-664, KIP-994, KIP-1152: a regular expression of RE2 that matches the whole id).
+import { BrokerError } from '../../../base/index.ts';
+import { TopicPattern, type TransactionState } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
 import { transactionStateNames } from '../transaction-states.ts';
@@ -23,10 +24,20 @@ export function listTransactions(
     if (state !== undefined) wanted.add(state);
     else if (!unused.has(name)) unknownStateFilters.push(name);
   }
+  let pattern: TopicPattern | undefined;
+  try {
+    const text = request.transactionalIdPattern ?? '';
+    if (text !== '') pattern = new TopicPattern(text);
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    const { INVALID_REGULAR_EXPRESSION: errorCode } = errorCodes;
+    return { errorCode, unknownStateFilters: [], transactionStates: [] };
+  }
   const found = broker.transactions.list({
     ...(stateFilters.length === 0 ? {} : { states: wanted }),
     ...(producerIdFilters.length === 0 ? {} : { producerIds: new Set(producerIdFilters) }),
     openForMs: durationFilter,
+    ...(pattern === undefined ? {} : { pattern }),
   });
   return {
     errorCode: errorCodes.NONE,
