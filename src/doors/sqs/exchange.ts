@@ -189,13 +189,12 @@ export class Exchange implements SqsRequest {
     );
     if (this.#services.topics.isFor(parameters)) return this.#carryOutForTopics(parameters);
     const name = parameters.get('Action');
-    if (name === undefined) {
-      throw new SqsError(
-        'MissingRequiredParameterException',
-        'The request must contain the parameter Action.',
-      );
-    }
+    if (name === undefined) throw new SqsError('UnknownOperationException', noAction);
     const action = this.#find(name);
+    // The URL of a queue is an endpoint for what is about a queue.
+    if (isQueuePath(path) && !('QueueUrl' in action.input.members) && !isQueueFree(name)) {
+      throw notValid(name);
+    }
     const input = parameters.read(action.input);
     // The queue may be named by the path alone.
     const isByPath =
@@ -217,10 +216,7 @@ export class Exchange implements SqsRequest {
   #find(name: string): Action {
     const action = actions.get(name);
     if (action === undefined) {
-      throw new SqsError(
-        'UnknownOperationException',
-        `The action ${name} is not valid for this endpoint.`,
-      );
+      throw notValid(name);
     }
     this.#action = action;
     this.#actionName = name;
@@ -231,6 +227,14 @@ export class Exchange implements SqsRequest {
     if (this.#topicAction !== undefined) {
       const { topics } = this.#services;
       this.#send(200, topics.renderResponse(this.#topicAction, output, this.#id), undefined);
+      return;
+    }
+    if (!this.#isJson && this.#request.headers.accept === 'application/json') {
+      this.#isJson = true;
+      const ResponseMetadata = { RequestId: this.#id };
+      const name = this.#actionName;
+      const answer = { [`${name}Response`]: { [`${name}Result`]: output, ResponseMetadata } };
+      this.#send(200, JSON.stringify(answer), undefined);
       return;
     }
     const text = this.#isJson
@@ -266,7 +270,9 @@ export class Exchange implements SqsRequest {
     if (this.#isJson) {
       const text = JSON.stringify({ __type: error.type, message: error.message });
       this.#send(error.status, text, error);
-    } else this.#send(error.queryStatus, renderError(error, this.#id), error);
+    } else if (error.message === noAction) {
+      this.#send(404, '<UnknownOperationException/>\n', error);
+    } else this.#send(error.status, renderError(error, this.#id), error);
   }
 
   #send(status: number, text: string, error: SqsError | undefined): void {
@@ -312,6 +318,28 @@ export class Exchange implements SqsRequest {
       })
       .end();
   }
+}
+
+/** What a request of the Query protocol without an action is refused for: with an element of its own. */
+const noAction = 'The request has no Action.';
+
+function notValid(name: string): SqsError {
+  return new SqsError(
+    'UnknownOperationException',
+    `The action ${name} is not valid for this endpoint.`,
+  );
+}
+
+/** `/000000000000/NAME`, as URLs of queues are. */
+function isQueuePath(path: string): boolean {
+  return /^\/\d{12}\/[^/]+$/.test(path);
+}
+
+/** Actions about queues that they name otherwise. */
+function isQueueFree(name: string): boolean {
+  return (
+    name.endsWith('MessageMoveTask') || name === 'ListMessageMoveTasks' || name === 'GetQueueUrl'
+  );
 }
 
 function tooLarge(bytesMax: number): SqsError {

@@ -55,7 +55,7 @@ function valueBytes({ StringValue, BinaryValue }: MessageAttribute): number {
 
 function isAttributeName(name: string): boolean {
   return (
-    /^[A-Za-z0-9_\-.]{1,256}$/.test(name) &&
+    /^[\p{L}\p{N}_\-.]{1,256}$/u.test(name) &&
     !name.startsWith('.') &&
     !name.endsWith('.') &&
     !name.includes('..')

@@ -139,8 +139,9 @@ export function renderResponse(
   requestId: string,
 ): string {
   const result = renderStructure(shape, output);
-  const body =
-    Object.keys(shape.members).length === 0 ? '' : `<${action}Result>${result}</${action}Result>`;
+  let body = '';
+  if (result !== '') body = `<${action}Result>${result}</${action}Result>`;
+  else if (Object.keys(shape.members).length > 0) body = `<${action}Result/>`;
   return (
     `<?xml version="1.0"?><${action}Response xmlns="${queryNamespace}">${body}` +
     `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`
@@ -151,7 +152,7 @@ export function renderError(error: SqsError, requestId: string): string {
   const type = error.isSenderFault ? 'Sender' : 'Receiver';
   return (
     `<?xml version="1.0"?><ErrorResponse xmlns="${queryNamespace}"><Error><Type>${type}</Type>` +
-    `<Code>${escapeXml(error.queryCode)}</Code><Message>${escapeXml(error.message)}</Message><Detail/></Error>` +
+    `<Code>${escapeXml(error.queryCode)}</Code><Message>${escapeXml(error.queryMessage)}</Message><Detail/></Error>` +
     `<RequestId>${requestId}</RequestId></ErrorResponse>`
   );
 }

@@ -54,7 +54,7 @@ const readable: ReadonlySet<string> = new Set([
 
 /** Prefix of the attributes that only this door understands. */
 const prefix = 'sqs.';
-/** Messages of a standard queue that may be in flight. */
+/** Messages of a queue that may be in flight. */
 export const inFlightMax = 120_000;
 const dedupWindowMs = 300_000;
 
@@ -93,13 +93,12 @@ export function checkAttributes(
   const settings: Partial<QueueSettings> = {};
   const own: Record<string, string> = {};
   for (const [name, raw] of Object.entries(attributes)) {
-    const value = typeof raw === 'string' ? raw : String(raw);
-    if (
-      !settable.has(name) ||
-      (!fifo && fifoNames.has(name) && value !== '') ||
-      (name === 'FifoQueue' && !isNew)
-    ) {
-      throw new SqsError('InvalidAttributeName', `Unknown Attribute ${name}.`);
+    const value = normalize(name, typeof raw === 'string' ? raw : String(raw));
+    if (!settable.has(name) || (!fifo && fifoNames.has(name) && value !== '')) {
+      throw unknownAttribute(name);
+    }
+    if (name === 'FifoQueue' && !isNew && value !== 'true') {
+      throw invalidAttribute(name, 'Modifying queue type is not supported.');
     }
     const isOk = isNumberAttribute(name)
       ? isNumberOk(request, name, value)
@@ -117,12 +116,29 @@ export function checkAttributes(
   return { settings, attributes: own };
 }
 
+/** Truth may be written in any case. */
+function normalize(name: string, value: string): string {
+  return words[name]?.includes('true') === true ? value.toLowerCase() : value;
+}
+
+function unknownAttribute(name: string): SqsError {
+  const isThroughput = name === 'DeduplicationScope' || name === 'FifoThroughputLimit';
+  return new SqsError(
+    'InvalidAttributeName',
+    isThroughput
+      ? `You can specify the ${name} only when FifoQueue is set to true.`
+      : `Unknown Attribute ${name}.`,
+  );
+}
+
 /** What a queue of this API is from its creation on. */
 export function initialSettings(fifo: boolean): Partial<QueueSettings> {
   return {
     leaseMs: numberRules.VisibilityTimeout[2] * 1000,
     messageTtlMs: numberRules.MessageRetentionPeriod[2] * 1000,
-    ...(fifo ? { dedupWindowMs } : { leasedMax: inFlightMax }),
+    leasedMax: inFlightMax,
+    dropsExpired: true,
+    ...(fifo ? { dedupWindowMs } : {}),
   };
 }
 
@@ -185,14 +201,15 @@ function readAttribute(
       return isFifo(queue) ? (textAttribute(queue, name) ?? 'queue') : undefined;
     case 'FifoThroughputLimit':
       return isFifo(queue) ? (textAttribute(queue, name) ?? 'perQueue') : undefined;
+    case 'KmsDataKeyReusePeriodSeconds':
+      // It is of a key: without one there is none.
+      return (textAttribute(queue, 'KmsMasterKeyId') ?? '') === ''
+        ? undefined
+        : String(numberAttribute(queue, name));
     case 'SqsManagedSseEnabled':
       return (
         textAttribute(queue, name) ?? String(textAttribute(queue, 'KmsMasterKeyId') === undefined)
       );
-    case 'KmsDataKeyReusePeriodSeconds':
-      return textAttribute(queue, 'KmsMasterKeyId') === undefined
-        ? undefined
-        : String(numberAttribute(queue, name));
     default:
       return isNumberAttribute(name)
         ? String(numberAttribute(queue, name))
@@ -320,8 +337,9 @@ function isNumberOk(request: SqsRequest, name: NumberName, value: string): boole
   return Number(value) >= min && Number(value) <= max;
 }
 
-function invalidAttribute(name: string): SqsError {
-  return new SqsError('InvalidAttributeValue', `Invalid value for the parameter ${name}.`);
+function invalidAttribute(name: string, reason?: string): SqsError {
+  const why = reason === undefined ? '' : ` Reason: ${reason}`;
+  return new SqsError('InvalidAttributeValue', `Invalid value for the parameter ${name}.${why}`);
 }
 
 /** The attribute, of those given, in which a queue that exists differs; undefined when it is the same. */

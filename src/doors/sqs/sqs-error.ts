@@ -78,19 +78,19 @@ export class SqsError extends Error {
     return `${space}#${this.code}`;
   }
 
-  /** Of the Query protocol. */
-  get queryStatus(): number {
+  get status(): number {
     return this.#rule.status ?? 400;
   }
 
-  /** Of the JSON protocol, which answers 400 for whatever the sender can help. */
-  get status(): number {
-    const { status = 400, isGeneral = false } = this.#rule;
-    return isGeneral ? status : 400;
+  get isSenderFault(): boolean {
+    return this.status < 500;
   }
 
-  get isSenderFault(): boolean {
-    return this.queryStatus < 500;
+  /** What the Query protocol says, which in one case has words of its own. */
+  get queryMessage(): string {
+    return this.code === 'QueueDoesNotExist'
+      ? 'The specified queue does not exist for this wsdl version.'
+      : this.message;
   }
 }
 

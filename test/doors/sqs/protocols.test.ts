@@ -135,7 +135,7 @@ test('refusals have the words of both protocols', async (t) => {
       { ...q, ReceiptHandle: 'x' },
       'com.amazonaws.sqs#ReceiptHandleIsInvalid',
       'ReceiptHandleIsInvalid;Sender',
-      400,
+      404,
     ],
     [
       'SetQueueAttributes',
@@ -163,7 +163,7 @@ test('refusals have the words of both protocols', async (t) => {
       { SourceArn: 'arn:aws:sqs:us-east-1:000000000000:none' },
       'com.amazonaws.sqs#ResourceNotFoundException',
       'ResourceNotFoundException;Sender',
-      400,
+      404,
     ],
   ];
   for (const [action, input, type, queryError, status] of table) {

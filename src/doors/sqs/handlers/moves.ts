@@ -28,7 +28,7 @@ function getByArn({ context }: SqsRequest, arn: string, parameter: string): Queu
   return queue;
 }
 
-export function startMessageMoveTask(request: SqsRequest, input: Input): Input {
+export async function startMessageMoveTask(request: SqsRequest, input: Input): Promise<Input> {
   const { moves, broker } = request.context;
   const source = getSource(request, input);
   const isDeadLetterQueue = broker.queues
@@ -48,21 +48,23 @@ export function startMessageMoveTask(request: SqsRequest, input: Input): Input {
     throw invalidValue(perSecond, 'MaxNumberOfMessagesPerSecond', 'Must be between 1 and 500.');
   }
   if (moves.list(source).some(({ status }) => status === 'RUNNING' || status === 'CANCELLING')) {
-    throw new SqsError(
-      'UnsupportedOperation',
+    throw invalidParameter(
       'There is already a task running. Only one active task is allowed for a source queue arn at a given time.',
     );
   }
   if (moves.isFull) throw new SqsError('OverLimit', 'Too many message move tasks are running.');
-  const task = moves.start(source, destination?.name, perSecond);
+  const task = await moves.start(source, destination?.name, perSecond);
   return { TaskHandle: handleOf(request, task) };
 }
 
-export function cancelMessageMoveTask(request: SqsRequest, input: Input): Input {
+export async function cancelMessageMoveTask(request: SqsRequest, input: Input): Promise<Input> {
   const handle = textOf(input, 'TaskHandle');
   if (handle === undefined) throw missingParameter('TaskHandle');
-  const id = /"taskId":"([0-9a-f-]{36})"/.exec(Buffer.from(handle, 'base64').toString('utf8'))?.[1];
+  const text = Buffer.from(handle, 'base64').toString('utf8');
+  const id = /"taskId":"([0-9a-f-]{36})"/.exec(text)?.[1];
   if (id === undefined) throw invalidParameter('Value for parameter TaskHandle is invalid.');
+  const arn = /"sourceArn":"([^"]*)"/.exec(text)?.[1] ?? '';
+  getByArn(request, arn, 'SourceArn');
   const task = request.context.moves.find(id);
   if (task === undefined) {
     throw new SqsError('ResourceNotFoundException', 'Task does not exist.');
@@ -70,7 +72,7 @@ export function cancelMessageMoveTask(request: SqsRequest, input: Input): Input 
   if (task.status !== 'RUNNING') {
     throw new SqsError('UnsupportedOperation', 'Only active tasks can be cancelled.');
   }
-  task.status = 'CANCELLING';
+  await request.context.moves.cancel(task);
   return { ApproximateNumberOfMessagesMoved: task.moved };
 }
 

@@ -24,7 +24,7 @@ export async function createQueue(request: SqsRequest, input: Input): Promise<In
   const attributes = mapOf(input, 'Attributes') ?? {};
   const known = context.broker.queues.find('', name);
   if (known !== undefined) return answerKnown(request, known, attributes);
-  const fifo = checkName(name, attributes['FifoQueue'] === 'true');
+  const fifo = checkName(name, isTrue(attributes['FifoQueue']));
   if (!context.isRelaxed && context.deleted.get(name) !== undefined) {
     throw new SqsError(
       'QueueDeletedRecently',
@@ -58,6 +58,10 @@ function answerKnown(request: SqsRequest, queue: Queue, attributes: Input): Inpu
     );
   }
   return { QueueUrl: queueUrl(request, queue.name) };
+}
+
+function isTrue(value: unknown): boolean {
+  return typeof value === 'string' && value.toLowerCase() === 'true';
 }
 
 /** Whether it is to be a FIFO queue. */
@@ -168,6 +172,6 @@ export async function purgeQueue(request: SqsRequest, input: Input): Promise<Inp
   }
   context.purged.set(queue.topic.id, context.clock.nowMs());
   // What is in flight goes, too: its receivers may still delete it, which changes nothing.
-  await queue.purge();
+  await queue.purge(true);
   return {};
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { BrokerError } from '../../../base/index.ts';
+import { BrokerError, present } from '../../../base/index.ts';
 import type { PublishGroup, Queue } from '../../../broker/index.ts';
 import { property } from '../../../message/index.ts';
 import { digestAttributes, digestText, type MessageAttributes } from '../attribute-digest.ts';
-import { isFifo, type SqsRequest } from '../context.ts';
+import { isFifo, type Sending, type SqsRequest } from '../context.ts';
 import {
   checkMessageAttributes,
   isAllowedText,
@@ -34,6 +34,7 @@ interface Draft {
 }
 
 const noAttributes: MessageAttributes = {};
+const batchBytesMax = 1_048_576;
 
 export async function sendMessage(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
@@ -48,6 +49,7 @@ export async function sendMessage(request: SqsRequest, input: Input): Promise<In
 export async function sendMessageBatch(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
   const entries = checkBatch(input, 'SendMessageBatchRequestEntry');
+  if (isFifo(queue)) checkGroups(queue, entries);
   const drafts: Draft[] = [];
   const ids: string[] = [];
   const Failed: Input[] = [];
@@ -57,6 +59,7 @@ export async function sendMessageBatch(request: SqsRequest, input: Input): Promi
     try {
       const draft = checkMessage(request, queue, entry);
       bytes += draft.bytes;
+      checkSize(request, queue, Math.min(draft.bytes, batchBytesMax));
       drafts.push(draft);
       ids.push(id);
     } catch (error) {
@@ -67,7 +70,7 @@ export async function sendMessageBatch(request: SqsRequest, input: Input): Promi
   const bytesMax = request.context.isRelaxed
     ? request.context.messageBytesMax
     : numberAttribute(queue, 'MaximumMessageSize');
-  const limit = Math.max(bytesMax, 1_048_576);
+  const limit = Math.max(bytesMax, batchBytesMax);
   if (bytes > limit) {
     throw new SqsError(
       'BatchRequestTooLong',
@@ -83,6 +86,22 @@ export async function sendMessageBatch(request: SqsRequest, input: Input): Promi
   }
   return Failed.length > 0 ? { Successful, Failed } : { Successful };
 }
+
+/** What every entry for a FIFO queue must have: without it nothing of the batch is taken. */
+function checkGroups(queue: Queue, entries: readonly Input[]): void {
+  const isContentBased = textAttribute(queue, 'ContentBasedDeduplication') === 'true';
+  for (const entry of entries) {
+    if (textOf(entry, 'MessageGroupId') === undefined) {
+      throw invalidParameter('The request must contain the parameter MessageGroupId.');
+    }
+    if (!isContentBased && textOf(entry, 'MessageDeduplicationId') === undefined) {
+      throw invalidParameter(dedupIdMissing);
+    }
+  }
+}
+
+const dedupIdMissing =
+  'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly';
 
 function checkSize(request: SqsRequest, queue: Queue, bytes: number): void {
   const max = request.context.isRelaxed
@@ -179,9 +198,7 @@ function checkGroup(
     throw invalidValue(dedupId, 'MessageDeduplicationId', tokenReason('MessageDeduplicationId'));
   }
   if (dedupId === undefined && textAttribute(queue, 'ContentBasedDeduplication') !== 'true') {
-    throw invalidParameter(
-      'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
-    );
+    throw invalidParameter(dedupIdMissing);
   }
   return { groupId, dedupId: dedupId ?? createHash('sha256').update(body, 'utf8').digest('hex') };
 }
@@ -198,27 +215,82 @@ function tokenReason(name: string): string {
 export const scopeMark = '\n';
 
 /** Resolves when everything is durable: with an answer, or a refusal, for each. */
-function publish(
+async function publish(
   request: SqsRequest,
   queue: Queue,
   drafts: readonly Draft[],
 ): Promise<Array<Input | SqsError>> {
-  const { context } = request;
-  const { publisher } = context.broker;
-  return new Promise((resolve, reject) => {
-    const outcomes: Array<'taken' | 'duplicate' | SqsError> = [];
-    const group = publisher.open((closed, error) => {
-      if (error !== undefined) return reject(error);
-      try {
-        resolve(answersOf(request, queue, drafts, outcomes, closed));
-      } catch (failure) {
-        reject(failure instanceof Error ? failure : new Error(String(failure)));
-      }
+  const { sending } = request.context;
+  const { publisher } = request.context.broker;
+  const outcomes: Array<'taken' | SqsError | Duplicate> = [];
+  const keys: string[] = [];
+  let group: PublishGroup | undefined;
+  const places = new Promise<readonly number[]>((resolve, reject) => {
+    group = publisher.open((closed, error) => {
+      if (error === undefined) resolve(closed.places ?? []);
+      else reject(error);
     });
-    group.places = [];
-    for (const draft of drafts) outcomes.push(add(request, queue, draft, group));
-    publisher.close(group);
   });
+  // Those that wait for a message of this group hear of a failure from its own answer.
+  places.catch(() => undefined);
+  const opened = present(group, 'a promise is begun at once');
+  opened.places = [];
+  try {
+    for (const draft of drafts) {
+      const outcome = add(request, queue, draft, opened);
+      const key = sentKey(queue, draft);
+      if (outcome === 'duplicate') outcomes.push({ key, sending: sending.get(key) });
+      else outcomes.push(outcome);
+      if (outcome !== 'taken' || draft.dedupId === undefined) continue;
+      sending.set(key, { places, at: opened.places.length - 2 });
+      keys.push(key);
+    }
+    publisher.close(opened);
+    const found = await places;
+    const answers: Array<Input | SqsError> = [];
+    let at = 0;
+    for (const [index, draft] of drafts.entries()) {
+      const outcome = outcomes[index]!;
+      if (outcome instanceof SqsError) answers.push(outcome);
+      else if (outcome === 'taken') {
+        answers.push(answerOf(queue, draft, found[at]!, found[at + 1]!));
+        at += 2;
+      } else answers.push(await answerOfDuplicate(queue, draft, outcome));
+    }
+    return answers;
+  } finally {
+    for (const key of keys) sending.delete(key);
+  }
+}
+
+interface Duplicate {
+  readonly key: string;
+  /** The first one, while that is not durable. */
+  readonly sending: Sending | undefined;
+}
+
+function sentKey(queue: Queue, { groupId, dedupId }: Draft): string {
+  return dedupId === undefined ? '' : `${queue.topic.id}/${scopedId(queue, groupId, dedupId)}`;
+}
+
+/** What was answered to the first of the messages with that id; it is durable then. */
+async function answerOfDuplicate(
+  queue: Queue,
+  draft: Draft,
+  { sending }: Duplicate,
+): Promise<Input | SqsError> {
+  if (sending !== undefined) {
+    const places = await sending.places;
+    return answerOf(queue, draft, places[sending.at]!, places[sending.at + 1]!);
+  }
+  const id = scopedId(queue, draft.groupId, draft.dedupId ?? '');
+  for (const part of queue.parts) {
+    const offset = part.findDuplicate(id);
+    if (offset !== undefined && offset < part.partition.highWatermark)
+      return answerOf(queue, draft, part.partition.index, Math.max(offset, 0));
+  }
+  // Another door is storing it.
+  return new SqsError('ServiceUnavailableException', 'The message is being stored.');
 }
 
 function add(
@@ -269,48 +341,16 @@ function scopedId(queue: Queue, groupId: string | undefined, dedupId: string): s
     : dedupId;
 }
 
-function answersOf(
-  request: SqsRequest,
-  queue: Queue,
-  drafts: readonly Draft[],
-  outcomes: ReadonlyArray<'taken' | 'duplicate' | SqsError>,
-  group: PublishGroup,
-): Array<Input | SqsError> {
-  const { sent, random } = request.context;
-  const places = group.places ?? [];
-  let at = 0;
-  return drafts.map((draft, index) => {
-    const outcome = outcomes[index]!;
-    if (outcome instanceof SqsError) return outcome;
-    const key =
-      draft.dedupId === undefined
-        ? undefined
-        : `${queue.topic.id}/${scopedId(queue, draft.groupId, draft.dedupId)}`;
-    let facts: { messageId: string; sequenceNumber: string } | undefined;
-    if (outcome === 'taken') {
-      const partition = places[at]!;
-      const offset = places[at + 1]!;
-      at += 2;
-      facts = {
-        messageId: messageIdOf(queue, partition, offset),
-        sequenceNumber: isFifo(queue) ? sequenceNumberOf(partition, offset) : '',
-      };
-      if (key !== undefined) sent.set(key, facts);
-    } else {
-      facts = key === undefined ? undefined : sent.get(key);
-      // It was stored before a restart, or by another door.
-      facts ??= { messageId: random.nextUuid(), sequenceNumber: sequenceNumberOf(0, 0) };
-    }
-    return {
-      MessageId: facts.messageId,
-      MD5OfMessageBody: digestText(draft.body),
-      ...(draft.attributes === undefined
-        ? {}
-        : { MD5OfMessageAttributes: digestAttributes(draft.attributes) }),
-      ...(draft.trace === undefined
-        ? {}
-        : { MD5OfMessageSystemAttributes: digestAttributes(draft.trace) }),
-      ...(isFifo(queue) ? { SequenceNumber: facts.sequenceNumber } : {}),
-    };
-  });
+function answerOf(queue: Queue, draft: Draft, partition: number, offset: number): Input {
+  return {
+    MessageId: messageIdOf(queue, partition, offset),
+    MD5OfMessageBody: digestText(draft.body),
+    ...(draft.attributes === undefined
+      ? {}
+      : { MD5OfMessageAttributes: digestAttributes(draft.attributes) }),
+    ...(draft.trace === undefined
+      ? {}
+      : { MD5OfMessageSystemAttributes: digestAttributes(draft.trace) }),
+    ...(isFifo(queue) ? { SequenceNumber: sequenceNumberOf(partition, offset) } : {}),
+  };
 }

@@ -150,7 +150,7 @@ export async function removePermission(request: SqsRequest, input: Input): Promi
   const policy = policyOf(request, queue);
   const kept = policy.Statement.filter(({ Sid }) => Sid !== label);
   if (kept.length === policy.Statement.length) {
-    throw invalidValue(label, 'Label', "can't find label on existing policy.");
+    throw invalidValue(label, 'Label', "can't find label.");
   }
   await storePolicy(
     request,
