@@ -16,6 +16,7 @@ import { deleteRecords } from './delete-records.ts';
 import { deleteShareGroupOffsets } from './delete-share-group-offsets.ts';
 import { deleteTopics } from './delete-topics.ts';
 import { describeAcls } from './describe-acls.ts';
+import { describeClientQuotas } from './describe-client-quotas.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
@@ -95,6 +96,7 @@ export const registrations: readonly Registration[] = [
   register('IncrementalAlterConfigs', [0, 1], incrementalAlterConfigs),
   register('ListPartitionReassignments', [0, 0], listPartitionReassignments),
   register('OffsetDelete', [0, 0], offsetDelete),
+  register('DescribeClientQuotas', [0, 1], describeClientQuotas),
   register('DescribeUserScramCredentials', [0, 0], describeUserScramCredentials),
   register('AlterUserScramCredentials', [0, 0], alterUserScramCredentials),
   register('DescribeCluster', [0, 2], describeCluster),
