@@ -529,7 +529,7 @@ async function openLocked(
             return topic && { id: topic.id, partitionCount: topic.partitions.length };
           },
           findName: (topicId) => topics.findById(topicId)?.name,
-          names: () => listPublicTopics(topics),
+          names: () => topics.list().map(({ name }) => name),
         },
         options: options.groupOptions ?? {},
       });
@@ -564,14 +564,6 @@ async function openLocked(
     access,
     lock,
   });
-}
-
-/** Those that begin with two underscores are for whoever asks for them by name. */
-function listPublicTopics(topics: Topics): string[] {
-  return topics
-    .list()
-    .map(({ name }) => name)
-    .filter((name) => !name.startsWith('__'));
 }
 
 function isList(

@@ -5,6 +5,10 @@ export const features: ReadonlyArray<{
   readonly maxVersion: number;
   readonly level: number;
 }> = [
+  // Level 1: groups whose work the broker divides (KIP-848).
+  { name: 'group.version', minVersion: 0, maxVersion: 1, level: 1 },
+  // Level 1: share groups (KIP-932).
+  { name: 'share.version', minVersion: 0, maxVersion: 1, level: 1 },
   // Level 2: each transaction has an epoch of its own, and a Produce takes its partitions in (KIP-890).
   { name: 'transaction.version', minVersion: 0, maxVersion: 2, level: 2 },
 ];

@@ -25,20 +25,44 @@ function int(
 
 const kept = 'Kept for clients that look at it; it changes nothing in this broker.';
 
+function offload(kindOfGroup: 'consumer' | 'share'): GroupConfig {
+  return {
+    name: `${kindOfGroup}.assignor.offload.enable`,
+    kind: { type: 'boolean' },
+    default: 'true',
+    brokerName: `group.${kindOfGroup}.assignor.offload.enable`,
+    documentation: kept,
+  };
+}
+
 /** All of them, in order of name, with Kafka's bounds and defaults. */
 export const groupConfigs: readonly GroupConfig[] = [
+  int(
+    'consumer.assignment.interval.ms',
+    [0, 1000, 15_000],
+    'group.consumer.assignment.interval.ms',
+    kept,
+  ),
+  offload('consumer'),
   int(
     'consumer.heartbeat.interval.ms',
     [5000, 5000, 15_000],
     'group.consumer.heartbeat.interval.ms',
-    kept,
+    'How often the members of a consumer group are asked to send heartbeats.',
   ),
   int(
     'consumer.session.timeout.ms',
     [45_000, 45_000, 60_000],
     'group.consumer.session.timeout.ms',
+    'A member of a consumer group that sends no heartbeat for this long is removed.',
+  ),
+  int(
+    'share.assignment.interval.ms',
+    [0, 1000, 15_000],
+    'group.share.assignment.interval.ms',
     kept,
   ),
+  offload('share'),
   {
     name: 'share.auto.offset.reset',
     kind: { type: 'string' },

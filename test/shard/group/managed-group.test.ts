@@ -373,10 +373,6 @@ describe('offsets of a managed group', () => {
 });
 
 describe('members of both kinds', () => {
-  function partitionsOf(assignment: Uint8Array): number[] {
-    return decodeAssignment(assignment).partitions.flatMap(({ partitions }) => partitions);
-  }
-
   test('share a group: one that joins is told by its heartbeat to join again', async () => {
     const bed = bedWithTopic();
     await bed.join('m1');
@@ -526,3 +522,7 @@ describe('members of both kinds', () => {
     bed.coordinator.heartbeat({ groupId, ...classic });
   });
 });
+
+function partitionsOf(assignment: Uint8Array): number[] {
+  return decodeAssignment(assignment).partitions.flatMap(({ partitions }) => partitions);
+}

@@ -78,7 +78,8 @@ class World {
     }
     const description = this.#bed.describe();
     assert.equal(description.state, 'stable');
-    const held = [...this.#clients].flatMap(({ holds }) => [...holds]);
+    const held: string[] = [];
+    for (const { holds } of this.#clients) held.push(...holds);
     assert.deepEqual(held.toSorted(), this.#bed.topics.listPartitions().toSorted());
     const sizes = [...this.#clients].map(({ holds }) => holds.size);
     assert(Math.max(...sizes) - Math.min(...sizes) <= 1, `shares of ${sizes.join(', ')}`);

@@ -1,4 +1,4 @@
-// AlterShareGroupOffsets 0 (KIP-932): of groups without members. What is before the offset is settled, and all from it on is
+// AlterShareGroupOffsets 0 (KIP-932): of groups without members, and of such that are made thereby. What is before the offset is settled, and all from it on is
 // given out again. An offset outside of the log stands for the nearer end of it.
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
@@ -19,8 +19,9 @@ export async function alterShareGroupOffsets(
     const errorMessage = `Group ${groupId} is not empty.`;
     return { errorCode: errorCodes.NON_EMPTY_GROUP, errorMessage, responses: [] };
   }
-  if (!shareGroups.has(groupId)) {
-    const errorMessage = `Group ${groupId} not found.`;
+  const { state } = context.broker.groupsFor(groupId).describe(groupId);
+  if (state !== 'dead' && !shareGroups.has(groupId)) {
+    const errorMessage = `Group ${groupId} is not a share group.`;
     return { errorCode: errorCodes.GROUP_ID_NOT_FOUND, errorMessage, responses: [] };
   }
   const responses = await Promise.all(topics.map((topic) => alterTopic(context, groupId, topic)));

@@ -14,11 +14,23 @@ export class GroupBroker extends MemoryBroker {
   constructor(options: Partial<GroupOptions>) {
     super();
     const clock = new SystemClock();
+    const { topics } = this;
     this.store = new DelayedStore(clock, 0);
     this.coordinator = new GroupCoordinator({
       clock,
       random: new SystemRandom(),
       store: this.store,
+      topics: {
+        get version() {
+          return topics.list().length;
+        },
+        find: (name) => {
+          const topic = topics.find(name);
+          return topic && { id: topic.id, partitionCount: topic.partitions.length };
+        },
+        findName: (topicId) => topics.findById(topicId)?.name,
+        names: () => topics.list().map(({ name }) => name),
+      },
       options,
     });
     this.coordinator.load();
