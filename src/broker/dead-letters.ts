@@ -8,6 +8,7 @@ import {
   decodeDeaths,
   encodeCopies,
   encodeDeaths,
+  encodeOrigin,
   type Fields,
   HeaderReader,
   HeaderWriter,
@@ -15,7 +16,9 @@ import {
   property,
   type PropertyId,
   propertyCount,
+  type Origin,
   readFields,
+  readOrigin,
   readRoute,
 } from '../message/index.ts';
 import type {
@@ -63,6 +66,8 @@ interface Deceased {
   keyBytes: number;
   headersAt: number;
   headersEnd: number;
+  /** Where it was; undefined for one that its queue refused. */
+  place: { origin: Origin; timestampMs: number } | undefined;
 }
 
 /**
@@ -111,6 +116,15 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
       keyBytes: message.keyBytes,
       headersAt: message.headersAt,
       headersEnd: message.headersAt + message.headersBytes,
+      place: {
+        origin: {
+          topicId: owner.topic.id,
+          partition: part.partition.index,
+          offset: message.offset,
+          deliveries: message.deliveries,
+        },
+        timestampMs: message.timestampMs,
+      },
     };
     try {
       const targets = this.#address(owner, deceased, reason);
@@ -133,6 +147,7 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
       keyBytes: key?.length ?? -1,
       headersAt: 0,
       headersEnd: headers.length,
+      place: undefined,
     };
     try {
       const targets = this.#address(queue, deceased, 'maxlen');
@@ -226,12 +241,20 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
     writer.text(property.lastDeathQueue, queue.name);
     writer.text(property.lastDeathReason, reason);
     writer.text(property.lastDeathExchange, route.exchange);
+    const { place } = deceased;
+    if (place !== undefined) {
+      const first = readOrigin(bytes, headersAt, headersEnd);
+      const deliveries = place.origin.deliveries + (first?.deliveries ?? 0);
+      writer.text(property.origin, encodeOrigin({ ...(first ?? place.origin), deliveries }));
+    }
     writer.copy(bytes, headersAt, headersEnd, isLeftOut);
     const letter = this.#letter;
     letter.key = key;
     letter.headers = writer.finish();
     letter.headerCount = writer.count;
-    letter.timestampMs = nowMs;
+    // Where retention is what ends messages, that goes on elsewhere; an order, which begins anew, has its own time.
+    const keepsTime = queue.settings.dropsExpired && !queue.form.isGrouped;
+    letter.timestampMs = keepsTime && place !== undefined ? place.timestampMs : nowMs;
     letter.priority = writer.priority;
     letter.groupId = writer.groupId;
     letter.dedupId = writer.dedupId;
@@ -264,6 +287,7 @@ for (const id of [
   property.deliverAt,
   // A second death would be taken for a repetition of the first, and be lost.
   property.dedupId,
+  property.origin,
   property.exchange,
   property.routingKey,
   property.copies,

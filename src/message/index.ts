@@ -35,6 +35,8 @@ export {
   parseDecimalText,
   parseInteger,
 } from './number-text.ts';
+export type { Origin } from './origin.ts';
+export { decodeOrigin, encodeOrigin, readOrigin } from './origin.ts';
 export type { PropertyId, PropertyName } from './property.ts';
 export {
   annotationPrefix,

@@ -75,6 +75,9 @@ const rules = {
   lastDeathReason: rule('last-death-reason', 'text', false),
   lastDeathExchange: rule('last-death-exchange', 'text', false),
 
+  /** Where it was stored first, and how often it was delivered since; see `Origin`. */
+  origin: rule('origin', 'text', false),
+
   /** Kind of the body where bytes alone do not tell it. */
   bodyType: rule('body-type', [
     'bytes',

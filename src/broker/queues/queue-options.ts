@@ -22,12 +22,15 @@ export function checkQueueSettings(settings: Partial<QueueSettings>): void {
   for (const [name, [min, max]] of Object.entries(numberRanges)) {
     checkWhole(name, Reflect.get(settings, name), min, max);
   }
-  const { retryDelayFactor, overflow, deadLetter, isSingleActive, filter } = settings;
+  const { retryDelayFactor, overflow, deadLetter, dropsExpired, isSingleActive, filter } = settings;
   if (retryDelayFactor !== undefined && !(retryDelayFactor >= 1 && retryDelayFactor <= 1000)) {
     throw invalid('retryDelayFactor', 'a number from 1 to 1000', retryDelayFactor);
   }
   if (overflow !== undefined && !overflows.includes(overflow)) {
     throw invalid('overflow', overflows.join(' or '), overflow);
+  }
+  if (dropsExpired !== undefined && typeof dropsExpired !== 'boolean') {
+    throw invalid('dropsExpired', 'true or false', dropsExpired);
   }
   if (isSingleActive !== undefined && typeof isSingleActive !== 'boolean') {
     throw invalid('isSingleActive', 'true or false', isSingleActive);

@@ -226,8 +226,8 @@ export class TopicQueue implements Queue {
     return messages;
   }
 
-  async purge(): Promise<number> {
-    const counts = await Promise.all(this.parts.map((part) => part.purge()));
+  async purge(isWhole = false): Promise<number> {
+    const counts = await Promise.all(this.parts.map((part) => part.purge(isWhole)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 

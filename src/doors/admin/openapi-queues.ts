@@ -59,6 +59,10 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
     readyBytesMax: wholeNumber,
     overflow: { type: 'string', enum: ['drop-head', 'reject', 'reject-dead-letter'] },
     deadLetter: { oneOf: [ref('DeadLetterTarget'), { type: 'null' }] },
+    dropsExpired: {
+      ...truth,
+      description: 'What expires is dropped, not dead-lettered; dead messages keep their time',
+    },
     isSingleActive: { ...truth, description: 'One consumer at a time gets messages' },
     keepSettledMs: { ...count, description: 'So long can be gone back' },
     leaseMs: { ...wholeNumber, description: '-1: until it is settled or the consumer goes' },

@@ -22,6 +22,7 @@ const settingReaders: Readers<QueueSettings> = {
   readyBytesMax: asWholeNumber,
   overflow: asOverflow,
   deadLetter: asDeadLetter,
+  dropsExpired: asTruth,
   isSingleActive: asTruth,
   keepSettledMs: asWholeNumber,
   leaseMs: asWholeNumber,

@@ -46,8 +46,8 @@ export class SqsContext {
   /** When queues were deleted and purged, by name and by topic. */
   readonly deleted: Memory<number>;
   readonly purged: Memory<number>;
-  /** What was answered to messages with a deduplication id. */
-  readonly sent: Memory<{ messageId: string; sequenceNumber: string }>;
+  /** Messages with a deduplication id that are not durable yet: as many as requests wait for. */
+  readonly sending = new Map<string, Sending>();
   /** When messages were received first. */
   readonly received: Memory<number>;
   /** What was answered to attempts to receive. */
@@ -64,11 +64,17 @@ export class SqsContext {
     this.receipts = new ReceiptHandles(services.broker.storeId);
     this.deleted = new Memory(this.clock, 60_000);
     this.purged = new Memory(this.clock, 60_000);
-    this.sent = new Memory(this.clock, 300_000);
     this.received = new Memory(this.clock, 43_200_000);
     this.attempts = new Memory(this.clock, 300_000);
     this.moves = new MoveTasks(this.broker, this.clock, this.random, this.log);
+    this.moves.resume();
   }
+}
+
+/** Where a message's partition and offset will be found: `at` and behind it. */
+export interface Sending {
+  readonly places: Promise<readonly number[]>;
+  readonly at: number;
 }
 
 export interface AttemptedMessage {

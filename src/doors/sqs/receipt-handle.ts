@@ -1,5 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Queue } from '../../broker/index.ts';
+import { readOrigin } from '../../message/index.ts';
+import type { AcquiredMessage } from '../../shard/index.ts';
 
 /** Which delivery a handle stands for. */
 export interface Receipt {
@@ -54,16 +56,31 @@ export class ReceiptHandles {
 }
 
 /**
- * A message's id: the same for as long as it is in its queue, made of the topic's id, its partition and its offset, in the
- * form of a UUID.
+ * A message's id: the same for as long as it is in its queue and in those that it dies into, made of the topic's id, its
+ * partition and its offset, in the form of a UUID.
  */
 export function messageIdOf(queue: Queue, partition: number, offset: number): string {
-  const hash = createHash('md5').update(`${queue.topic.id}/${partition}/${offset}`).digest('hex');
+  return messageIdAt(queue.topic.id, partition, offset);
+}
+
+/** The id that a message has, or had, in the topic of that id. */
+export function messageIdAt(topicId: string, partition: number, offset: number): string {
+  const hash = createHash('md5').update(`${topicId}/${partition}/${offset}`).digest('hex');
   const variant = '89ab'[Number.parseInt(hash[16]!, 16) & 3]!;
   return (
     `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-` +
     `${variant}${hash.slice(17, 20)}-${hash.slice(20)}`
   );
+}
+
+/** The id that receivers see: that of the message's first queue, where it died there. */
+export function messageIdOfMessage(queue: Queue, message: AcquiredMessage): string {
+  const { bytes, headersAt, headersBytes, headerCount, offset } = message;
+  const origin =
+    headerCount === 0 ? undefined : readOrigin(bytes, headersAt, headersAt + headersBytes);
+  return origin === undefined
+    ? messageIdOf(queue, message.queue.partition.index, offset)
+    : messageIdAt(origin.topicId, origin.partition, origin.offset);
 }
 
 /** 20 digits that grow with the offset. */

@@ -7,6 +7,8 @@ export class Acquirer {
   readonly request: AcquireRequest;
   /** Of the leases that it gets. */
   readonly ownerId: number;
+  /** Its number among those that take messages of a group one after the other; 0: it takes one of each. */
+  readonly run: number;
   /** When it has waited long enough for a first message; it waits for what is being read in any case. */
   readonly patienceMs: number;
   readonly result: Promise<AcquiredMessage[]>;
@@ -21,12 +23,14 @@ export class Acquirer {
   constructor(
     request: AcquireRequest,
     ownerId: number,
+    run: number,
     patienceMs: number,
     keeper: Timer | undefined,
     aborted: (acquirer: Acquirer) => void,
   ) {
     this.request = request;
     this.ownerId = ownerId;
+    this.run = run;
     this.patienceMs = patienceMs;
     this.#keeper = keeper;
     this.#onAbort = () => aborted(this);

@@ -72,6 +72,7 @@ export class Dispatcher {
     const acquirer = new Acquirer(
       request,
       ownerId,
+      request.takesRuns === true ? this.#queue.nextRun() : 0,
       clock.nowMs() + request.waitMs,
       keeper,
       (aborted) => this.#endAcquirer(aborted),
@@ -165,7 +166,8 @@ export class Dispatcher {
       const taker = queue.isPaused ? undefined : this.#findTaker();
       if (taker === undefined && !queue.mustLook()) return false;
       if (!queue.areGroupsKnown && !this.#learnGroups(nowMs)) return false;
-      if (!queue.state.choose(queue.partition.lastStableOffset)) {
+      const run = taker instanceof Acquirer ? taker.run : 0;
+      if (!queue.state.choose(queue.partition.lastStableOffset, run)) {
         if (this.consumers.recallAny()) continue;
         this.clearWindows();
         return false;
@@ -221,7 +223,12 @@ export class Dispatcher {
       return false;
     }
     let receiver = taker;
-    if (!(taker instanceof Acquirer)) {
+    if (taker instanceof Acquirer) {
+      if (!taker.fits(Math.max(view.valueBytes, 0))) {
+        this.#endAcquirer(taker);
+        return true;
+      }
+    } else {
       const found = this.consumers.match(taker, view);
       if (found === undefined) {
         this.isBlocked = !this.consumers.setAside(view);
@@ -229,26 +236,20 @@ export class Dispatcher {
       }
       receiver = found;
     }
-    if ((queue.form.isGrouped || queue.form.isFair) && !this.#enterGroup()) return true;
-    this.#hand(receiver);
+    if ((queue.form.isGrouped || queue.form.isFair) && !this.#enterGroup(receiver)) return true;
+    if (receiver instanceof Acquirer) this.#giveAcquirer(receiver);
+    else this.#give(receiver);
     return true;
   }
 
-  #hand(taker: Attachment | Acquirer): void {
-    const view = this.#view;
-    if (taker instanceof Acquirer) {
-      if (!taker.fits(Math.max(view.valueBytes, 0))) this.#endAcquirer(taker);
-      else this.#giveAcquirer(taker);
-    } else this.#give(taker);
-  }
-
-  /** False: another message of its group is out, and it waits for that. */
-  #enterGroup(): boolean {
+  /** False: another message of its group is out, or others go first, and it waits for that. */
+  #enterGroup(taker: Attachment | Acquirer): boolean {
     const view = this.#view;
     const { state } = this.#queue;
     this.#schedule.read(view.bytes, view.headersAt, view.headerCount);
     const name = this.#schedule.group;
-    return name === undefined || state.enterGroup(name, Math.max(view.valueBytes, 0));
+    const run = taker instanceof Acquirer ? taker.run : 0;
+    return name === undefined || state.enterGroup(name, Math.max(view.valueBytes, 0), run);
   }
 
   #give(attachment: Attachment): void {
@@ -274,7 +275,8 @@ export class Dispatcher {
   /** The message that was chosen dies; false when no more may die now. */
   #kill(reason: DeathReason): boolean {
     const queue = this.#queue;
-    if (queue.settings.deadLetter === undefined) {
+    const { deadLetter, dropsExpired } = queue.settings;
+    if (deadLetter === undefined || (reason === 'expired' && dropsExpired)) {
       queue.dropChosen(Math.max(this.#view.valueBytes, 0));
       queue.noteDeath();
       return true;
@@ -283,7 +285,11 @@ export class Dispatcher {
       this.isBlocked = true;
       return false;
     }
+    // Nobody was given it this time.
+    this.#view.deliveries = queue.state.deliveries;
     const lease = queue.takeOut(this.#view, owners.dying, -1, false);
+    // Nobody gets it any more: the others of its group need not wait until it has arrived.
+    queue.state.groups?.leave(this.#view.offset);
     queue.noteDeath();
     queue.home.events.died(queue, this.#view, lease, reason);
     return true;

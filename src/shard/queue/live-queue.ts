@@ -91,6 +91,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   areGroupsKnown = true;
   #dispatcher: Dispatcher | undefined;
   #nextOwner: number = owners.first;
+  /** Of groups' messages; it goes on when the dispatcher is made anew, for groups remember it. */
+  #lastRun = 0;
   /** Recovered, and nobody has given it its settings: what dies now would go the wrong way. */
   #isAwaited: boolean;
   #owners: WeakMap<object, number> | undefined;
@@ -180,6 +182,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   acquire(request: AcquireRequest): Promise<AcquiredMessage[]> {
     if (this.isDropped || this.home.isLost) return Promise.resolve([]);
     this.#begin();
+    // Leases of no length end before anybody asks again, however late the timer is.
+    const nowMs = this.home.clock.nowMs();
+    if ((this.state.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY) <= nowMs)
+      this.wake(nowMs);
     const ownerId = request.owner === undefined ? owners.none : this.#ownerId(request.owner);
     const result = this.#dispatch().acquire(request, ownerId);
     this.schedule();
@@ -284,15 +290,20 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return this.home.whenSettled(this);
   }
 
-  purge(): Promise<number> {
+  purge(isWhole = false): Promise<number> {
     const { state } = this;
+    const leased = isWhole ? this.#purgeLeases() : 0;
     const bytes = this.#purgeableBytes();
     this.#dispatcher?.consumers.forgetAside();
     const count = state.purge(state.ingested, bytes);
     this.#note().notePurged(state.ingested, bytes);
     this.#noteDamage();
     this.#noteIfEmptied();
-    return this.settled().then(() => count);
+    if (isWhole && state.dedup !== undefined) {
+      state.dedup = undefined;
+      this.#note().noteForgotten();
+    }
+    return this.settled().then(() => count + leased);
   }
 
   async rewind(offset: number): Promise<void> {
@@ -344,6 +355,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
     this.#admissions ??= new Admissions(this);
     return this.#admissions.admit(admission);
+  }
+
+  findDuplicate(dedupId: string): number | undefined {
+    return this.state.dedup?.offsetOf(dedupId);
   }
 
   peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]> {
@@ -559,6 +574,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.home.ride();
   }
 
+  nextRun(): number {
+    return ++this.#lastRun;
+  }
+
   noteDeath(): void {
     this.#dead++;
   }
@@ -736,7 +755,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #kill(slot: number, failures: number, reason: DeathReason): void {
     const leases = this.state.openLeases();
     this.#dead++;
-    if (this.#settings.deadLetter === undefined) {
+    if (!this.#settings.deadLetter || (reason === 'expired' && this.#settings.dropsExpired)) {
       this.#settleSlot(slot);
       return;
     }
@@ -749,6 +768,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     leases.remove(slot);
     // Who had it before must not settle it any more, and no time ends this lease.
     const lease = leases.add(offset, bodyBytes, deliveries, failed, -1, owners.dying, rank);
+    this.state.groups?.leave(offset);
     this.#note().noteExtended(offset, -1);
     this.#dispatch().addDying(lease, reason);
     this.schedule();
@@ -765,6 +785,23 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #returnOwned(ownerId: number, isFailure: boolean): void {
     const { leases } = this.state;
     leases?.forEachOf(ownerId, (slot) => this.#giveBack(slot, isFailure, undefined));
+  }
+
+  /** Settles what consumers have; returns how many messages. */
+  #purgeLeases(): number {
+    const { leases } = this.state;
+    let count = 0;
+    leases?.forEach((slot) => {
+      const owner = leases.owner(slot);
+      if (owner === owners.dying || owner === owners.held) return;
+      const offset = leases.offset(slot);
+      const bodyBytes = leases.bodyBytes(slot);
+      leases.remove(slot);
+      this.#settle(offset, bodyBytes, this.#note());
+      count++;
+    });
+    if (count > 0 && this.#dispatcher?.hasTakers === true) this.schedule();
+    return count;
   }
 
   #trim(): void {

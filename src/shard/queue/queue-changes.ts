@@ -16,6 +16,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *   6 rewound   varlong offset: everything from there on that was settled can be given out again; varlong body bytes of it
  *   7 ranked    runs: unsigned varint rank; those of them that were never delivered have that rank from now on
  *   8 damaged   varlong body bytes of all; runs: they cannot be read, and nobody gets them
+ *   9 forgotten the deduplication ids of all messages that were ingested
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -28,6 +29,7 @@ const operation = {
   rewound: 6,
   ranked: 7,
   damaged: 8,
+  forgotten: 9,
 } as const;
 
 const isSameDeadline = 1;
@@ -60,6 +62,7 @@ export interface QueueReplay {
   replayRewound(offset: number, bodyBytes: number): void;
   replayRanked(from: number, count: number, rank: number): void;
   replayDamaged(from: number, count: number): void;
+  replayForgotten(): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -157,6 +160,10 @@ export class QueueChanges {
     writer.uint8(operation.purged);
     writer.varlong(offset);
     writer.varlong(bodyBytes);
+  }
+
+  noteForgotten(): void {
+    this.#close().uint8(operation.forgotten);
   }
 
   noteRewound(offset: number, bodyBytes: number): void {
@@ -328,6 +335,9 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
         target.replayPurged(offset, reader.varlong());
         break;
       }
+      case operation.forgotten:
+        target.replayForgotten();
+        break;
       case operation.rewound: {
         const offset = reader.varlong();
         target.replayRewound(offset, reader.varlong());

@@ -11,6 +11,7 @@ export const defaultQueueSettings: QueueSettings = {
   readyBytesMax: -1,
   overflow: 'drop-head',
   deadLetter: undefined,
+  dropsExpired: false,
   isSingleActive: false,
   keepSettledMs: 0,
   leaseMs: -1,

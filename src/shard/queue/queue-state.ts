@@ -55,6 +55,7 @@ const presenceBit = {
   dedup: 32,
   mayExpire: 64,
   damaged: 128,
+  dedupWithOffsets: 256,
 } as const;
 
 /**
@@ -102,6 +103,8 @@ export class QueueState implements QueueReplay {
 
   readonly form: QueueForm;
   #serial: number;
+  /** For which run the message that was chosen is. */
+  #run = 0;
 
   /** `serial`: where the serial numbers of leases begin. */
   constructor(form: QueueForm, startOffset: number, ingested: number, serial: number) {
@@ -201,7 +204,7 @@ export class QueueState implements QueueReplay {
     const id = schedule.dedupId;
     if (id !== undefined) {
       this.dedup ??= new DedupWindow(this.#serial);
-      this.dedup.note(id, Math.max(cursor.timestampMs, 0));
+      this.dedup.note(id, Math.max(cursor.timestampMs, 0), offset);
       this.admittedIds?.delete(id);
     }
     this.ingested = offset + 1;
@@ -223,10 +226,14 @@ export class QueueState implements QueueReplay {
 
   // Choosing and taking.
 
-  /** Finds the message below `limit` that comes next; false when there is none. */
-  choose(limit: number): boolean {
+  /** Finds the message below `limit` that comes next, for a run of a group where one is named; false when there is none. */
+  choose(limit: number, run = 0): boolean {
     this.source = 'none';
     const { returned, lanes, groups } = this;
+    if (run !== 0 && groups?.firstOfRun(run) === true && groups.offset < limit) {
+      this.#chooseFoundGroup(groups);
+      return this.#describeChosen();
+    }
     if (returned?.first(limit)) {
       this.source = 'returned';
       this.offset = returned.offset;
@@ -246,7 +253,7 @@ export class QueueState implements QueueReplay {
         this.rank = 0;
       }
     }
-    if (groups !== undefined) this.#chooseGroup(groups, limit);
+    if (groups !== undefined) this.#chooseGroup(groups, limit, run);
     return this.#describeChosen();
   }
 
@@ -269,13 +276,17 @@ export class QueueState implements QueueReplay {
   }
 
   /** What waits in its group and may go now, where it comes before what was chosen so far. */
-  #chooseGroup(groups: GroupTable, limit: number): void {
+  #chooseGroup(groups: GroupTable, limit: number, run: number): void {
     const { source } = this;
     // So many wait that the queue must not look at more of those that nobody has looked at.
     const isFull = groups.isFull && (source === 'lane' || source === 'cursor');
     if (isFull) this.source = 'none';
+    if (!isFull && source !== 'none' && groups.looksAhead(run)) return;
     if (!groups.first(isFull || source === 'none') || groups.offset >= limit) return;
-    if (!this.#isBefore(groups.rank, groups.offset)) return;
+    if (this.#isBefore(groups.rank, groups.turn)) this.#chooseFoundGroup(groups);
+  }
+
+  #chooseFoundGroup(groups: GroupTable): void {
     this.source = 'group';
     this.offset = groups.offset;
     this.rank = groups.rank;
@@ -291,9 +302,10 @@ export class QueueState implements QueueReplay {
   takeChosen(): void {
     if (this.source === 'returned') this.returned?.removeFirst(this.rank);
     else if (this.source === 'lane') this.lanes?.removeFirst(this.rank);
-    else if (this.source === 'group') this.groups?.takeFirst();
+    else if (this.source === 'group') this.groups?.takeFirst(this.#run);
     else this.cursor = this.offset + 1;
     this.source = 'none';
+    this.#run = 0;
   }
 
   /** The cursor, moved to what is its business. */
@@ -328,6 +340,20 @@ export class QueueState implements QueueReplay {
   ): void {
     this.returned ??= new ReturnedSet();
     this.returned.add(rank, offset, bodyBytes, deliveries, failures);
+  }
+
+  /** As `makeReady`; a message that holds its group waits in it. */
+  #makeReadyAgain(
+    rank: number,
+    offset: number,
+    bodyBytes: number,
+    deliveries: number,
+    failures: number,
+  ): void {
+    const isInGroup =
+      this.form.isGrouped &&
+      this.groups?.giveBack(rank, offset, bodyBytes, deliveries, failures, this.ingested) === true;
+    if (!isInGroup) this.makeReady(rank, offset, bodyBytes, deliveries, failures);
   }
 
   /** Nobody who is there may get the message that was chosen: others go before it. */
@@ -372,11 +398,12 @@ export class QueueState implements QueueReplay {
   }
 
   /** The message that was chosen is of that group. False: another one is out, and it waits for that. */
-  enterGroup(name: string, bodyBytes: number): boolean {
+  enterGroup(name: string, bodyBytes: number, run: number): boolean {
     this.groups ??= new GroupTable(this.form.isFair);
+    this.#run = run;
     const { rank, offset, deliveries, failures } = this;
     if (this.source === 'group') return true;
-    if (this.groups.enter(name, rank, offset, bodyBytes, deliveries, failures)) return true;
+    if (this.groups.enter(name, rank, offset, bodyBytes, deliveries, failures, run)) return true;
     this.takeChosen();
     return false;
   }
@@ -390,10 +417,10 @@ export class QueueState implements QueueReplay {
     const deliveries = leases.deliveries(slot);
     const failures = leases.failures(slot) + (isFailure ? 1 : 0);
     leases.remove(slot);
-    // With order, a message that returns still holds its group.
+    // With order, a message that waits for its time still holds its group.
     if (this.form.isFair) this.groups?.leave(offset);
     if (dueMs < 0) {
-      this.makeReady(rank, offset, bodyBytes, deliveries, failures);
+      this.#makeReadyAgain(rank, offset, bodyBytes, deliveries, failures);
       return;
     }
     this.delayed ??= new DelayedSet();
@@ -445,7 +472,8 @@ export class QueueState implements QueueReplay {
       max,
       (offset, _dueMs, body, rank, deliveries, failures) => {
         // What lies before the floor went with the start of the log.
-        if (offset >= this.settled.floor) this.makeReady(rank, offset, body, deliveries, failures);
+        if (offset >= this.settled.floor)
+          this.#makeReadyAgain(rank, offset, body, deliveries, failures);
       },
     );
     if (delayed.count === 0) this.delayed = undefined;
@@ -647,6 +675,10 @@ export class QueueState implements QueueReplay {
     this.purge(offset, bodyBytes);
   }
 
+  replayForgotten(): void {
+    this.dedup = undefined;
+  }
+
   replayRewound(offset: number, bodyBytes: number): void {
     this.rewind(offset, bodyBytes);
   }
@@ -715,7 +747,7 @@ export class QueueState implements QueueReplay {
         (returnedCount === 0 ? 0 : presenceBit.returned) |
         ((delayed?.count ?? 0) === 0 ? 0 : presenceBit.delayed) |
         ((lanes?.count ?? 0) === 0 ? 0 : presenceBit.lanes) |
-        ((dedup?.count ?? 0) === 0 ? 0 : presenceBit.dedup) |
+        ((dedup?.count ?? 0) === 0 ? 0 : presenceBit.dedupWithOffsets) |
         (this.mayExpire ? presenceBit.mayExpire : 0) |
         (this.damagedCount === 0 ? 0 : presenceBit.damaged),
     );
@@ -745,7 +777,10 @@ export class QueueState implements QueueReplay {
     if (bits & presenceBit.returned) state.returned = ReturnedSet.decode(reader);
     if (bits & presenceBit.delayed) state.delayed = DelayedSet.decode(reader);
     if (bits & presenceBit.lanes) state.lanes = LaneSet.decode(reader);
-    if (bits & presenceBit.dedup) state.dedup = DedupWindow.decode(reader, serial);
+    if (bits & (presenceBit.dedup | presenceBit.dedupWithOffsets)) {
+      const hasOffsets = (bits & presenceBit.dedupWithOffsets) !== 0;
+      state.dedup = DedupWindow.decode(reader, serial, hasOffsets);
+    }
     state.mayExpire = (bits & presenceBit.mayExpire) !== 0;
     if (bits & presenceBit.damaged) state.damaged = DamagedSet.decode(reader);
     return state;

@@ -19,6 +19,8 @@ export interface QueueSettings {
   overflow: 'drop-head' | 'reject' | 'reject-dead-letter';
   /** Where rejected, expired and surplus messages go; undefined: they are dropped. */
   deadLetter: DeadLetterTarget | undefined;
+  /** What expires is dropped even where there is a target, and a dead message keeps its time: its retention goes on. */
+  dropsExpired: boolean;
   /** Only one consumer gets messages at a time; the next in line takes over when it goes. */
   isSingleActive: boolean;
   /** Settled messages stay readable (and can be gone back to) for this long; 0: they go. */
@@ -39,7 +41,10 @@ export interface QueueForm {
   readonly priorityMax: number;
   /** Priority of a message that has none. */
   readonly priorityDefault: number;
-  /** Of messages with one group id, one is given out at a time, in order; groups go in parallel. */
+  /**
+   * Messages with one group id are given out in order, one at a time (or to one that `takesRuns`); groups go in parallel.
+   * A message that is given back does not wait for later ones that are out.
+   */
   readonly isGrouped: boolean;
   /** Tenants (group ids) without order: those with little in flight go first. */
   readonly isFair: boolean;
@@ -112,6 +117,11 @@ export interface AcquireRequest {
   /** As `QueueConsumer.leaseMs`. */
   leaseMs: number | undefined;
   isAutoSettled: boolean;
+  /**
+   * With ordered groups: it may get several messages of a group, in order, and gets those of one group before those of
+   * another. The group is locked until they are settled or given back. Default: one message of each group.
+   */
+  takesRuns?: boolean;
   /** Wait this long for the first message; 0: do not wait. */
   waitMs: number;
   /** Ends the wait. */
@@ -226,11 +236,20 @@ export interface PartitionQueue {
   /** Whether a message may be stored now: the length limit, deduplication. Notes the deduplication id. */
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate';
 
+  /**
+   * Offset of the message for which `admit` answered `duplicate`, −1 where it is not known any more; undefined when the id
+   * is not known, or the message is not on its way to the disk yet.
+   */
+  findDuplicate(dedupId: string): number | undefined;
+
   /** Messages in the order in which they would be given out, from the `skip`-th on, changing nothing. */
   peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]>;
 
-  /** Settles everything that is ready, delayed or damaged; resolves with how many, durable. */
-  purge(): Promise<number>;
+  /**
+   * Settles everything that is ready, delayed or damaged; resolves with how many, durable. `isWhole`: also what consumers
+   * have (not what a transaction holds, or is on its way to another queue), and forgets deduplication ids.
+   */
+  purge(isWhole?: boolean): Promise<number>;
 
   /** Forgets every settlement and damage from `offset` on: those messages are given out again. Durable when resolved. */
   rewind(offset: number): Promise<void>;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageCommand,
   type Message,
@@ -22,11 +23,16 @@ async function create(
   return QueueUrl ?? '';
 }
 
-async function receive({ client }: SqsBed, QueueUrl: string, attempt?: string): Promise<Message[]> {
+async function receive(
+  { client }: SqsBed,
+  QueueUrl: string,
+  attempt?: string,
+  MaxNumberOfMessages = 10,
+): Promise<Message[]> {
   const { Messages = [] } = await client.send(
     new ReceiveMessageCommand({
       QueueUrl,
-      MaxNumberOfMessages: 10,
+      MaxNumberOfMessages,
       MessageSystemAttributeNames: ['All'],
       ...(attempt === undefined ? {} : { ReceiveRequestAttemptId: attempt }),
     }),
@@ -34,45 +40,78 @@ async function receive({ client }: SqsBed, QueueUrl: string, attempt?: string): 
   return Messages;
 }
 
-test('a group is in order, one message after the other, and groups do not wait for each other', async (t) => {
-  const bed = await openBed(t);
-  const { client } = bed;
-  const QueueUrl = await create(bed);
+async function sendAll({ client }: SqsBed, QueueUrl: string, bodies: readonly string[]) {
   const numbers: string[] = [];
-  for (const [MessageGroupId, MessageBody] of [
-    ['a', 'a1'],
-    ['a', 'a2'],
-    ['b', 'b1'],
-  ] as const) {
+  for (const MessageBody of bodies) {
     const { SequenceNumber } = await client.send(
       new SendMessageCommand({
         QueueUrl,
         MessageBody,
-        MessageGroupId,
+        MessageGroupId: MessageBody.slice(0, 1),
         MessageDeduplicationId: MessageBody,
       }),
     );
     numbers.push(SequenceNumber ?? '');
   }
+  return numbers;
+}
+
+test('an answer has the messages of a group one after the other, and locks it until they are deleted', async (t) => {
+  const bed = await openBed(t);
+  const QueueUrl = await create(bed);
+  const remove = (message: Message | undefined) =>
+    bed.client.send(
+      new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle ?? '' }),
+    );
+  const numbers = await sendAll(bed, QueueUrl, ['a1', 'b1', 'a2', 'c1', 'a3']);
   assert.deepEqual(numbers.toSorted(), numbers);
   assert.ok(numbers.every((number) => /^\d{20}$/.test(number)));
-  const first = await receive(bed, QueueUrl);
+  const first = await receive(bed, QueueUrl, undefined, 2);
   assert.deepEqual(
     first.map(({ Body, Attributes }) => [Body, Attributes?.SequenceNumber]),
     [
       ['a1', numbers[0]],
-      ['b1', numbers[2]],
+      ['a2', numbers[2]],
     ],
   );
-  assert.deepEqual(await receive(bed, QueueUrl), []);
-  await client.send(
-    new DeleteMessageCommand({ QueueUrl, ReceiptHandle: first[0]?.ReceiptHandle ?? '' }),
-  );
-  const [second] = await receive(bed, QueueUrl);
-  assert.equal(second?.Body, 'a2');
-  assert.equal(second?.Attributes?.MessageGroupId, 'a');
-  assert.equal(second?.Attributes?.MessageDeduplicationId, 'a2');
+  assert.equal(first[0]?.Attributes?.MessageGroupId, 'a');
+  assert.equal(first[0]?.Attributes?.MessageDeduplicationId, 'a1');
+  const second = await receive(bed, QueueUrl, undefined, 1);
+  assert.deepEqual(bodies(second), ['b1']);
+  await remove(first[0]);
+  assert.deepEqual(bodies(await receive(bed, QueueUrl)), ['c1']);
+  await remove(first[1]);
+  assert.deepEqual(bodies(await receive(bed, QueueUrl)), ['a3']);
 });
+
+test('a message that comes back early goes again while later ones of its group are out', async (t) => {
+  const bed = await openBed(t);
+  const QueueUrl = await create(bed);
+  await sendAll(bed, QueueUrl, ['a1', 'a2', 'a3', 'b1']);
+  const first = await receive(bed, QueueUrl, undefined, 2);
+  assert.deepEqual(bodies(first), ['a1', 'a2']);
+  await bed.client.send(
+    new ChangeMessageVisibilityCommand({
+      QueueUrl,
+      ReceiptHandle: first[0]?.ReceiptHandle ?? '',
+      VisibilityTimeout: 0,
+    }),
+  );
+  // Its group has a new place in the line, and what comes behind the one that is out waits.
+  assert.deepEqual(bodies(await receive(bed, QueueUrl)), ['b1', 'a1']);
+});
+
+test('messages that are received for no time are there again for the next receiver', async (t) => {
+  const bed = await openBed(t);
+  const QueueUrl = await create(bed, { VisibilityTimeout: '0' });
+  await sendAll(bed, QueueUrl, ['a1', 'b1', 'b2', 'c1', 'a2']);
+  assert.deepEqual(bodies(await receive(bed, QueueUrl, undefined, 3)), ['a1', 'a2', 'b1']);
+  assert.deepEqual(bodies(await receive(bed, QueueUrl)), ['c1', 'a1', 'a2', 'b1', 'b2']);
+});
+
+function bodies(messages: readonly Message[]): Array<string | undefined> {
+  return messages.map(({ Body }) => Body);
+}
 
 test('what has the id of an earlier message is answered like it and not stored', async (t) => {
   const bed = await openBed(t);

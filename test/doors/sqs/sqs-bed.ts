@@ -29,11 +29,15 @@ export async function openBed(
   options: Partial<SqsDoorOptions> & { data?: string } = {},
 ): Promise<SqsBed> {
   const { data, ...rest } = options;
-  const broker = await Broker.open(data === undefined ? { store: 'memory' } : { data });
+  const clock = options.clock ?? new SystemClock();
+  const broker = await Broker.open({
+    ...(data === undefined ? { store: 'memory' } : { data }),
+    clock,
+  });
   const complaints: unknown[] = [];
   const door = await SqsDoor.open({
     broker,
-    clock: new SystemClock(),
+    clock,
     random: new SystemRandom(),
     log: { ...silentLog, error: (fields, message) => complaints.push([fields, message]) },
     host: '127.0.0.1',

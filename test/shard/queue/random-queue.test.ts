@@ -46,7 +46,9 @@ class RandomQueue {
   queue!: PartitionQueue;
   known: Known[] = [];
   consumers: TestConsumer[] = [];
-  held: Array<{ offset: number; lease: Lease }> = [];
+  held: Array<{ offset: number; lease: Lease; batch: object }> = [];
+  /** It got its messages with one request. */
+  acquired: TestConsumer | undefined;
   /** Acceptances that are not known to be durable. */
   asked: number[] = [];
   #sent = 0;
@@ -168,6 +170,7 @@ class RandomQueue {
   #gather(): void {
     for (const consumer of this.consumers) {
       for (const { offset, lease, text, deliveries } of consumer.kept.splice(0)) {
+        const batch = this.acquired === consumer ? consumer : {};
         const message = this.known[offset];
         assert.ok(message !== undefined && message.text === text, `${offset} is not ${text}`);
         assert.ok(!message.isGone, `${text} came again`);
@@ -176,18 +179,20 @@ class RandomQueue {
         if (message.dueMs >= 0) assert.ok(this.bed.clock.nowMs() >= message.dueMs, 'too early');
         message.deliveries.add(deliveries);
         message.mayBeGone = false;
-        this.#checkGroup(message, lease);
-        this.held.push({ offset, lease });
+        this.#checkGroup(message, offset, lease, batch);
+        this.held.push({ offset, lease, batch });
       }
     }
   }
 
-  #checkGroup(message: Known, lease: Lease): void {
+  /** Of a group there is out: one message, or what came with it, or what followed it before it came again. */
+  #checkGroup(message: Known, offset: number, lease: Lease, batch: object): void {
     if (!this.plan.form.isGrouped || message.group === undefined) return;
     if (!this.queue.isLeased(lease)) return;
-    for (const { offset, lease: other } of this.held) {
-      if (other === lease || this.known[offset]?.group !== message.group) continue;
-      assert.ok(!this.queue.isLeased(other), `two of ${message.group} at once`);
+    for (const { offset: at, lease: other, batch: before } of this.held) {
+      if (other === lease || this.known[at]?.group !== message.group) continue;
+      if (before === batch || at > offset) continue;
+      assert.ok(!this.queue.isLeased(other), `${at} and ${offset} of ${message.group} at once`);
     }
   }
 
@@ -268,13 +273,16 @@ class RandomQueue {
       leaseMs: random.nextInt(2) === 0 ? undefined : random.nextInt(40),
       isAutoSettled: false,
       waitMs: random.nextInt(10),
+      takesRuns: random.nextInt(2) === 0,
     };
     const messages = await this.bed.clock.runUntil(this.queue.acquire(request));
     const consumer = new TestConsumer();
     for (const message of messages) consumer.take(message, message.lease);
     // Others got theirs in the same time.
     this.consumers.push(consumer);
+    this.acquired = consumer;
     this.#gather();
+    this.acquired = undefined;
     this.consumers.pop();
   }
 

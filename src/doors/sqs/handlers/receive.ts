@@ -1,13 +1,13 @@
 import type { AcquiredMessage } from '../../../shard/index.ts';
 import type { Queue } from '../../../broker/index.ts';
 import { asBuffer } from '../../../bytes/index.ts';
-import { isUtf8Range, property } from '../../../message/index.ts';
+import { decodeOrigin, isUtf8Range, type Origin, property } from '../../../message/index.ts';
 import { digestAttributes, digestText } from '../attribute-digest.ts';
 import { type AttemptedMessage, isFifo, queueArn, type SqsRequest } from '../context.ts';
 import { compileWants, isAllowedText, readMessageAttributes } from '../message-attributes.ts';
 import { inFlightMax, numberAttribute } from '../queue-attributes.ts';
 import { getQueue } from '../queue-lookup.ts';
-import { messageIdOf, sequenceNumberOf } from '../receipt-handle.ts';
+import { messageIdAt, messageIdOf, sequenceNumberOf } from '../receipt-handle.ts';
 import { type Input, numberOf, textOf, textsOf } from '../shape.ts';
 import { invalidValue, SqsError } from '../sqs-error.ts';
 import { scopeMark } from './send.ts';
@@ -58,10 +58,17 @@ async function acquire(
   leaseMs: number,
   waitMs: number,
 ): Promise<AcquiredMessage[]> {
-  const ask = { count, bytesMax: request.context.messageBytesMax, leaseMs, isAutoSettled: false };
+  const ask = {
+    count,
+    bytesMax: request.context.messageBytesMax,
+    leaseMs,
+    isAutoSettled: false,
+    takesRuns: isFifo(queue),
+  };
   let messages = await queue.acquire({ ...ask, waitMs: 0 });
   if (messages.length === 0) {
-    if (!isFifo(queue) && queue.counts().leased >= inFlightMax) {
+    // Who waits is not told, and FIFO queues never tell.
+    if (waitMs === 0 && !isFifo(queue) && queue.counts().leased >= inFlightMax) {
       throw new SqsError('OverLimit', 'Too many messages in flight.');
     }
     if (waitMs === 0 || request.isGone) return messages;
@@ -170,14 +177,19 @@ function answerOf(
   const shown = isEncoded
     ? { ...attributes, 'pabal.body-encoding': { DataType: 'String', StringValue: 'base64' } }
     : attributes;
+  const origin = originOf(request, message);
+  const MessageId =
+    origin === undefined
+      ? messageIdOf(queue, partition, offset)
+      : messageIdAt(origin.topicId, origin.partition, origin.offset);
   const answer: Record<string, unknown> = {
-    MessageId: messageIdOf(queue, partition, offset),
+    MessageId,
     ReceiptHandle: context.receipts.encode(queue, { partition, offset, deliveries }),
     MD5OfBody: digestText(body),
     Body: body,
   };
   if (names.size > 0) {
-    const system = systemAttributesOf(request, queue, message, names);
+    const system = systemAttributesOf(request, queue, message, names, origin);
     if (system !== undefined) answer['Attributes'] = system;
   }
   if (shown !== undefined) {
@@ -185,6 +197,14 @@ function answerOf(
     answer['MD5OfMessageAttributes'] = digestAttributes(shown);
   }
   return answer;
+}
+
+/** Of a message that died elsewhere. */
+function originOf({ context }: SqsRequest, message: AcquiredMessage): Origin | undefined {
+  if (message.headerCount === 0) return undefined;
+  const { reader } = context;
+  reader.begin(message.bytes, message.headersAt, message.headersAt + message.headersBytes);
+  return reader.seek(property.origin) ? decodeOrigin(reader.text) : undefined;
 }
 
 function bodyOf({ bytes, valueAt, valueBytes }: AcquiredMessage): {
@@ -206,6 +226,7 @@ function systemAttributesOf(
   queue: Queue,
   message: AcquiredMessage,
   names: ReadonlySet<string>,
+  origin: Origin | undefined,
 ): Record<string, string> | undefined {
   const { context } = request;
   const result: Record<string, string> = {};
@@ -222,12 +243,15 @@ function systemAttributesOf(
   const partition = message.queue.partition.index;
   add('SenderId', () => read(property.userId) ?? request.callerId);
   add('SentTimestamp', () => String(message.timestampMs));
-  add('ApproximateReceiveCount', () => String(message.deliveries));
+  add('ApproximateReceiveCount', () => String(message.deliveries + (origin?.deliveries ?? 0)));
   add('ApproximateFirstReceiveTimestamp', () => firstReceived(request, queue, message));
   add('MessageGroupId', () => read(property.group));
   add('MessageDeduplicationId', () => {
     const id = read(property.dedupId);
-    return id?.slice(id.indexOf(scopeMark) + 1);
+    if (id !== undefined) return id.slice(id.indexOf(scopeMark) + 1);
+    // Two messages with one id may die into one queue.
+    if (origin === undefined || !isFifo(queue)) return undefined;
+    return messageIdAt(origin.topicId, origin.partition, origin.offset);
   });
   if (isFifo(queue)) add('SequenceNumber', () => sequenceNumberOf(partition, message.offset));
   add('AWSTraceHeader', () => read(property.traceHeader));

@@ -17,7 +17,7 @@ const defaultBounds: DedupBounds = {
 
 /**
  * Deduplication ids that were seen lately, whole: two different ids are never taken for one. They are kept in the order
- * in which they came, in rings of memory: about 28 bytes and its text for each. When there are too many, the oldest
+ * in which they came, in rings of memory: about 36 bytes and its text for each, with the offset of its message. When there are too many, the oldest
  * is forgotten first.
  */
 export class DedupWindow {
@@ -30,6 +30,8 @@ export class DedupWindow {
   #forgotten = 0;
   #times = new Float64Array(0);
   #hashes = new Uint32Array(0);
+  /** Of the messages; −1: not known. */
+  #offsets = new Float64Array(0);
   /** Where the id's text begins, counted up for ever; it ends where the next one begins. */
   #starts = new Float64Array(0);
   #end = 0;
@@ -48,14 +50,14 @@ export class DedupWindow {
   }
 
   get memoryBytes(): number {
-    return 160 + this.#times.length * 20 + this.#index.byteLength + this.#bytes.length;
+    return 160 + this.#times.length * 28 + this.#index.byteLength + this.#bytes.length;
   }
 
   /** Whether the id was seen; notes it when it was not. */
-  seen(id: string, nowMs: number): boolean {
+  seen(id: string, nowMs: number, offset = -1): boolean {
     const text = this.#encode(id);
     if (this.#find(text, this.#hash(text)) !== none) return true;
-    this.#add(text, nowMs);
+    this.#add(text, nowMs, offset);
     return false;
   }
 
@@ -65,8 +67,16 @@ export class DedupWindow {
     return this.#find(text, this.#hash(text)) !== none;
   }
 
+  /** Offset of the message with that id, −1 where it is not known; undefined when the id was not seen. */
+  offsetOf(id: string): number | undefined {
+    if (this.count === 0) return undefined;
+    const text = this.#encode(id);
+    const slot = this.#find(text, this.#hash(text));
+    return slot === none ? undefined : this.#offsets[slot];
+  }
+
   /** Notes an id of a message that was stored at that time: one that is still remembered had run out by then. */
-  note(id: string, atMs: number): void {
+  note(id: string, atMs: number, offset: number): void {
     const text = this.#encode(id);
     const slot = this.#find(text, this.#hash(text));
     if (slot !== none) {
@@ -74,7 +84,7 @@ export class DedupWindow {
       this.#unindex(slot);
       this.#forgotten++;
     }
-    this.#add(text, atMs);
+    this.#add(text, atMs, offset);
   }
 
   /** Forgets an id, whose message was not stored after all; false when it is not known. */
@@ -102,7 +112,10 @@ export class DedupWindow {
     this.#bytes = Buffer.alloc(0);
   }
 
-  /** unsigned varint count; per id in order: varlong difference of its time to the one before, unsigned varint length, text. */
+  /**
+   * unsigned varint count; per id in order: varlong difference of its time to the one before, varlong offset, unsigned varint
+   * length, text.
+   */
   encodeTo(writer: ByteWriter): void {
     writer.unsignedVarint(this.count);
     let before = 0;
@@ -112,6 +125,7 @@ export class DedupWindow {
       const atMs = Math.floor(this.#times[slot]!);
       writer.varlong(atMs - before);
       before = atMs;
+      writer.varlong(this.#offsets[slot]!);
       const start = this.#starts[slot]!;
       const length = this.#lengthAt(place);
       writer.unsignedVarint(length);
@@ -120,20 +134,27 @@ export class DedupWindow {
     }
   }
 
-  static decode(reader: ByteReader, seed = 0, bounds = defaultBounds): DedupWindow {
+  /** `hasOffsets`: false for what was written before offsets were kept. */
+  static decode(
+    reader: ByteReader,
+    seed = 0,
+    hasOffsets = true,
+    bounds = defaultBounds,
+  ): DedupWindow {
     const window = new DedupWindow(seed, bounds);
     let atMs = 0;
     for (let count = reader.unsignedVarint(); count > 0; count--) {
       atMs += reader.varlong();
+      const offset = hasOffsets ? reader.varlong() : -1;
       const text = reader.bytes(reader.unsignedVarint());
       if (window.#find(text, window.#hash(text)) !== none)
         throw new ProtocolError('A deduplication id is stored twice');
-      window.#add(text, atMs);
+      window.#add(text, atMs, offset);
     }
     return window;
   }
 
-  #add(text: Uint8Array, atMs: number): void {
+  #add(text: Uint8Array, atMs: number, offset: number): void {
     const { idsMax, bytesMax } = this.#bounds;
     if (text.length > bytesMax) return;
     while (this.#tail - this.#head >= idsMax) this.#dropOldest();
@@ -144,6 +165,7 @@ export class DedupWindow {
     this.#reserve(this.#usedBytes() + text.length);
     const slot = this.#slot(this.#tail++);
     this.#times[slot] = atMs;
+    this.#offsets[slot] = offset;
     this.#hashes[slot] = this.#hash(text);
     this.#starts[slot] = this.#end;
     const from = this.#end % this.#bytes.length;
@@ -264,6 +286,7 @@ export class DedupWindow {
   #resize(capacity: number): void {
     const times = new Float64Array(capacity);
     const hashes = new Uint32Array(capacity);
+    const offsets = new Float64Array(capacity);
     const starts = new Float64Array(capacity);
     const index = new Int32Array(capacity * 2).fill(none);
     for (let place = this.#head; place < this.#tail; place++) {
@@ -271,11 +294,13 @@ export class DedupWindow {
       const to = place % capacity;
       times[to] = this.#times[from]!;
       hashes[to] = this.#hashes[from]!;
+      offsets[to] = this.#offsets[from]!;
       starts[to] = this.#starts[from]!;
       if (!this.#isForgotten(from)) insert(index, to, hashes[to]);
     }
     this.#times = times;
     this.#hashes = hashes;
+    this.#offsets = offsets;
     this.#starts = starts;
     this.#index = index;
   }

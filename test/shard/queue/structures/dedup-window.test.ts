@@ -26,6 +26,7 @@ describe('a window of deduplication ids', () => {
       const windowMs = random.pick([20, 2000]);
       let window = new DedupWindow(seed);
       const model = new Map<string, number>();
+      const offsets = new Map<string, number>();
       let nowMs = 1_750_000_000_000;
       for (let step = 0; step < 400; step++) {
         for (let count = random.nextInt(200); count > 0; count--) {
@@ -36,8 +37,11 @@ describe('a window of deduplication ids', () => {
           } else if (dice < 3) {
             assert.equal(window.has(id), model.has(id));
           } else {
-            assert.equal(window.seen(id, nowMs), model.has(id));
-            if (!model.has(id)) model.set(id, nowMs);
+            const offset = step * 1000 + count;
+            assert.equal(window.seen(id, nowMs, offset), model.has(id));
+            if (model.has(id)) continue;
+            model.set(id, nowMs);
+            offsets.set(id, offset);
           }
         }
         nowMs += random.nextInt(30);
@@ -48,7 +52,7 @@ describe('a window of deduplication ids', () => {
         if (random.chance(0.02)) window = copy(window, seed + 1);
         assert.equal(window.count, model.size);
       }
-      for (const id of model.keys()) assert.ok(window.has(id));
+      for (const id of model.keys()) assert.equal(window.offsetOf(id), offsets.get(id));
       window.expire(nowMs + 1);
       assert.equal(window.count, 0);
       assert.ok(window.memoryBytes <= 160, `${window.memoryBytes} bytes`);
@@ -64,17 +68,17 @@ describe('a window of deduplication ids', () => {
 
   test('forgets the oldest when they are too long', () => {
     const window = new DedupWindow(0, { idsMax: 1000, bytesMax: 1000 });
-    for (let id = 0; id < 50; id++) window.note(String(id).padStart(100, '.'), id);
+    for (let id = 0; id < 50; id++) window.note(String(id).padStart(100, '.'), id, id);
     assert.equal(window.count, 10);
     assert.equal(window.seen('x'.repeat(1001), 50), false);
     assert.equal(window.has('x'.repeat(1001)), false);
     assert.equal(window.count, 10);
   });
 
-  test('takes less than 100 bytes for an id of 36 characters', () => {
+  test('takes less than 104 bytes for an id of 36 characters', () => {
     const window = new DedupWindow();
-    for (let id = 0; id < 131_072; id++) window.note(String(id).padStart(36, 'x'), id);
-    assert.ok(window.memoryBytes < 131_072 * 100, `${window.memoryBytes / 131_072} bytes each`);
+    for (let id = 0; id < 131_072; id++) window.note(String(id).padStart(36, 'x'), id, id);
+    assert.ok(window.memoryBytes < 131_072 * 104, `${window.memoryBytes / 131_072} bytes each`);
     window.expire(131_000);
     assert.ok(window.memoryBytes < 4_000_000, `${window.memoryBytes} bytes`);
     for (let count = 0; count < 5; count++) window.expire(131_001 + count);
@@ -91,9 +95,11 @@ describe('a window of deduplication ids', () => {
 
   test('counts from the last message that was stored with an id', () => {
     const window = new DedupWindow();
-    window.note('a', 10);
-    window.note('a', 30);
-    window.note('a', 20);
+    window.note('a', 10, 7);
+    window.note('a', 30, 8);
+    window.note('a', 20, 9);
+    assert.equal(window.offsetOf('a'), 8);
+    assert.equal(window.offsetOf('b'), undefined);
     assert.equal(window.count, 1);
     window.expire(25);
     assert.equal(window.has('a'), true);
