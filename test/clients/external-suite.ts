@@ -12,6 +12,8 @@ export interface ClientProgram {
   checks: Readonly<Record<string, string>>;
   /** What the program is told of the server; `host:port` of the Kafka door unless given. */
   address?: (server: ServerProcess) => string;
+  /** The doors that the server opens; those of Kafka and AMQP unless given. */
+  doors?: readonly string[];
   /** Installs what is needed and returns the command. */
   install: () => readonly string[];
 }
@@ -24,7 +26,7 @@ export function describeProgram(program: ClientProgram): void {
 
     before(async () => {
       command = program.install();
-      server = await ServerProcess.start();
+      server = await ServerProcess.start([], program.doors);
     });
 
     after(async () => {

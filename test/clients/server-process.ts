@@ -33,14 +33,17 @@ export class ServerProcess {
 
   /**
    * Starts the server from the sources and waits until every door accepts.
-   * With CLIENTS_BOOTSTRAP=HOST:PORT (log door) or CLIENTS_AMQP=HOST:PORT that broker is used instead: a suite is right
-   * when Apache Kafka or RabbitMQ passes it too.
+   * With CLIENTS_BOOTSTRAP=HOST:PORT (log door), CLIENTS_AMQP=HOST:PORT or CLIENTS_SQS=HOST:PORT that broker is used
+   * instead: a suite is right when Apache Kafka, RabbitMQ or an emulator of SQS passes it too.
    */
-  static async start(words: readonly string[] = []): Promise<ServerProcess> {
+  static async start(
+    words: readonly string[] = [],
+    doors: readonly string[] = ['kafka', 'amqp', 'admin'],
+  ): Promise<ServerProcess> {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'pabal-clients-'));
     const others = findOthers();
     if (others !== undefined) return new ServerProcess(directory, others, words, undefined);
-    const ports = { kafka: 0, amqp: 0, admin: 0 };
+    const ports = Object.fromEntries(doors.map((door) => [door, 0]));
     const { child, listeners } = await startIn(directory, ports, words);
     return new ServerProcess(directory, listeners, words, child);
   }
@@ -70,6 +73,12 @@ export class ServerProcess {
   get amqpUrl(): string {
     const { host, port } = this.listeners.amqp!;
     return `amqp://guest:guest@${host}:${port}`;
+  }
+
+  /** The endpoint of the SQS door. */
+  get sqsUrl(): string {
+    const { host, port } = this.listeners.sqs!;
+    return `http://${host}:${port}`;
   }
 
   /** Ends the server in order and removes its data; rejects when it does not end with 0. */
@@ -102,6 +111,7 @@ function findOthers(): Record<string, Listener> | undefined {
   for (const [door, text] of [
     ['kafka', process.env.CLIENTS_BOOTSTRAP],
     ['amqp', process.env.CLIENTS_AMQP],
+    ['sqs', process.env.CLIENTS_SQS],
   ] as const) {
     if (text === undefined) continue;
     const [host, port] = text.split(':');
