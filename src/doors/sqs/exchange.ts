@@ -158,7 +158,8 @@ export class Exchange implements SqsRequest {
     const credential = readCredential(headers, url);
     if (credential !== undefined) {
       this.region = credential.region;
-      this.callerId = credential.accessKey;
+      // A key that nobody looked at says nothing about the caller.
+      if (accessKeys.size > 0) this.callerId = credential.accessKey;
     }
     const target = headers['x-amz-target'];
     if (typeof target === 'string') return this.#carryOutJson(target, body);
