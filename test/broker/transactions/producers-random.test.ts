@@ -54,16 +54,22 @@ class Market {
         const value = `${id}.${this.attempts.size}`;
         attempt = { written: new Set(), outcome: 'abort' };
         this.attempts.set(value, attempt);
+        const writes: Array<Promise<void>> = [];
+        const joins = random.chance(0.6);
         for (let index = 0; index < partitions; index++) {
           if (random.chance(0.4)) continue;
-          await transactions.addPartitions(identity, [{ topicId: topic.id, partition: index }]);
           const sequence = sequences[index] ?? 0;
           sequences[index] = sequence + 1;
-          await topic.partitions[index]?.append(
-            transactionalBatch({ ...identity, sequence }, [value]),
+          const batch = transactionalBatch({ ...identity, sequence }, [value]);
+          const write = this.#write(identity, index, batch, joins).then(
+            () => void attempt?.written.add(index),
           );
-          attempt.written.add(index);
+          // Who joins may have several batches on the way.
+          writes.push(write);
+          if (!joins || random.chance(0.3)) await Promise.allSettled(writes);
         }
+        await Promise.allSettled(writes);
+        await Promise.all(writes);
         if (attempt.written.size === 0) continue;
         const outcome = random.pick<'commit' | 'abort'>(['commit', 'commit', 'abort']);
         const bumps = random.chance(0.5);
@@ -78,6 +84,23 @@ class Market {
         await new Promise<void>((resolve) => void clock.setTimer(random.nextInt(40), resolve));
       }
     }
+  }
+
+  /** `joins`: the partition is taken in with the batch, else before it. */
+  async #write(
+    identity: TransactionalIdentity,
+    partition: number,
+    batch: Uint8Array,
+    joins: boolean,
+  ): Promise<void> {
+    const { transactions } = this.bed.broker;
+    const topic = this.bed.broker.findTopic('t') as Topic;
+    const keys = [{ topicId: topic.id, partition }];
+    const before = joins
+      ? transactions.joinPartitions(identity, keys)
+      : transactions.addPartitions(identity, keys);
+    if (before !== undefined) await before;
+    await topic.partitions[partition]?.append(batch);
   }
 
   async #readOn(random: SeededRandom): Promise<void> {
