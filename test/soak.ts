@@ -24,6 +24,12 @@ const soaks: Readonly<Record<string, Soak>> = {
     files: ['test/crash/kill-queues.test.ts'],
     environment: { CRASH_KILLS: '50' },
   },
+  'kafka-bank': {
+    summary:
+      'kills clerks with three clients, and the broker, 100 times (CRASH_KILLS, BANK_CLERKS)',
+    files: ['test/crash/kill-bank.test.ts'],
+    environment: { CRASH_KILLS: '100', BANK_CLERKS: 'kafkajs,java,python' },
+  },
   fuzz: {
     summary: 'attacks the doors 20 times as long (FUZZ_SCALE, FUZZ_SEED)',
     files: [
