@@ -178,10 +178,11 @@ test('refusals have the words of both protocols', async (t) => {
   assert.equal(xml.status, 400);
   assert.match(
     xml.text,
-    /<ErrorResponse xmlns="[^"]+"><Error><Type>Sender<\/Type><Code>AWS\.SimpleQueueService\.NonExistentQueue<\/Code><Message>The specified queue does not exist\.<\/Message>/,
+    /<ErrorResponse xmlns="[^"]+"><Error><Type>Sender<\/Type><Code>AWS\.SimpleQueueService\.NonExistentQueue<\/Code><Message>The specified queue does not exist for this wsdl version\.<\/Message>/,
   );
   const unnamed = await bed.query({ QueueName: 'x' });
-  assert.match(unnamed.text, /<Code>MissingParameter<\/Code>/);
+  assert.equal(unnamed.status, 404);
+  assert.match(unnamed.text, /^<UnknownOperationException\/>/);
   assert.deepEqual(bed.complaints, []);
 });
 
