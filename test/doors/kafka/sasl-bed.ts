@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Clock, SystemClock, SystemRandom } from '../../../src/base/index.ts';
-import { Broker } from '../../../src/broker/index.ts';
+import { Broker, type ScramKeys, type ScramMechanism } from '../../../src/broker/index.ts';
 import { KafkaDoor, type KafkaDoorOptions } from '../../../src/doors/kafka/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
 import { WireClient } from './wire-client.ts';
@@ -33,14 +33,36 @@ export interface SaslBed {
   readonly connect: () => Promise<WireClient>;
 }
 
+/** The keys of the password, which cost much to derive. */
+let derived: Promise<ReadonlyArray<readonly [ScramMechanism, ScramKeys]>> | undefined;
+
+async function deriveKeys(): Promise<ReadonlyArray<readonly [ScramMechanism, ScramKeys]>> {
+  const { access, close } = await openMemoryBroker();
+  await access.putUser({ name: 'ann', tags: [], password });
+  const keys: Array<readonly [ScramMechanism, ScramKeys]> = [];
+  for (const mechanism of ['sha-256', 'sha-512'] as const) {
+    const found = access.findScramKeys('ann', mechanism);
+    if (found !== undefined) keys.push([mechanism, found]);
+  }
+  await close();
+  return keys;
+}
+
+async function openMemoryBroker() {
+  const broker = await Broker.open({ store: 'memory' });
+  return { broker, access: broker.access, close: () => broker.close() };
+}
+
 /** A door on a broker with the users `ann`, who may do everything, and `bob`, who may only read. */
 export async function openBed(
   t: TestContext,
   options: Partial<KafkaDoorOptions> = {},
 ): Promise<SaslBed> {
-  const broker = await Broker.open({ store: 'memory' });
+  derived ??= deriveKeys();
+  const keys = await derived;
+  const { broker } = await openMemoryBroker();
   for (const name of ['ann', 'bob']) {
-    await broker.access.putUser({ name, tags: [], password });
+    for (const [mechanism, found] of keys) await broker.access.putScramKeys(name, mechanism, found);
     const pattern = name === 'ann' ? '.*' : '';
     await broker.access.putPermission({
       user: name,

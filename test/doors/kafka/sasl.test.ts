@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import test from 'node:test';
 import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
-import { readScramFirst } from '../../../src/doors/kafka/sasl-scram.ts';
-import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
+import {
+  fakeScramKeys,
+  readScramFirst,
+  ScramExchange,
+} from '../../../src/doors/kafka/sasl-scram.ts';
+import { type Clock, SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { SaslSession } from '../../../src/doors/kafka/sasl.ts';
-import { silentLog } from '../../../src/net/index.ts';
+import { KeySet, silentLog, TokenVerifier } from '../../../src/net/index.ts';
 import { openBed, password, plain } from './sasl-bed.ts';
 import type { WireClient } from './wire-client.ts';
 
@@ -142,7 +147,7 @@ test('where nobody has to log in, who wants to may', async (t) => {
 
 test('a great frame before the login is refused', async (t) => {
   const client = await (await openBed(t)).connect();
-  client.socket.write(Buffer.from([0, 1, 0, 0, 0, 18]));
+  client.socket.write(Buffer.from([0, 2, 0, 0, 0, 18]));
   await client.closed();
 });
 
@@ -174,5 +179,137 @@ test('a user of this machine is refused from elsewhere', async (t) => {
     const expected = isTrusted ? errorCodes.NONE : errorCodes.SASL_AUTHENTICATION_FAILED;
     assert.equal(errorCode, expected);
     assert.equal(session.isOpen, isTrusted);
+  }
+});
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url');
+}
+
+function tokenOf(claims: object): string {
+  const signed = `${encode({ alg: 'RS256' })}.${encode(claims)}`;
+  return `${signed}.${sign('sha256', Buffer.from(signed), rsa.privateKey).toString('base64url')}`;
+}
+
+function bearer(token: string, actAs = ''): Buffer {
+  return Buffer.from(`n,${actAs},\u0001auth=Bearer ${token}\u0001\u0001`);
+}
+
+async function bearerVerifier(clock: Clock): Promise<TokenVerifier> {
+  const published = JSON.stringify({ keys: [rsa.publicKey.export({ format: 'jwk' })] });
+  const keys = new KeySet(() => Promise.resolve(published), clock, silentLog);
+  await keys.open();
+  return new TokenVerifier(keys, clock, {
+    issuer: undefined,
+    audience: undefined,
+    userClaim: 'sub',
+  });
+}
+
+const nowS = (): number => Math.floor(Date.now() / 1000);
+
+test('a token logs in whom it names, for as long as it holds', async (t) => {
+  const tokens = await bearerVerifier(new SystemClock());
+  const { connect } = await openBed(t, { tokens });
+  const client = await connect();
+  const token = tokenOf({ sub: 'ann', exp: nowS() + 3600 });
+  const answer = await logIn(client, bearer(token), 'OAUTHBEARER');
+  assert.equal(answer.errorCode, errorCodes.NONE);
+  assert.ok(answer.sessionLifetimeMs > 0 && answer.sessionLifetimeMs <= 3_600_000);
+  assert.equal((await client.ask('Metadata', 12, allTopics)).brokers.length, 1);
+  assert.equal(
+    (await logIn(client, bearer(token, 'a=ann'), 'OAUTHBEARER')).errorCode,
+    errorCodes.NONE,
+  );
+});
+
+for (const [name, message] of [
+  ['has expired', bearer(tokenOf({ sub: 'ann', exp: 1000 }))],
+  ['is signed by nobody', bearer('e30.e30.e30')],
+] as const) {
+  test(`a token that ${name} is answered with why before the login ends`, async (t) => {
+    const { connect } = await openBed(t, { tokens: await bearerVerifier(new SystemClock()) });
+    const client = await connect();
+    const answer = await logIn(client, message, 'OAUTHBEARER');
+    assert.equal(answer.errorCode, errorCodes.NONE);
+    assert.deepEqual(JSON.parse(Buffer.from(answer.authBytes).toString()), {
+      status: 'invalid_token',
+    });
+    const end = await client.ask('SaslAuthenticate', 2, { authBytes: Buffer.from([1]) });
+    assert.equal(end.errorCode, errorCodes.SASL_AUTHENTICATION_FAILED);
+    await client.closed();
+  });
+}
+
+test('a token for somebody else than it names, and what is no token, end the login', async (t) => {
+  const { connect } = await openBed(t, { tokens: await bearerVerifier(new SystemClock()) });
+  const token = tokenOf({ sub: 'ann', exp: nowS() + 3600 });
+  for (const message of [bearer(token, 'a=bob'), Buffer.from('n,,'), bearer('with space')]) {
+    const client = await connect();
+    const answer = await logIn(client, message, 'OAUTHBEARER');
+    assert.equal(answer.errorCode, errorCodes.SASL_AUTHENTICATION_FAILED);
+    await client.closed();
+  }
+});
+
+test('tokens are not offered where nobody is believed', async (t) => {
+  const client = await (await openBed(t)).connect();
+  const answer = await client.ask('SaslHandshake', 1, { mechanism: 'OAUTHBEARER' });
+  assert.equal(answer.errorCode, errorCodes.UNSUPPORTED_SASL_MECHANISM);
+});
+
+test('who has not logged in again in time is disconnected, who has goes on', async (t) => {
+  const clock = new ShiftedClock();
+  const { connect } = await openBed(t, { clock, reauthenticateMs: 60_000 });
+  const [late, early] = [await connect(), await connect()];
+  for (const client of [late, early]) {
+    const answer = await logIn(client, plain('ann', password));
+    assert.equal(answer.sessionLifetimeMs, 60_000);
+  }
+  clock.shiftMs += 59_000;
+  assert.equal((await late.ask('Metadata', 12, allTopics)).brokers.length, 1);
+  await logIn(early, plain('ann', password));
+  clock.shiftMs += 2000;
+  await assert.rejects(late.ask('Metadata', 12, allTopics));
+  assert.equal((await early.ask('Metadata', 12, allTopics)).brokers.length, 1);
+  clock.shiftMs += 60_000;
+  assert.equal((await logIn(early, plain('ann', password))).errorCode, errorCodes.NONE);
+});
+
+/** Real time, with leaps. */
+class ShiftedClock extends SystemClock {
+  shiftMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.shiftMs;
+  }
+}
+
+test('librdkafka of old repeats its nonce, and is let in', () => {
+  const first = readScramFirst('n,,n=ann,r=abc');
+  assert.ok(first !== undefined);
+  const keys = fakeScramKeys('sha-256', 'ann', new Uint8Array(32), 4096);
+  const clientKey = Buffer.alloc(32, 7);
+  const storedKey = createHash('sha256').update(clientKey).digest();
+  const exchange = new ScramExchange(
+    'sha-256',
+    first,
+    { ...keys, storedKey: storedKey.toString('base64') },
+    'xyz',
+  );
+  for (const [nonce, isRight] of [
+    ['abcxyz', true],
+    ['abcabcxyz', true],
+    ['abcxy', false],
+    ['abcxyzz', false],
+  ] as const) {
+    const bare = `c=biws,r=${nonce}`;
+    const signed = `${first.bare},${exchange.firstMessage},${bare}`;
+    const signature = createHmac('sha256', storedKey).update(signed).digest();
+    const proof = Buffer.from(clientKey.map((byte, index) => byte ^ signature[index]!));
+    const found = exchange.finish(`${bare},p=${proof.toString('base64')}`);
+    assert.equal(found !== undefined, isRight, nonce);
   }
 });
