@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 /** A message attribute as the API has it; `BinaryValue` is base64. */
 export interface MessageAttribute {
@@ -10,7 +10,7 @@ export interface MessageAttribute {
 export type MessageAttributes = Readonly<Record<string, MessageAttribute>>;
 
 export function digestText(text: string): string {
-  return createHash('md5').update(text, 'utf8').digest('hex');
+  return hash('md5', text);
 }
 
 /**
@@ -18,25 +18,25 @@ export function digestText(text: string): string {
  * bytes before each, one byte (1: text, 2: bytes), and the value with its length before it.
  */
 export function digestAttributes(attributes: MessageAttributes): string {
-  const hash = createHash('md5');
+  const digest = createHash('md5');
   const length = Buffer.alloc(4);
   const add = (bytes: Buffer): void => {
     length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
+    digest.update(length).update(bytes);
   };
   for (const name of Object.keys(attributes).toSorted()) {
     const { DataType, StringValue, BinaryValue } = attributes[name]!;
     add(Buffer.from(name, 'utf8'));
     add(Buffer.from(DataType, 'utf8'));
     if (DataType.startsWith('Binary')) {
-      hash.update(binaryMark);
+      digest.update(binaryMark);
       add(Buffer.from(BinaryValue ?? '', 'base64'));
     } else {
-      hash.update(textMark);
+      digest.update(textMark);
       add(Buffer.from(StringValue ?? '', 'utf8'));
     }
   }
-  return hash.digest('hex');
+  return digest.digest('hex');
 }
 
 const textMark = Buffer.of(1);

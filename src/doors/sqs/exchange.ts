@@ -280,10 +280,9 @@ export class Exchange implements SqsRequest {
     const response = this.#response;
     const { metrics, context, isClosing } = this.#services;
     if (!response.destroyed && !response.headersSent) {
-      const body = Buffer.from(text);
       const headers: Record<string, string | number> = {
         'content-type': this.#isJson ? jsonType : 'text/xml',
-        'content-length': body.length,
+        'content-length': Buffer.byteLength(text),
         'x-amzn-RequestId': this.#id,
       };
       if (this.#request.headers.origin !== undefined) Object.assign(headers, corsHeaders);
@@ -293,7 +292,8 @@ export class Exchange implements SqsRequest {
       }
       // What is left of a body that is too large is not read.
       if (isClosing || !this.#request.complete) headers['connection'] = 'close';
-      response.writeHead(status, headers).end(body);
+      // A text goes out in one piece with the header.
+      response.writeHead(status, headers).end(text);
     }
     metrics.forRequest(this.#actionName).record(context.clock.monotonicMs() - this.#startMs);
   }

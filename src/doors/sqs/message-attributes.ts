@@ -17,8 +17,12 @@ export const attributesMax = 10;
 // oxlint-disable-next-line no-control-regex -- these are the ones that are meant
 const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
+/** Whatever may be forbidden: most texts are told by one look. */
+// oxlint-disable-next-line no-control-regex -- these are the ones that are meant
+const suspicious = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/;
+
 export function isAllowedText(text: string): boolean {
-  return !forbidden.test(text) && !/\p{Surrogate}/u.test(text);
+  return !suspicious.test(text) || (!forbidden.test(text) && !/\p{Surrogate}/u.test(text));
 }
 
 /** Checks the attributes of a message and counts their bytes. Throws SqsError. */

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Queue } from '../../broker/index.ts';
 import { readOrigin } from '../../message/index.ts';
 import type { AcquiredMessage } from '../../shard/index.ts';
@@ -10,49 +10,75 @@ export interface Receipt {
   readonly deliveries: number;
 }
 
-const plainBytes = 14;
-const tagBytes = 10;
+const formatVersion = 1;
+const plainBytes = 15;
+const plainLength = 20;
+const tagLength = 14;
+const keyBytes = 32;
 
 /**
- * Receipt handles that outlive the process: partition (2 bytes), offset (8) and delivery count (4), behind which 10 bytes of an HMAC
- * bind them to the queue's topic and to this store, so that handles that nobody gave out are told from old ones.
+ * Receipt handles that outlive the process: version (1 byte), partition (2), offset (8) and delivery count (4) in base64,
+ * behind which 84 bits of a SHA-256 over a key of the store and the queue, and over these, tell handles that nobody gave out
+ * from old ones.
  */
 export class ReceiptHandles {
   readonly #secret: Buffer;
-  /** Used again for each handle. */
-  readonly #scratch = Buffer.alloc(plainBytes + tagBytes);
+  readonly #keys = new WeakMap<Queue, Buffer>();
+  /** Key and plain part, used again for each handle. */
+  readonly #scratch = Buffer.alloc(keyBytes + plainBytes);
 
   constructor(storeId: string) {
     this.#secret = createHash('sha256').update(`receipt:${storeId}`).digest();
   }
 
   encode(queue: Queue, receipt: Receipt): string {
-    const bytes = this.#scratch;
-    bytes.writeUInt16BE(receipt.partition, 0);
-    bytes.writeBigUInt64BE(BigInt(receipt.offset), 2);
-    bytes.writeUInt32BE(receipt.deliveries >>> 0, 10);
-    this.#tag(queue, bytes).copy(bytes, plainBytes);
-    return bytes.toString('base64');
+    return this.#write(queue, receipt.partition, receipt.offset, receipt.deliveries);
   }
 
   /** Undefined for what is no handle of the queue. */
   decode(queue: Queue, handle: string): Receipt | undefined {
-    if (handle.length !== 32) return undefined;
-    const bytes = Buffer.from(handle, 'base64');
-    if (bytes.length !== plainBytes + tagBytes) return undefined;
-    if (!timingSafeEqual(this.#tag(queue, bytes), bytes.subarray(plainBytes))) return undefined;
-    const offset = Number(bytes.readBigUInt64BE(2));
-    return { partition: bytes.readUInt16BE(0), offset, deliveries: bytes.readUInt32BE(10) };
+    if (handle.length !== plainLength + tagLength) return undefined;
+    const bytes = Buffer.from(handle.slice(0, plainLength), 'base64');
+    if (bytes.length !== plainBytes || bytes[0] !== formatVersion) return undefined;
+    const partition = bytes.readUInt16BE(1);
+    const offset = bytes.readUInt32BE(3) * 0x1_0000_0000 + bytes.readUInt32BE(7);
+    const deliveries = bytes.readUInt32BE(11);
+    if (!Number.isSafeInteger(offset)) return undefined;
+    const expected = this.#write(queue, partition, offset, deliveries);
+    return isSame(expected, handle) ? { partition, offset, deliveries } : undefined;
   }
 
-  #tag(queue: Queue, bytes: Buffer): Buffer {
-    return createHmac('sha256', this.#secret)
-      .update(queue.topic.id)
-      .update(queue.subscription)
-      .update(bytes.subarray(0, plainBytes))
-      .digest()
-      .subarray(0, tagBytes);
+  #write(queue: Queue, partition: number, offset: number, deliveries: number): string {
+    const bytes = this.#scratch;
+    this.#keyOf(queue).copy(bytes);
+    bytes[keyBytes] = formatVersion;
+    bytes.writeUInt16BE(partition, keyBytes + 1);
+    bytes.writeUInt32BE(Math.floor(offset / 0x1_0000_0000), keyBytes + 3);
+    bytes.writeUInt32BE(offset >>> 0, keyBytes + 7);
+    bytes.writeUInt32BE(deliveries >>> 0, keyBytes + 11);
+    const tag = hash('sha256', bytes, 'base64');
+    return bytes.toString('base64', keyBytes) + tag.slice(0, tagLength);
   }
+
+  #keyOf(queue: Queue): Buffer {
+    let key = this.#keys.get(queue);
+    if (key === undefined) {
+      key = createHash('sha256')
+        .update(this.#secret)
+        .update(queue.topic.id)
+        .update(queue.subscription)
+        .digest();
+      this.#keys.set(queue, key);
+    }
+    return key;
+  }
+}
+
+/** Takes as long for a wrong text as for the right one. */
+function isSame(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let at = 0; at < a.length; at++) difference |= a.charCodeAt(at) ^ b.charCodeAt(at);
+  return difference === 0;
 }
 
 /**
@@ -65,11 +91,11 @@ export function messageIdOf(queue: Queue, partition: number, offset: number): st
 
 /** The id that a message has, or had, in the topic of that id. */
 export function messageIdAt(topicId: string, partition: number, offset: number): string {
-  const hash = createHash('md5').update(`${topicId}/${partition}/${offset}`).digest('hex');
-  const variant = '89ab'[Number.parseInt(hash[16]!, 16) & 3]!;
+  const digest = hash('md5', `${topicId}/${partition}/${offset}`);
+  const variant = '89ab'[Number.parseInt(digest[16]!, 16) & 3]!;
   return (
-    `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-` +
-    `${variant}${hash.slice(17, 20)}-${hash.slice(20)}`
+    `${digest.slice(0, 8)}-${digest.slice(8, 12)}-4${digest.slice(13, 16)}-` +
+    `${variant}${digest.slice(17, 20)}-${digest.slice(20)}`
   );
 }
 
