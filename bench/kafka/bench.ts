@@ -5,6 +5,8 @@ import { backlog } from './scenarios/backlog.ts';
 import { latency } from './scenarios/latency.ts';
 import { partitions } from './scenarios/partitions.ts';
 import { small } from './scenarios/small.ts';
+import { polling } from './scenarios/polling.ts';
+import { rebalance } from './scenarios/rebalance.ts';
 import { recover, start } from './scenarios/start.ts';
 import { stream } from './scenarios/stream.ts';
 
@@ -16,6 +18,8 @@ const scenarios: readonly Scenario[] = [
   recover,
   partitions,
   backlog,
+  rebalance,
+  polling,
 ];
 
 export async function benchKafka(options: BenchOptions): Promise<void> {

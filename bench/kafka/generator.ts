@@ -223,3 +223,32 @@ export function produceOneInFlight(
     ...[String(load.warmUpCount), String(load.count)],
   ]);
 }
+
+export function rebalanceGroup(
+  server: Target,
+  topic: string,
+  load: { protocol: 'classic' | 'consumer'; members: number; partitions: number },
+): Promise<{ startMs: number; leaveMs: number; comeMs: number } & Cost> {
+  return runGenerator(server, 'Rebalance', [
+    ...[`${server.host}:${server.port}`, topic, load.protocol],
+    ...[String(load.members), String(load.partitions)],
+  ]);
+}
+
+/** Connections that fetch from an empty topic and wait; resolves when each has had an answer. */
+export async function startPolling(
+  server: Target,
+  topic: string,
+  load: { connections: number; maxWaitMs: number },
+): Promise<{ stop: () => void }> {
+  const child = startJava('ManyPolls', [
+    ...[server.host, String(server.port), topic],
+    ...[String(load.connections), String(load.maxWaitMs)],
+  ]);
+  let errors = '';
+  child.stderr!.on('data', (data: Buffer) => (errors += data.toString()));
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.value !== 'measuring') throw new Error(`ManyPolls failed:\n${errors.slice(-3000)}`);
+  return { stop: () => child.kill('SIGKILL') };
+}

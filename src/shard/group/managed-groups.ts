@@ -113,8 +113,10 @@ export class ManagedGroups {
         beat.owned !== undefined &&
         (beat.topics !== undefined || beat.pattern !== undefined));
     const isTold = isFull || !isSameHeld(heldBefore, held);
+    const isWaiting = member.progress === 'waiting';
     await this.save(group);
-    return isTold ? { memberId, epoch, assignment: listHeld(held) } : { memberId, epoch };
+    const result = { memberId, epoch, isWaiting };
+    return isTold ? { ...result, assignment: listHeld(held) } : result;
   }
 
   /** Divides the work anew if something has changed, and takes the member a step further. */
@@ -369,7 +371,7 @@ export class ManagedGroups {
       member.epoch = awayEpoch;
       await this.save(group);
     }
-    return { memberId, epoch };
+    return { memberId, epoch, isWaiting: false };
   }
 
   #expectMore(group: ManagedGroup): void {

@@ -158,6 +158,8 @@ export interface Beat {
 export interface BeatResult {
   memberId: string;
   epoch: number;
+  /** What it is to get is with others still: it may ask again sooner than otherwise. */
+  isWaiting: boolean;
   /** Undefined: as before. */
   assignment?: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;
 }

@@ -1,7 +1,8 @@
 // ConsumerGroupHeartbeat 0-1 (KIP-848). Version 1 brings patterns for topics, which are RE2's and must match the whole
 // name, and member ids that the client makes (KIP-1082). Answered when what it tells is durable. A member that lost
 // count starts again with epoch 0 at once, where Kafka has it wait for the end of its session. The first members of a
-// group wait for each other a little, so that the work is divided once.
+// group wait for each other a little, so that the work is divided once;
+// who waits for partitions of others is asked to come back sooner than the interval that is configured.
 import { BrokerError, limits } from '../../../base/index.ts';
 import { type Beat, divisionNames } from '../../../shard/index.ts';
 import { coordinatorErrorCode, errorCodes } from '../error-codes.ts';
@@ -12,6 +13,8 @@ import type { RequestOf, ResponseInput } from '../wire/index.ts';
 type Request = RequestOf<'ConsumerGroupHeartbeat'>;
 type Response = ResponseInput<'ConsumerGroupHeartbeat'>;
 
+/** Members that wait for partitions of others ask again after this long; the others notice within their interval. */
+const waitingBeatMs = 500;
 const leaving = -1;
 const away = -2;
 
@@ -46,13 +49,18 @@ export async function consumerGroupHeartbeat(
   if (request.serverAssignor !== null) beat.assignorName = request.serverAssignor;
   if (request.topicPartitions !== null) beat.owned = request.topicPartitions;
   try {
-    const { memberId, epoch, assignment } = await broker.groupsFor(groupId).beat(beat);
+    const { memberId, epoch, isWaiting, assignment } = await broker.groupsFor(groupId).beat(beat);
     const isGone = memberEpoch === leaving || memberEpoch === away;
+    const intervalMs = configs.number(groupId, 'consumer.heartbeat.interval.ms');
     return {
       errorCode: errorCodes.NONE,
       memberId,
       memberEpoch: epoch,
-      heartbeatIntervalMs: isGone ? 0 : configs.number(groupId, 'consumer.heartbeat.interval.ms'),
+      heartbeatIntervalMs: isGone
+        ? 0
+        : isWaiting
+          ? Math.min(waitingBeatMs, intervalMs)
+          : intervalMs,
       assignment: assignment === undefined ? null : { topicPartitions: [...assignment] },
     };
   } catch (error) {

@@ -163,6 +163,14 @@ test('a member subscribes by a pattern', async (t) => {
   assert.deepEqual(names, ['orders-eu']);
 });
 
+test('a member that waits for partitions of others is asked to come back sooner', async (t) => {
+  const { client } = await open(t);
+  await beat(client);
+  const waiting = await beat(client, { memberId: 'm2' });
+  assert.deepEqual(waiting.assignment, { topicPartitions: [] });
+  assert.equal(waiting.heartbeatIntervalMs, 500);
+});
+
 test('lists and descriptions tell the kinds of groups apart', async (t) => {
   const { client } = await open(t);
   await beat(client);
