@@ -26,6 +26,8 @@ export class QueueWorld {
   /** Nobody publishes or consumes any more. */
   isResting = false;
   publishing = 0;
+  /** Names of queues with messages that could not be read. */
+  readonly #damaged = new Set<string>();
   readonly #random: SeededRandom;
 
   /** Draws from its own randomness: the other actors do what they would do without queues. */
@@ -76,6 +78,23 @@ export class QueueWorld {
   /** A life is over, or everything that was not durable is in doubt. */
   roll(): void {
     for (const model of this.models) model.roll();
+  }
+
+  /** What the broker tells: a queue goes on without messages that it cannot read. */
+  noteLog(text: string): void {
+    const name = /^queue queues\/(\S+): messages? .* cannot be read/.exec(text)?.[1];
+    if (name === undefined) return;
+    this.#damaged.add(name);
+    for (const model of this.models) if (model.plan.name === name) model.isDamaged = true;
+  }
+
+  /** Nothing is damaged any more: everything can be given out. */
+  async retryDamaged(): Promise<void> {
+    for (const name of this.#damaged) {
+      const count = await this.find(name)?.retryDamaged();
+      this.world.trace(`${count} messages of ${name} are tried again`);
+      for (const model of this.models) if (model.plan.name === name) model.retryDamaged();
+    }
   }
 
   loosen(): void {

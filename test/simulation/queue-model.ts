@@ -78,6 +78,8 @@ export class QueueModel {
   #sequence = 0;
   /** Power was lost with data that may go: nothing is promised any more. */
   isLoose = false;
+  /** Some messages could not be read: others have gone before them, and what had become of them is forgotten. */
+  isDamaged = false;
   /** Where the dead of this queue are looked for. */
   deadLetters: DeadLetterModel | undefined;
 
@@ -193,7 +195,7 @@ export class QueueModel {
       const isTimed = isPulled && leaseMs >= 0;
       expectThat(message.holder === undefined || isTimed, `${name} is given out twice`);
       expectThat(
-        delivery.deliveries > message.deliveries,
+        delivery.deliveries > message.deliveries || this.isDamaged,
         `${name}: ${delivery.deliveries} deliveries follow ${message.deliveries}`,
       );
       expectThat(
@@ -209,8 +211,9 @@ export class QueueModel {
         delivery.failures < delivery.deliveries && (most < 0 || delivery.failures <= most),
         `${name}: ${delivery.failures} failures`,
       );
-      if (!isPulled) this.#checkOrder(message, name, nowMs);
-      if (!isPulled && this.plan.groups === 'ordered') this.#checkGroup(message, name);
+      if (!isPulled && !this.isDamaged) this.#checkOrder(message, name, nowMs);
+      if (!isPulled && !this.isDamaged && this.plan.groups === 'ordered')
+        this.#checkGroup(message, name);
     }
     const { isPulled, leaseMs, failuresMax } = this.plan;
     if (isPulled && leaseMs >= 0 && failuresMax >= 0) message.mayDie = true;
@@ -287,6 +290,17 @@ export class QueueModel {
       message.settledAt = 0;
       message.isDoubtful = true;
       this.#live.add(message);
+    }
+  }
+
+  /** What could not be read is given out again, as if it had never been. */
+  retryDamaged(): void {
+    for (const message of this.#live) {
+      message.isReady = false;
+      message.isRankKnown = false;
+      message.notBeforeMs = 0;
+      message.deliveries = 0;
+      message.deliveriesDurable = 0;
     }
   }
 
@@ -371,6 +385,8 @@ export class QueueModel {
   #checkGroup(message: QueuedMessage, name: string): void {
     if (message.group === undefined) return;
     for (const other of this.#live) {
+      // A message that is given back does not wait for later ones that are out.
+      if (message.isTouched && other.sequence > message.sequence) continue;
       const isInFlight = other !== message && other.holder !== undefined;
       expectThat(
         !isInFlight || other.group !== message.group,

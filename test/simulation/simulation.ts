@@ -212,6 +212,7 @@ class Simulation {
   async #finishQueues(): Promise<void> {
     const { queues } = this.#world;
     if (queues.models.length === 0) return;
+    await this.#settle(queues.retryDamaged(), 'trying again what was damaged');
     queues.start();
     await this.#step(120);
     await this.#settle(queues.rest(), 'resting');

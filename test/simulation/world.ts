@@ -150,7 +150,10 @@ export class World {
   /** Opens the broker; the disk may still be failing. */
   openBroker(): Promise<Broker> {
     const { plan } = this;
-    const log = (level: string) => (message: string) => this.trace(`  ${level}: ${message}`);
+    const log = (level: string) => (message: string) => {
+      this.trace(`  ${level}: ${message}`);
+      this.queues.noteLog(message);
+    };
     return Broker.open({
       data: dataDirectory,
       disk: this.disk,

@@ -114,6 +114,11 @@ export class QueueHandle {
     return queue.rewind(typeof to === 'object' && 'offsets' in to ? to : { timeMs: to.valueOf() });
   }
 
+  /** Makes what could not be read ready, for its file was restored; resolves with how many messages that were. */
+  retryDamaged(): Promise<number> {
+    return this.#get().retryDamaged();
+  }
+
   /** Settles everything that is ready, delayed or damaged; resolves with how many messages that were. */
   purge(): Promise<number> {
     return this.#get().purge();

@@ -50,6 +50,8 @@ export interface Queue {
   acquire(request: AcquireRequest): Promise<AcquiredMessage[]>;
   releaseOwner(owner: object): void;
   peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]>;
+  /** As `PartitionQueue.retryDamaged`. */
+  retryDamaged(): Promise<number>;
   /** As `PartitionQueue.purge`. */
   purge(isWhole?: boolean): Promise<number>;
   /** Back to the first message at or after a time (ms since the epoch), or to offsets by partition. */

@@ -226,6 +226,11 @@ export class TopicQueue implements Queue {
     return messages;
   }
 
+  async retryDamaged(): Promise<number> {
+    const counts = await Promise.all(this.parts.map((part) => part.retryDamaged()));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   async purge(isWhole = false): Promise<number> {
     const counts = await Promise.all(this.parts.map((part) => part.purge(isWhole)));
     return counts.reduce((sum, count) => sum + count, 0);

@@ -4,7 +4,7 @@ import { addAdminFlag, AdminClient } from '../admin-client.ts';
 import { parserOf } from '../flag-value.ts';
 import { printTable } from '../table.ts';
 
-/** `pabal queue create|list|describe|delete|purge|peek|rewind`. */
+/** `pabal queue create|list|describe|delete|purge|peek|retry-damaged|rewind`. */
 export function queueCommand(): Command {
   return new Command('queue')
     .description('create, list, look into, empty, replay and delete queues')
@@ -13,6 +13,7 @@ export function queueCommand(): Command {
     .addCommand(describeCommand())
     .addCommand(peekCommand())
     .addCommand(purgeCommand())
+    .addCommand(retryDamagedCommand())
     .addCommand(rewindCommand())
     .addCommand(deleteCommand());
 }
@@ -121,6 +122,16 @@ function purgeCommand(): Command {
   return addQueueFlags(command).action(async (name: string, flags: Flags) => {
     const answer = await new AdminClient(flags).call('POST', pathOf(name, flags, '/purge'));
     process.stdout.write(`purged ${printCount(answer['purgedCount'])} from ${name}\n`);
+  });
+}
+
+function retryDamagedCommand(): Command {
+  const command = new Command('retry-damaged')
+    .description('give out again what could not be read, after its file was restored')
+    .argument('<queue>');
+  return addQueueFlags(command).action(async (name: string, flags: Flags) => {
+    const answer = await new AdminClient(flags).call('POST', pathOf(name, flags, '/retry-damaged'));
+    process.stdout.write(`${printCount(answer['retriedCount'])} of ${name} are tried again\n`);
   });
 }
 

@@ -106,7 +106,7 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
         counts: object({
           ...counts,
           leasedBytes: count,
-          damaged: { ...count, description: 'Cannot be read; kept until a purge' },
+          damaged: { ...count, description: 'Cannot be read; kept until a purge or another try' },
           published: { ...count, description: 'This and the following: since the broker started' },
           delivered: count,
           redelivered: count,
@@ -308,6 +308,15 @@ export const queuePaths = {
       tags: ['queues'],
       summary: 'Settles everything that is ready, delayed or damaged',
       responses: { 200: json('Purged', object({ purgedCount: count })), ...refused },
+    },
+  },
+  '/api/v1/queues/{name}/retry-damaged': {
+    parameters: ofQueue,
+    post: {
+      operationId: 'retryDamaged',
+      tags: ['queues'],
+      summary: 'Gives out again what could not be read, after its file was restored',
+      responses: { 200: json('Ready again', object({ retriedCount: count })), ...refused },
     },
   },
   '/api/v1/queues/{name}/rewind': {

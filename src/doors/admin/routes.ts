@@ -19,6 +19,7 @@ import {
   listQueues,
   listSubscriptions,
   purgeQueue,
+  retryDamaged,
   rewindQueue,
 } from './handlers/queues.ts';
 import {
@@ -50,6 +51,7 @@ const apiRoutes: readonly Route[] = [
   { method: 'PATCH', path: '/api/v1/queues/{name}', handle: changeQueue },
   { method: 'DELETE', path: '/api/v1/queues/{name}', handle: deleteQueue },
   { method: 'POST', path: '/api/v1/queues/{name}/purge', handle: purgeQueue },
+  { method: 'POST', path: '/api/v1/queues/{name}/retry-damaged', handle: retryDamaged },
   { method: 'POST', path: '/api/v1/queues/{name}/rewind', handle: rewindQueue },
   { method: 'GET', path: '/api/v1/queues/{name}/messages', handle: peekMessages },
   { method: 'POST', path: '/api/v1/queues/{name}/messages', handle: sendMessages },

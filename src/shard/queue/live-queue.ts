@@ -306,6 +306,18 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return this.settled().then(() => count + leased);
   }
 
+  retryDamaged(): Promise<number> {
+    const { state } = this;
+    if (state.damaged === undefined) return this.settled().then(() => 0);
+    const bytes = state.damaged.count * this.#averageBytes();
+    const count = state.retryDamaged(bytes);
+    this.#note().noteRetried(bytes);
+    this.#dispatcher?.forgetDamage();
+    this.#noteDamage();
+    this.schedule();
+    return this.settled().then(() => count);
+  }
+
   async rewind(offset: number): Promise<void> {
     const { state, partition } = this;
     const target = Math.max(offset, partition.logStartOffset);

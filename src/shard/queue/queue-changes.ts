@@ -17,6 +17,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *   7 ranked    runs: unsigned varint rank; those of them that were never delivered have that rank from now on
  *   8 damaged   varlong body bytes of all; runs: they cannot be read, and nobody gets them
  *   9 forgotten the deduplication ids of all messages that were ingested
+ *  10 retried   varlong body bytes: everything that was damaged is ready, as if it had never been delivered
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -30,6 +31,7 @@ const operation = {
   ranked: 7,
   damaged: 8,
   forgotten: 9,
+  retried: 10,
 } as const;
 
 const isSameDeadline = 1;
@@ -63,6 +65,7 @@ export interface QueueReplay {
   replayRanked(from: number, count: number, rank: number): void;
   replayDamaged(from: number, count: number): void;
   replayForgotten(): void;
+  replayRetried(bodyBytes: number): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -159,6 +162,12 @@ export class QueueChanges {
     const writer = this.#close();
     writer.uint8(operation.purged);
     writer.varlong(offset);
+    writer.varlong(bodyBytes);
+  }
+
+  noteRetried(bodyBytes: number): void {
+    const writer = this.#close();
+    writer.uint8(operation.retried);
     writer.varlong(bodyBytes);
   }
 
@@ -335,6 +344,9 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
         target.replayPurged(offset, reader.varlong());
         break;
       }
+      case operation.retried:
+        target.replayRetried(reader.varlong());
+        break;
       case operation.forgotten:
         target.replayForgotten();
         break;

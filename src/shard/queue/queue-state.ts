@@ -450,6 +450,19 @@ export class QueueState implements QueueReplay {
     this.groups?.leave(offset);
   }
 
+  /** Makes what is damaged ready: nobody knows any more what had become of it before. Returns how many messages. */
+  retryDamaged(bodyBytes: number): number {
+    const { damaged } = this;
+    if (damaged === undefined) return 0;
+    this.damaged = undefined;
+    this.unsettledBytes += bodyBytes;
+    const rank = this.rankOf(-1);
+    damaged.forEach((from, end) => {
+      for (let offset = from; offset < end; offset++) this.makeReady(rank, offset, 0, 0, 0);
+    });
+    return damaged.count;
+  }
+
   /** What was damaged from `offset` on counts as settled, so that it is made ready with what was. */
   #settleDamaged(offset: number): void {
     const { damaged } = this;
@@ -673,6 +686,10 @@ export class QueueState implements QueueReplay {
   replayPurged(offset: number, bodyBytes: number): void {
     this.ingestPlain(offset);
     this.purge(offset, bodyBytes);
+  }
+
+  replayRetried(bodyBytes: number): void {
+    this.retryDamaged(bodyBytes);
   }
 
   replayForgotten(): void {

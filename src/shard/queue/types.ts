@@ -151,7 +151,7 @@ export interface QueueCounts {
   /** Is in a consumer's hands. */
   leased: number;
   leasedBytes: number;
-  /** Cannot be read, and is given to nobody; kept until a purge. A rewind tries again. */
+  /** Cannot be read, and is given to nobody; kept until a purge, or until they are tried again. */
   damaged: number;
   consumers: number;
   /** Totals since the queue was opened by this process. */
@@ -250,6 +250,9 @@ export interface PartitionQueue {
    * have (not what a transaction holds, or is on its way to another queue), and forgets deduplication ids.
    */
   purge(isWhole?: boolean): Promise<number>;
+
+  /** Makes what is damaged ready, for its file was restored; resolves with how many messages that were, durable. */
+  retryDamaged(): Promise<number>;
 
   /** Forgets every settlement and damage from `offset` on: those messages are given out again. Durable when resolved. */
   rewind(offset: number): Promise<void>;

@@ -173,6 +173,28 @@ describe('messages that cannot be read', () => {
     assert.deepEqual([queue.counts().damaged, queue.settledOffset], [0, 60]);
   });
 
+  for (const form of [{}, { priorityMax: 3 }]) {
+    test(`are given out again when they are tried again, through a crash: ${JSON.stringify(form)}`, async () => {
+      const bed = await QueueBed.open(smallFiles);
+      bed.openQueue({}, form);
+      await fill(bed, 60);
+      await flip(bed, 4);
+      await flip(bed, 30);
+      await drain(bed);
+      await flip(bed, 4);
+      assert.equal(await bed.clock.runUntil(bed.findQueue().retryDamaged()), 6);
+      const { ready, damaged } = bed.findQueue().counts();
+      assert.deepEqual([ready, damaged], [6, 0]);
+      await bed.crash();
+      assert.deepEqual(await drain(bed, bed.findQueue()), [3, 4, 5]);
+      await flip(bed, 30);
+      assert.equal(await bed.clock.runUntil(bed.findQueue().retryDamaged()), 3);
+      assert.deepEqual(await drain(bed, bed.findQueue()), [30, 31, 32]);
+      assert.deepEqual([bed.findQueue().counts().damaged, bed.findQueue().settledOffset], [0, 60]);
+      assert.equal(await bed.clock.runUntil(bed.findQueue().retryDamaged()), 0);
+    });
+  }
+
   test('block nothing that was given back, waits for its time, has a priority or a group', async () => {
     for (const form of [{}, { priorityMax: 3 }, { isGrouped: true }, { isFair: true }]) {
       const bed = await QueueBed.open(smallFiles);

@@ -21,6 +21,7 @@ function replay(payload: Uint8Array): string[] {
     replaySettled: (from, count) => void lines.push(`settled ${from}+${count}`),
     replaySettledBytes: (bytes) => void lines.push(`bytes ${bytes}`),
     replayDue: (nowMs, count) => void lines.push(`due ${nowMs} ${count}`),
+    replayRetried: (bytes) => void lines.push(`retried ${bytes}`),
     replayForgotten: () => void lines.push('forgotten'),
     replayPurged: (offset, bytes) => void lines.push(`purged ${offset} ${bytes}`),
     replayRewound: (offset, bytes) => void lines.push(`rewound ${offset} ${bytes}`),

@@ -105,6 +105,12 @@ export const deleteQueue: AdminHandler = async ({ broker }, request) => {
   return { status: 200, content: { json: { readyCount } } };
 };
 
+/** For whoever has restored a file from a backup. */
+export const retryDamaged: AdminHandler = async ({ broker }, request) => {
+  const retriedCount = await getQueue(broker, request).retryDamaged();
+  return { status: 200, content: { json: { retriedCount } } };
+};
+
 export const purgeQueue: AdminHandler = async ({ broker }, request) => {
   const purgedCount = await getQueue(broker, request).purge();
   return { status: 200, content: { json: { purgedCount } } };
