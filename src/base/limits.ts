@@ -222,6 +222,13 @@ export const limits = {
   accessRulesPerEntryMax: 100,
   /** Access: what one connection remembers of what its user may do; when it is full all is forgotten. */
   accessAnswersMax: 1000,
+  /** Quotas: subjects that have one; one more is `policy-refused`. Meters of those who used something lately. */
+  quotasMax: 10_000,
+  quotaMetersMax: 20_000,
+  /** Quotas: who used nothing may use so many seconds' worth at once. */
+  quotaBurstSeconds: 10,
+  /** Quotas: a peer never pauses for longer at once; what it still owes counts next time. */
+  quotaPauseMsMax: 60_000,
   /** Tokens: bytes of a set of keys, keys of it that are looked at (the others are passed over). */
   tokenKeysBytesMax: 256 * KIB,
   tokenKeysMax: 100,

@@ -35,6 +35,7 @@ import { Peers } from './peers.ts';
 import type { DeclareQueueRequest, Queue } from './ports/index.ts';
 import { Publisher } from './publisher.ts';
 import { describeDamage, Queues } from './queues/index.ts';
+import { Quotas } from './quotas/index.ts';
 import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
 import { openStoreFile, type StoreIdentity } from './store-file.ts';
 import { shardIndex, Topics } from './topics.ts';
@@ -104,6 +105,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
   readonly transactions: Transactions;
   readonly exchanges: Topology;
   readonly access: Access;
+  readonly quotas: Quotas;
   readonly peers = new Peers();
   readonly clock: Clock;
   readonly #shards: readonly Shard[];
@@ -151,6 +153,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     this.transactions = parts.transactions;
     this.exchanges = parts.exchanges;
     this.access = parts.access;
+    this.quotas = parts.quotas;
     this.#shards = parts.shards;
     this.#coordinators = parts.coordinators;
     this.#lock = parts.lock;
@@ -377,6 +380,7 @@ export interface BrokerParts {
   transactions: Transactions;
   exchanges: Topology;
   access: Access;
+  quotas: Quotas;
   lock: DataLock | undefined;
 }
 
@@ -452,6 +456,7 @@ async function openLocked(
       },
     },
   });
+  const quotas = new Quotas(clock);
   const publisher = new Publisher(deadLetters, ({ topicId, index }) =>
     identity.shards === 1 ? 0 : shardIndex(`${topicId}/${index}`, identity.shards),
   );
@@ -488,7 +493,7 @@ async function openLocked(
         clock,
         random,
         extensions: [
-          ...(index === 0 ? [catalog, exchanges, access] : []),
+          ...(index === 0 ? [catalog, exchanges, access, quotas] : []),
           offsets,
           table,
           transactionTable,
@@ -514,6 +519,7 @@ async function openLocked(
       if (index === 0) {
         exchanges.attach(shard);
         access.attach(shard);
+        quotas.attach(shard);
       }
       shards.push(shard);
       const groups = new GroupCoordinator({
@@ -562,6 +568,7 @@ async function openLocked(
     transactions,
     exchanges,
     access,
+    quotas,
     lock,
   });
 }

@@ -6,6 +6,7 @@ import type {
   PeersPort,
   PublisherPort,
   QueuesPort,
+  QuotasPort,
 } from './ports/index.ts';
 import type { TransactionsPort } from './transactions/types.ts';
 
@@ -85,6 +86,7 @@ export interface BrokerPort {
   readonly exchanges: ExchangesPort;
   readonly peers: PeersPort;
   readonly access: AccessPort;
+  readonly quotas: QuotasPort;
   /** The coordinator of the shard that owns a group. */
   groupsFor(groupId: string): Groups;
   /** All coordinators, one per shard. */

@@ -4,3 +4,4 @@ export * from './operations.ts';
 export type * from './peers.ts';
 export type * from './publisher.ts';
 export type * from './queues.ts';
+export type * from './quotas.ts';

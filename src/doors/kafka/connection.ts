@@ -1,4 +1,5 @@
 import { type Clock, limits, ProtocolError, type Timer } from '../../base/index.ts';
+import type { QuotasPort } from '../../broker/index.ts';
 import { ByteReader } from '../../bytes/index.ts';
 import {
   type BufferPool,
@@ -11,6 +12,7 @@ import {
   RequestPace,
 } from '../../net/index.ts';
 import { Authorizer, guarded } from './access/index.ts';
+import { ConnectionQuota } from './connection-quota.ts';
 import type {
   ConnectionInfo,
   HandlerContext,
@@ -21,7 +23,7 @@ import type {
 import { unsupportedApiVersions } from './handlers/api-versions.ts';
 import type { OverloadGate } from './overload-gate.ts';
 import { type SaslPeer, type SaslPolicy, SaslSession } from './sasl.ts';
-import type { ApiName } from './wire/index.ts';
+import type { ApiName, ResponseInput } from './wire/index.ts';
 import { apiKeys, decodeRequest, decodeRequestHeader, encodeResponse } from './wire/index.ts';
 
 /** An API that the door answers. */
@@ -42,6 +44,7 @@ export interface KafkaConnectionOptions {
   readonly apis: ReadonlyMap<number, Api>;
   readonly advertised: HostPort | undefined;
   readonly sasl: SaslPolicy;
+  readonly quotas: () => QuotasPort;
   /** What is known of the peer, but for `wait`. */
   readonly describePeer: (connection: Connection) => Omit<SaslPeer, 'wait'>;
   readonly createContext: (connection: ConnectionInfo) => HandlerContext;
@@ -63,6 +66,8 @@ interface PendingRequest {
   /** The pooled buffer that the frame lies in, if it was assembled. */
   readonly assembled: Uint8Array | undefined;
   readonly receivedMs: number;
+  /** For which the client should pause. */
+  throttleMs: number;
   isDone: boolean;
   result: HandlerResult<ApiName>;
 }
@@ -78,6 +83,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   readonly advertised: HostPort;
   readonly sasl: SaslSession;
   readonly access: Authorizer;
+  readonly quota: ConnectionQuota;
   clientId = '';
   readonly #connection: Connection;
   readonly #options: KafkaConnectionOptions;
@@ -94,6 +100,9 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   #isDraining = false;
   /** A Produce waits until the broker has room. */
   #isGated = false;
+  /** The client has used more than its quotas allow. */
+  #pauseEnd: Timer | undefined;
+  #pausedUntilMs = 0;
   #heldBytes = 0;
   /** What the next frame is depends on what is being done. */
   #isLoggingIn = false;
@@ -115,6 +124,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     });
     this.access = new Authorizer(options.sasl.access, () => this.sasl.identity);
     const isKnown = this.sasl.identity !== undefined;
+    this.quota = new ConnectionQuota(options.quotas, () => this.sasl.identity, options.clock);
     this.#frames = new LengthPrefixedFrames(
       isKnown ? options.frameBytesMax : limits.loginFrameBytesMax,
       options.pool,
@@ -128,6 +138,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       this.#resumeReading(),
     );
     this.#context = options.createContext(this);
+    this.#pause(this.quota.spendConnection(plainAddress(connection.remoteAddress)));
   }
 
   get isMidFrame(): boolean {
@@ -189,6 +200,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#options.gate.leave(this);
     this.#pace.close();
     this.#loginDeadline?.cancel();
+    this.#pauseEnd?.cancel();
     this.#interrupt();
   }
 
@@ -238,6 +250,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   #mayAccept(): boolean {
     return (
       !this.#isGated &&
+      this.#pauseEnd === undefined &&
       !this.#isLoggingIn &&
       this.#pending.length < this.#options.inFlightRequestsMax &&
       !this.#connection.isSendBlocked &&
@@ -275,6 +288,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
         body: header.body,
         assembled,
         receivedMs,
+        throttleMs: 0,
         isDone: false,
         result: undefined,
       };
@@ -308,6 +322,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       body: new ByteReader(frame),
       assembled: undefined,
       receivedMs,
+      throttleMs: 0,
       isDone: false,
       result: undefined,
     };
@@ -338,6 +353,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
       body,
       assembled: undefined,
       receivedMs,
+      throttleMs: 0,
       isDone: false,
       result: undefined,
     };
@@ -361,7 +377,7 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
   }
 
   #mayBegin(request: PendingRequest): boolean {
-    if (this.#connection.isSendBlocked) return false;
+    if (this.#connection.isSendBlocked || this.#pauseEnd !== undefined) return false;
     if (!isProduce(request)) return this.#startedCount === 0;
     if (this.#isExclusive) return false;
     if (this.#options.gate.isOpen()) return true;
@@ -375,8 +391,13 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     this.#isExclusive = !isProduce(request);
     this.clientId = request.clientId;
     let result: HandlerResult<ApiName> | Promise<HandlerResult<ApiName>>;
+    const mark = this.quota.beginWork(request.clientId);
     try {
       result = this.#handle(request);
+      if (mark !== undefined) {
+        const { name } = request.api.registration;
+        request.throttleMs = this.quota.spendWork(name, request.clientId, mark);
+      }
     } catch (error) {
       request.api.metrics.failures += 1;
       throw error;
@@ -436,16 +457,46 @@ export class KafkaConnection implements ConnectionProtocol, ConnectionInfo {
     if (request.isBareToken) {
       this.#answerBareToken(request.result);
     } else if (request.result !== undefined) {
-      const pieces = encodeResponse(
-        registration.name,
-        request.version,
-        request.correlationId,
-        request.result,
-      );
-      for (const piece of pieces) this.#connection.send(piece);
+      for (const piece of this.#encode(request, request.result)) this.#connection.send(piece);
+    } else {
+      // Without an answer it cannot be told; it pauses all the same.
+      const ms = this.quota.spendBytes(registration.name, request.clientId, request.frameBytes, 0);
+      request.throttleMs = Math.max(request.throttleMs, ms);
     }
+    this.#pause(request.throttleMs);
     metrics.record(this.#options.clock.monotonicMs() - request.receivedMs);
     if (isLogin(request)) this.#noteLogin();
+  }
+
+  /** The answer, with how long the client should pause where it has used more than its quotas allow. */
+  #encode(request: PendingRequest, result: ResponseInput<ApiName>): Uint8Array[] {
+    const { name } = request.api.registration;
+    const { version, correlationId } = request;
+    const pieces = encodeResponse(name, version, correlationId, result);
+    let bytes = 0;
+    for (const piece of pieces) bytes += piece.length;
+    const own = 'throttleTimeMs' in result ? (result.throttleTimeMs ?? 0) : 0;
+    const ms = this.quota.spendBytes(name, request.clientId, request.frameBytes, bytes);
+    request.throttleMs = Math.max(request.throttleMs, ms, own);
+    if (request.throttleMs === own) return pieces;
+    // A few answers of logins have no such field; what writes them does not look at it.
+    return encodeResponse(name, version, correlationId, {
+      ...result,
+      throttleTimeMs: request.throttleMs,
+    });
+  }
+
+  /** Clients that know of quotas pause by themselves; nothing more is read of the others (KIP-219). */
+  #pause(ms: number): void {
+    if (ms <= 0 || this.isClosed) return;
+    const untilMs = this.#options.clock.monotonicMs() + ms;
+    if (untilMs <= this.#pausedUntilMs) return;
+    this.#pausedUntilMs = untilMs;
+    this.#pauseEnd?.cancel();
+    this.#pauseEnd = this.#options.clock.setTimer(ms, () => {
+      this.#pauseEnd = undefined;
+      this.#resumeReading();
+    });
   }
 
   /** A failure has no answer of its own: the connection ends. */

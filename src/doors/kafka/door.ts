@@ -100,6 +100,7 @@ export class KafkaDoor {
         log,
         secret: random.nextBytes(32),
       },
+      quotas: () => broker.quotas,
       describePeer: (connection: Connection) => describePeer(connection, options),
       createContext: (connection: ConnectionInfo): HandlerContext => ({
         broker,

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort } from '../../broker/index.ts';
 import type { DoorMetrics, Log } from '../../net/index.ts';
 import type { Authorizer } from './access/index.ts';
+import type { ConnectionQuota } from './connection-quota.ts';
 import type { FetchBudget } from './fetch-budget.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { SaslSession } from './sasl.ts';
@@ -41,6 +42,8 @@ export interface ConnectionInfo {
   readonly sasl: SaslSession;
   /** What the client may do; handlers are called with what it may, and need not ask. */
   readonly access: Authorizer;
+  /** What the client uses of its quotas. */
+  readonly quota: ConnectionQuota;
   /** True once the peer is gone: whatever is answered will be dropped. */
   readonly isClosed: boolean;
   /**

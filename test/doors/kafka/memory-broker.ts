@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BrokerError } from '../../../src/base/index.ts';
+import { BrokerError, SystemClock } from '../../../src/base/index.ts';
 import {
   type AccessPort,
   type BrokerPort,
@@ -11,6 +11,7 @@ import {
   type TopicOptions,
   type TopicsPort,
 } from '../../../src/broker/index.ts';
+import { Quotas } from '../../../src/broker/quotas/index.ts';
 import {
   batchLastOffset,
   batchMaxTimestamp,
@@ -333,6 +334,8 @@ export class MemoryBroker implements BrokerPort {
       throw new Error(`nobody asks a broker without users for ${String(name)}`);
     },
   });
+
+  readonly quotas = new Quotas(new SystemClock());
 
   get peers(): never {
     throw new Error('the log door lists nobody');

@@ -2,6 +2,7 @@
 import type { Topic } from '../../../broker/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { PartitionChanges } from '../partition-changes.ts';
 import { Refusal } from '../refusal.ts';
 import { findRepeated } from '../repetition.ts';
 import { checkReplicas } from '../replica-assignment.ts';
@@ -12,24 +13,27 @@ type Asked = RequestOf<'CreatePartitions'>['topics'][number];
 export async function createPartitions(
   context: HandlerContext,
   request: RequestOf<'CreatePartitions'>,
+  version: number,
 ): Promise<ResponseInput<'CreatePartitions'>> {
+  const changes = new PartitionChanges(context, version >= 3);
   const repeated = findRepeated(request.topics.map((asked) => asked.name));
   const distinct = new Map(request.topics.map((asked) => [asked.name, asked]));
   const results = [...distinct.values()].map(async (asked) => {
     const refusal = repeated.has(asked.name)
       ? new Refusal(errorCodes.INVALID_REQUEST, 'Duplicate topic name.')
-      : await grow(context, asked, request.validateOnly);
+      : await grow(context, changes, asked, request.validateOnly);
     return {
       name: asked.name,
       errorCode: refusal?.errorCode ?? errorCodes.NONE,
       errorMessage: refusal?.message ?? null,
     };
   });
-  return { results: await Promise.all(results) };
+  return { results: await Promise.all(results), throttleTimeMs: changes.throttleTimeMs };
 }
 
 async function grow(
   { broker }: HandlerContext,
+  changes: PartitionChanges,
   asked: Asked,
   isDryRun: boolean,
 ): Promise<Refusal | undefined> {
@@ -42,6 +46,8 @@ async function grow(
   }
   const refusal = checkCount(asked, topic) ?? checkAssignments(asked, topic, broker.brokerId);
   if (refusal !== undefined) return refusal;
+  const excess = isDryRun ? undefined : changes.take(asked.count - topic.partitions.length);
+  if (excess !== undefined) return excess;
   try {
     await broker.topics.setPartitionCount(asked.name, asked.count, isDryRun);
     return undefined;

@@ -4,6 +4,7 @@ import type { CreateTopicRequest, Topic } from '../../../broker/index.ts';
 import { configSources } from '../config-sources.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { PartitionChanges } from '../partition-changes.ts';
 import { Refusal } from '../refusal.ts';
 import { findRepeated } from '../repetition.ts';
 import { checkReplicas } from '../replica-assignment.ts';
@@ -23,19 +24,22 @@ type Result = ResponseInput<'CreateTopics'>['topics'][number];
 export async function createTopics(
   context: HandlerContext,
   request: RequestOf<'CreateTopics'>,
+  version: number,
 ): Promise<ResponseInput<'CreateTopics'>> {
+  const changes = new PartitionChanges(context, version >= 6);
   const repeated = findRepeated(request.topics.map((asked) => asked.name));
   const distinct = new Map(request.topics.map((asked) => [asked.name, asked]));
   const topics = [...distinct.values()].map(async (asked) =>
     repeated.has(asked.name)
       ? failure(asked, new Refusal(errorCodes.INVALID_REQUEST, 'Duplicate topic name.'))
-      : await create(context, asked, request.validateOnly),
+      : await create(context, changes, asked, request.validateOnly),
   );
-  return { topics: await Promise.all(topics) };
+  return { topics: await Promise.all(topics), throttleTimeMs: changes.throttleTimeMs };
 }
 
 async function create(
   { broker }: HandlerContext,
+  changes: PartitionChanges,
   asked: Asked,
   isDryRun: boolean,
 ): Promise<Result> {
@@ -53,6 +57,10 @@ async function create(
   }
   const order = plan(asked, broker.brokerId);
   if (order instanceof Refusal) return failure(asked, order);
+  const excess = isDryRun
+    ? undefined
+    : changes.take(order.partitions ?? broker.options.defaultPartitions);
+  if (excess !== undefined) return failure(asked, excess);
   try {
     return success(await broker.topics.create({ ...order, isDryRun }));
   } catch (error) {

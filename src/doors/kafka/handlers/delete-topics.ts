@@ -2,6 +2,7 @@
 import type { Topic } from '../../../broker/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { PartitionChanges } from '../partition-changes.ts';
 import { Refusal } from '../refusal.ts';
 import { findRepeated } from '../repetition.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
@@ -20,6 +21,7 @@ export async function deleteTopics(
 ): Promise<ResponseInput<'DeleteTopics'>> {
   const asked: readonly Asked[] =
     version >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: zeroUuid }));
+  const changes = new PartitionChanges(context, version >= 5);
   const found = asked.map((item) => find(context, item));
   // The same topic may be meant twice, by its name and by its id.
   const repeated = findRepeated(
@@ -31,9 +33,11 @@ export async function deleteTopics(
     if (repeated.has(topic.id)) {
       return result(item, new Refusal(errorCodes.INVALID_REQUEST, 'Duplicate topic name.'));
     }
+    const excess = changes.take(topic.partitions.length);
+    if (excess !== undefined) return result(item, excess);
     return await remove(context, item, topic);
   });
-  return { responses: await Promise.all(results) };
+  return { responses: await Promise.all(results), throttleTimeMs: changes.throttleTimeMs };
 }
 
 function find({ broker }: HandlerContext, { name, topicId }: Asked): Topic | Refusal {

@@ -1,6 +1,7 @@
 import { type Registration, register } from '../handler.ts';
 import { addOffsetsToTxn } from './add-offsets-to-txn.ts';
 import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
+import { alterClientQuotas } from './alter-client-quotas.ts';
 import { alterConfigs } from './alter-configs.ts';
 import { alterShareGroupOffsets } from './alter-share-group-offsets.ts';
 import { alterUserScramCredentials } from './alter-user-scram-credentials.ts';
@@ -97,6 +98,7 @@ export const registrations: readonly Registration[] = [
   register('ListPartitionReassignments', [0, 0], listPartitionReassignments),
   register('OffsetDelete', [0, 0], offsetDelete),
   register('DescribeClientQuotas', [0, 1], describeClientQuotas),
+  register('AlterClientQuotas', [0, 1], alterClientQuotas),
   register('DescribeUserScramCredentials', [0, 0], describeUserScramCredentials),
   register('AlterUserScramCredentials', [0, 0], alterUserScramCredentials),
   register('DescribeCluster', [0, 2], describeCluster),

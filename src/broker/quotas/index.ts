@@ -1,0 +1,1 @@
+export { Quotas } from './quotas.ts';
