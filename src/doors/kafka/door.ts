@@ -40,7 +40,7 @@ export interface KafkaDoorOptions {
   /** Nobody comes in without saying who it is. Default: anybody may, and may do everything. */
   readonly requiresLogin?: boolean;
   /** Checks tokens of OAUTHBEARER; undefined: the mechanism is not offered. */
-  readonly tokens?: TokenVerifier | undefined;
+  readonly tokens?: Pick<TokenVerifier, 'verify'> | undefined;
   /** After this long clients must log in again; 0, the default: never. */
   readonly reauthenticateMs?: number;
   /** Users who may come from this machine only may come from everywhere. */
@@ -182,7 +182,8 @@ function listApiVersions(): DoorServices['apiVersions'] {
   return registrations
     .map(({ name, versionMin, versionMax }) => ({
       apiKey: apiKeys[name].key,
-      minVersion: versionMin,
+      // librdkafka compresses for nobody who cannot do Produce 0, so Kafka 4 says that it can, too (KAFKA-18659).
+      minVersion: name === 'Produce' ? 0 : versionMin,
       maxVersion: versionMax,
     }))
     .toSorted((left, right) => left.apiKey - right.apiKey);

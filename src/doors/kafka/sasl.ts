@@ -28,7 +28,7 @@ export interface SaslPolicy {
   /** Asked only when somebody says who it is. */
   readonly access: () => AccessPort;
   /** Undefined: no tokens are believed. */
-  readonly tokens?: TokenVerifier | undefined;
+  readonly tokens?: Pick<TokenVerifier, 'verify'> | undefined;
   /** After this long a client has to log in again on its connection (KIP-368); 0: never. */
   readonly reauthenticateMs: number;
   readonly clock: Clock;
