@@ -12,12 +12,19 @@ import path from 'node:path';
 
 const suites: Readonly<Record<string, string>> = {
   java: "Java client and Kafka's console tools (a JDK and Maven)",
+  'kafka-groups':
+    "consumer and share groups: Java client, librdkafka, Kafka's tools (a JDK, Maven, Python)",
+  'kafka-security':
+    "logins over TLS and ACLs: Java client, Kafka's tools, librdkafka, franz-go (a JDK, Maven, Python, Go)",
   python: 'confluent-kafka and aiokafka (Python 3.9 or later)',
   go: 'franz-go and sarama (Go)',
   'amqp-python': 'pika and Celery (Python 3.9 or later)',
   'amqp-go': 'amqp091-go (Go)',
   'amqp-java': "RabbitMQ's PerfTest over its Java client (a JDK and Maven)",
   'amqp-conformance': "answers of the AMQP door beside RabbitMQ's (Debian's rabbitmq-server)",
+  'aws-python': 'boto3 in both protocols, the AWS CLI and Celery over SQS (Python 3.9 or later)',
+  'aws-java': 'AWS SDK for Java 2 (a JDK and Maven)',
+  'aws-go': 'AWS SDK for Go 2 (Go)',
   'real-data':
     'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
 };

@@ -32,6 +32,7 @@ def main():
         "commit": check_commit,
         "admin": check_admin,
         "cooperative": check_cooperative,
+        "consumer": check_consumer,
     }
     checks[check](bootstrap)
 
@@ -195,6 +196,64 @@ def check_group(bootstrap):
 def check_cooperative(bootstrap):
     os.environ["STRATEGY"] = "cooperative-sticky"
     check_group(bootstrap)
+
+
+def new_modern_consumer(bootstrap, group, **settings):
+    """One whose work the broker divides (KIP-848)."""
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "group.protocol": "consumer",
+            "auto.offset.reset": "earliest",
+            **settings,
+        }
+    )
+
+
+def poll_all(consumers, values):
+    for consumer in consumers:
+        message = consumer.poll(0.05)
+        if message is not None and not message.error():
+            values.append(message.value().decode())
+
+
+def check_consumer(bootstrap):
+    topic = new_topic(bootstrap, "consumer", 6)
+    group = f"{topic}-group"
+    settings = [{"group.instance.id": "one"}, {"group.remote.assignor": "uniform"}, {}]
+    consumers = [new_modern_consumer(bootstrap, group, **each) for each in settings]
+    values = []
+
+    def is_shared(count):
+        poll_all(consumers, values)
+        return [len(consumer.assignment()) for consumer in consumers] == [count] * len(consumers)
+
+    for consumer in consumers:
+        consumer.subscribe([topic])
+    wait_for("two each", lambda: is_shared(2))
+    first = [f"first-{index}" for index in range(300)]
+    produce(bootstrap, topic, [value.encode() for value in first], key=lambda index: str(index))
+    wait_for("first", lambda: is_shared(2) and sorted(values) == sorted(first))
+    consumers.pop().close()
+    wait_for("three each", lambda: is_shared(3))
+    second = [f"second-{index}" for index in range(300)]
+    produce(bootstrap, topic, [value.encode() for value in second], key=lambda index: str(index))
+    wait_for("second", lambda: is_shared(3) and set(second) <= set(values))
+    before = sorted(partition.partition for partition in consumers[0].assignment())
+    consumers.pop(0).close()
+    consumers.insert(0, new_modern_consumer(bootstrap, group, **settings[0]))
+    consumers[0].subscribe([topic])
+    wait_for("the static member is back", lambda: is_shared(3))
+    after = sorted(partition.partition for partition in consumers[0].assignment())
+    assert before == after, f"{before} before, {after} after"
+    for consumer in consumers:
+        consumer.close()
+    found = new_modern_consumer(bootstrap, f"{group}-pattern")
+    found.subscribe([f"^{topic[:-3]}.*"])
+    consumers[:] = [found]
+    wait_for("the pattern", lambda: is_shared(6))
+    found.close()
 
 
 def check_commit(bootstrap):
