@@ -54,6 +54,8 @@ export const limits = {
   groupMembersBytesMax: 32 * MIB,
   /** Group: topics that one member names; characters of a pattern for topics, and of the automaton that it becomes. */
   groupMemberTopicsMax: 10_000,
+  /** Group: different patterns of one group (then `group-full`): all of them are tried on new topics. */
+  groupPatternsMax: 32,
   topicPatternCharsMax: 1000,
   topicPatternStepsMax: 2000,
   /** Share group: members of one group, topics that a member names; sessions of one door. */

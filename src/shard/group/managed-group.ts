@@ -94,6 +94,15 @@ export class ManagedGroup {
     return this.#subscribedBytes;
   }
 
+  /** How many different patterns members would subscribe by if this one did, too. */
+  countPatternsWith(pattern: string): number {
+    const patterns = new Set([pattern]);
+    for (const { pattern: one } of this.#subscriptions.values()) {
+      if (one !== undefined) patterns.add(one.text);
+    }
+    return patterns.size;
+  }
+
   /** How most of the members that mind want the work divided. */
   get division(): DivisionName {
     const votes = new Map<DivisionName, number>();

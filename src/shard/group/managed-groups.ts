@@ -294,6 +294,9 @@ export class ManagedGroups {
     const { topics = [], pattern = '' } = beat;
     const bytes = topics.reduce((sum, topic) => sum + topic.length + 1, pattern.length);
     this.checkRoom(group, beat.memberId, bytes);
+    if (pattern !== '' && group.countPatternsWith(pattern) > limits.groupPatternsMax) {
+      throw new BrokerError('group-full', `it has ${limits.groupPatternsMax} patterns`);
+    }
     const isJoin = beat.epoch === joining;
     const memberId = beat.memberId === '' ? this.#random.nextUuid() : beat.memberId;
     if (beat.instanceId !== undefined) return this.#enterStatic(group, beat, memberId);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { BrokerError } from '../../../src/base/index.ts';
+import { BrokerError, limits } from '../../../src/base/index.ts';
 import { decodeAssignment, MemberIdRequired } from '../../../src/shard/group/index.ts';
 import { assertFails, assertThrows, groupId, track } from './fixture.ts';
 import { ManagedBed, owning, toldBy } from './managed-bed.ts';
@@ -155,6 +155,17 @@ describe('a member of a managed group', () => {
     await bed.clock.advance(0);
     assertFails(bad, 'filter-invalid');
     assert.equal(bed.describe().members[0]?.pattern, 'orders-.*');
+  });
+
+  test('is refused with one pattern too many', async () => {
+    const bed = bedWithTopic(1);
+    for (let index = 0; index < limits.groupPatternsMax; index++) {
+      await bed.join(`m${index}`, { topics: [], pattern: `a{${index}}` });
+    }
+    const outcome = bed.beat({ memberId: 'late', topics: [], pattern: 'b' });
+    await bed.clock.advance(0);
+    assertFails(outcome, 'group-full');
+    await bed.join('again', { topics: [], pattern: 'a{1}' });
   });
 
   test('has contiguous ranges when most want them', async () => {
