@@ -12,8 +12,11 @@ import type { TopicChange } from './topic-configs.ts';
 export interface AlteredResource {
   readonly resourceType: number;
   readonly resourceName: string;
-  readonly configs: ReadonlyArray<{ readonly name: string }>;
+  /** `configOperation`: 1 for one that is reset. */
+  readonly configs: ReadonlyArray<{ readonly name: string; readonly configOperation?: number }>;
 }
+
+const resetOperation = 1;
 
 export interface AlterationResult {
   errorCode: number;
@@ -76,15 +79,24 @@ async function alter<R extends AlteredResource>(
     );
   }
   if (resource.resourceType === resourceTypes.broker) {
-    return names.length === 0
-      ? undefined
-      : new Refusal(
-          errorCodes.INVALID_REQUEST,
-          `Cannot update these configs dynamically: ${names.join(',')}`,
-        );
+    // Resetting changes nothing, and tools do it to end what they might have set.
+    const set = resource.configs.filter(
+      ({ configOperation }) => configOperation !== resetOperation,
+    );
+    if (set.length === 0) return undefined;
+    return new Refusal(
+      errorCodes.INVALID_REQUEST,
+      `Cannot update these configs dynamically: ${set.map(({ name }) => name).join(',')}`,
+    );
   }
   if (resource.resourceType === resourceTypes.group && planGroup !== undefined) {
     return alterGroup(context, resource, isDryRun, planGroup);
+  }
+  if (resource.resourceType === resourceTypes.clientMetrics) {
+    return new Refusal(
+      errorCodes.INVALID_REQUEST,
+      'This broker does not collect the metrics of clients.',
+    );
   }
   if (resource.resourceType !== resourceTypes.topic) {
     return new Refusal(

@@ -75,7 +75,7 @@ for (const version of [0, 1, 2, 3, 4]) {
     });
     assert.equal(response.errorCode, errorCodes.NONE);
     const produce = response.apiKeys.find(({ apiKey }) => apiKey === 0);
-    assert.deepEqual(produce, { apiKey: 0, minVersion: 3, maxVersion: 13 });
+    assert.deepEqual(produce, { apiKey: 0, minVersion: 0, maxVersion: 13 });
   });
 }
 

@@ -11,7 +11,7 @@ import { CompactionBed, encode, hourMs, type SeenRecord } from './compaction-bed
 
 const seeds = Number(process.env['PABAL_COMPACTION_SEEDS'] ?? 40);
 const single = process.env['PABAL_COMPACTION_SEED'];
-const tombstoneRetentionMs = 5 * hourMs;
+const tombstoneRetentionMs = hourMs;
 
 interface Open {
   offsets: number[];
@@ -53,8 +53,8 @@ async function live(seed: number): Promise<number> {
     else if (choice < 55) await endTransaction(bed, model);
     else if (choice < 65) await bed.seal();
     else if (choice < 80) await bed.sealAndCompact();
-    else if (choice < 84) await bed.clock.runFor(random.nextInt(4) * hourMs);
-    else if (choice < 88) await bed.restart();
+    else if (choice < 85) await bed.clock.runFor(random.nextInt(4) * hourMs);
+    else if (choice < 89) await bed.restart();
     else if (choice < 94) await crashWhileCompacting(bed);
     else if (choice < 96) await trim(bed, model);
     else removed = Math.max(removed, await check(bed, model));

@@ -91,6 +91,18 @@ export const alterPartitionReassignments: Guard<'AlterPartitionReassignments'> =
   () => ({ ...refusal, responses: [] }),
 );
 
+export const alterReplicaLogDirs: Guard<'AlterReplicaLogDirs'> = whole(
+  withCluster('alter'),
+  ({ dirs }) => ({
+    results: dirs.flatMap(({ topics }) =>
+      topics.map(({ name, partitions }) => ({
+        topicName: name,
+        partitions: partitions.map((partitionIndex) => ({ partitionIndex, errorCode: refused })),
+      })),
+    ),
+  }),
+);
+
 export const listPartitionReassignments: Guard<'ListPartitionReassignments'> = whole(
   withCluster('describe'),
   () => ({ ...refusal, topics: [] }),

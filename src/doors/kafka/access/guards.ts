@@ -42,6 +42,7 @@ const guards: { readonly [N in ApiName]: Guard<N> } = {
   DeleteAcls: cluster.deleteAcls,
   DescribeConfigs: cluster.describeConfigs,
   AlterConfigs: cluster.alterConfigs,
+  AlterReplicaLogDirs: cluster.alterReplicaLogDirs,
   DescribeLogDirs: cluster.describeLogDirs,
   SaslAuthenticate: free(),
   CreatePartitions: topic.createPartitions,

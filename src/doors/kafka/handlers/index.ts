@@ -3,6 +3,8 @@ import { addOffsetsToTxn } from './add-offsets-to-txn.ts';
 import { addPartitionsToTxn } from './add-partitions-to-txn.ts';
 import { alterClientQuotas } from './alter-client-quotas.ts';
 import { alterConfigs } from './alter-configs.ts';
+import { alterPartitionReassignments } from './alter-partition-reassignments.ts';
+import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts';
 import { alterShareGroupOffsets } from './alter-share-group-offsets.ts';
 import { alterUserScramCredentials } from './alter-user-scram-credentials.ts';
 import { apiVersions } from './api-versions.ts';
@@ -23,6 +25,7 @@ import { describeConfigs } from './describe-configs.ts';
 import { describeGroups } from './describe-groups.ts';
 import { describeLogDirs } from './describe-log-dirs.ts';
 import { describeProducers } from './describe-producers.ts';
+import { describeQuorum } from './describe-quorum.ts';
 import { describeShareGroupOffsets } from './describe-share-group-offsets.ts';
 import { describeTopicPartitions } from './describe-topic-partitions.ts';
 import { describeTransactions } from './describe-transactions.ts';
@@ -55,6 +58,7 @@ import { shareGroupDescribe } from './share-group-describe.ts';
 import { shareGroupHeartbeat } from './share-group-heartbeat.ts';
 import { syncGroup } from './sync-group.ts';
 import { txnOffsetCommit } from './txn-offset-commit.ts';
+import { updateFeatures } from './update-features.ts';
 import { writeTxnMarkers } from './write-txn-markers.ts';
 
 /** Every API that the door answers: one file each, `register('Name', [lowest, highest version], handler)`. */
@@ -89,18 +93,22 @@ export const registrations: readonly Registration[] = [
   register('DeleteAcls', [1, 3], deleteAcls),
   register('DescribeConfigs', [1, 4], describeConfigs),
   register('AlterConfigs', [0, 2], alterConfigs),
+  register('AlterReplicaLogDirs', [1, 2], alterReplicaLogDirs),
   register('DescribeLogDirs', [1, 5], describeLogDirs),
   register('SaslAuthenticate', [0, 2], saslAuthenticate),
   register('CreatePartitions', [0, 3], createPartitions),
   register('DeleteGroups', [0, 2], deleteGroups),
   register('ElectLeaders', [0, 2], electLeaders),
   register('IncrementalAlterConfigs', [0, 1], incrementalAlterConfigs),
+  register('AlterPartitionReassignments', [0, 1], alterPartitionReassignments),
   register('ListPartitionReassignments', [0, 0], listPartitionReassignments),
   register('OffsetDelete', [0, 0], offsetDelete),
   register('DescribeClientQuotas', [0, 1], describeClientQuotas),
   register('AlterClientQuotas', [0, 1], alterClientQuotas),
   register('DescribeUserScramCredentials', [0, 0], describeUserScramCredentials),
   register('AlterUserScramCredentials', [0, 0], alterUserScramCredentials),
+  register('DescribeQuorum', [0, 2], describeQuorum),
+  register('UpdateFeatures', [0, 2], updateFeatures),
   register('DescribeCluster', [0, 2], describeCluster),
   register('DescribeProducers', [0, 0], describeProducers),
   register('DescribeTransactions', [0, 0], describeTransactions),

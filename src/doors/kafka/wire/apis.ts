@@ -3,6 +3,7 @@ import { addPartitionsToTxn } from './messages/add-partitions-to-txn.ts';
 import { alterClientQuotas } from './messages/alter-client-quotas.ts';
 import { alterConfigs } from './messages/alter-configs.ts';
 import { alterPartitionReassignments } from './messages/alter-partition-reassignments.ts';
+import { alterReplicaLogDirs } from './messages/alter-replica-log-dirs.ts';
 import { alterShareGroupOffsets } from './messages/alter-share-group-offsets.ts';
 import { alterUserScramCredentials } from './messages/alter-user-scram-credentials.ts';
 import { apiVersions } from './messages/api-versions.ts';
@@ -91,6 +92,7 @@ export const apis = {
   DeleteAcls: deleteAcls,
   DescribeConfigs: describeConfigs,
   AlterConfigs: alterConfigs,
+  AlterReplicaLogDirs: alterReplicaLogDirs,
   DescribeLogDirs: describeLogDirs,
   SaslAuthenticate: saslAuthenticate,
   CreatePartitions: createPartitions,
