@@ -14,6 +14,10 @@ export interface ClientProgram {
   address?: (server: ServerProcess) => string;
   /** The doors that the server opens; those of Kafka and AMQP unless given. */
   doors?: readonly string[];
+  /** Further words of the server's command line. */
+  words?: readonly string[];
+  /** Of the program, beside this process' own. */
+  environment?: Readonly<Record<string, string>>;
   /** Installs what is needed and returns the command. */
   install: () => readonly string[];
 }
@@ -26,7 +30,7 @@ export function describeProgram(program: ClientProgram): void {
 
     before(async () => {
       command = program.install();
-      server = await ServerProcess.start([], program.doors);
+      server = await ServerProcess.start(program.words, program.doors);
     });
 
     after(async () => {
@@ -36,7 +40,8 @@ export function describeProgram(program: ClientProgram): void {
     for (const [check, behaviour] of Object.entries(program.checks)) {
       test(behaviour, async () => {
         const address = program.address?.(server) ?? server.bootstrap;
-        await runCommand([...command, address, check]);
+        const env = program.environment ?? {};
+        await runCommand([...command, address, check], { env });
       });
     }
   });

@@ -23,8 +23,6 @@ const suites: Readonly<Record<string, string>> = {
   'amqp-java': "RabbitMQ's PerfTest over its Java client (a JDK and Maven)",
   'amqp-conformance': "answers of the AMQP door beside RabbitMQ's (Debian's rabbitmq-server)",
   'aws-python': 'boto3 in both protocols, the AWS CLI and Celery over SQS (Python 3.9 or later)',
-  'aws-java': 'AWS SDK for Java 2 (a JDK and Maven)',
-  'aws-go': 'AWS SDK for Go 2 (Go)',
   'real-data':
     'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
 };
