@@ -2,6 +2,7 @@ import type { BenchOptions } from '../main.ts';
 import { runScenarios, type Scenario } from '../scenario.ts';
 import { findKafkaVersion, installGenerators } from './distribution.ts';
 import { backlog } from './scenarios/backlog.ts';
+import { compaction } from './scenarios/compaction.ts';
 import { latency } from './scenarios/latency.ts';
 import { partitions } from './scenarios/partitions.ts';
 import { small } from './scenarios/small.ts';
@@ -18,6 +19,7 @@ const scenarios: readonly Scenario[] = [
   recover,
   partitions,
   backlog,
+  compaction,
   rebalance,
   polling,
 ];

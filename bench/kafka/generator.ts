@@ -224,6 +224,19 @@ export function produceOneInFlight(
   ]);
 }
 
+/** Fills a topic with keyed records, or has it compacted and waits for that. */
+export function runCompaction(
+  server: Target,
+  what: 'fill' | 'compact',
+  topic: string,
+  load: { records: number; keys: number; valueBytes: number },
+): Promise<{ seconds: number; mbBefore: number; mbAfter: number } & Cost> {
+  return runGenerator(server, 'Compaction', [
+    ...[what, `${server.host}:${server.port}`, topic],
+    ...[String(load.records), String(load.keys), String(load.valueBytes)],
+  ]);
+}
+
 export function rebalanceGroup(
   server: Target,
   topic: string,

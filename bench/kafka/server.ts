@@ -72,3 +72,6 @@ export const kafka = apacheKafka('kafka', {});
 export const kafkaFlushing = apacheKafka('kafka, flush.messages=1', {
   'log.flush.interval.messages': '1',
 });
+
+/** Kafka that looks every second whether something is to be cleaned, not every 15. */
+export const kafkaCleaningSoon = apacheKafka('kafka', { 'log.cleaner.backoff.ms': '1000' });

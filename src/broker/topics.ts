@@ -150,6 +150,9 @@ export class Topics implements TopicsPort {
     const attributes = withoutUndefined({ ...topic.attributes, ...change.attributes });
     const entry = encodeEntry({ id: topic.id, options, attributes });
     await this.#home.submit(catalogEntryKind.topicConfigured, entry);
+    if (change.options === undefined) return;
+    // What is kept may be less now.
+    for (const { index } of topic.partitions) this.#shardOf(topic.id, index).requestMaintenance();
   }
 
   /**

@@ -40,7 +40,7 @@ test('DescribeConfigs tells defaults from what was set', async (t) => {
   await broker.topics.create({
     name: 'orders',
     options: { retentionMs: 1000 },
-    attributes: { 'kafka.segment.ms': '60000' },
+    attributes: { 'kafka.flush.ms': '60000' },
   });
   const client = await connect();
   for (const version of [1, 2, 3, 4]) {
@@ -54,8 +54,8 @@ test('DescribeConfigs tells defaults from what was set', async (t) => {
       { name: 'retention.ms', value: '1000', source: 1 },
       { name: 'log.retention.ms', value: '604800000', source: 5 },
     ]);
-    assert.equal(entryOf(configs, 'segment.ms').value, '60000');
-    assert.equal(entryOf(configs, 'segment.ms').configSource, 1);
+    assert.equal(entryOf(configs, 'flush.ms').value, '60000');
+    assert.equal(entryOf(configs, 'flush.ms').configSource, 1);
     const policy = entryOf(configs, 'cleanup.policy');
     assert.equal(policy.value, 'delete');
     assert.equal(policy.configSource, 5);
@@ -114,7 +114,7 @@ test('AlterConfigs replaces everything', async (t) => {
   await broker.topics.create({
     name: 'orders',
     options: { retentionMs: 1000 },
-    attributes: { 'kafka.segment.ms': '60000', 'other.setting': 'kept' },
+    attributes: { 'kafka.flush.ms': '60000', 'other.setting': 'kept' },
   });
   const client = await connect();
   const response = await client.ask('AlterConfigs', 2, {
@@ -217,7 +217,7 @@ for (const { what, resources, error } of [
   },
   {
     what: 'a topic twice',
-    resources: [change([['retention.ms', set, '1']]), change([['segment.ms', set, '1']])],
+    resources: [change([['retention.ms', set, '1']]), change([['flush.ms', set, '1']])],
     error: errorCodes.INVALID_REQUEST,
   },
   {

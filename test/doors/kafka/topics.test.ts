@@ -199,7 +199,7 @@ test('CreateTopics tells what it made', async (t) => {
   const configs = [
     { name: 'cleanup.policy', value: 'compact, delete' },
     { name: 'retention.ms', value: '9223372036854775807' },
-    { name: 'segment.ms', value: '1000' },
+    { name: 'flush.ms', value: '1000' },
     { name: 'message.timestamp.type', value: 'LogAppendTime' },
   ];
   const response = await client.ask('CreateTopics', 7, {
@@ -214,14 +214,14 @@ test('CreateTopics tells what it made', async (t) => {
   const values = new Map(topic.configs?.map(({ name, value }) => [name, value]));
   assert.equal(values.get('cleanup.policy'), 'compact,delete');
   assert.equal(values.get('retention.ms'), '9223372036854775807');
-  assert.equal(values.get('segment.ms'), '1000');
+  assert.equal(values.get('flush.ms'), '1000');
   assert.equal(values.get('max.message.bytes'), '1048588');
   assert.deepEqual(made?.ownOptions, {
     cleanup: 'compact,delete',
     retentionMs: Number.MAX_SAFE_INTEGER,
     timestampType: 'append',
   });
-  assert.deepEqual(made.attributes, { 'kafka.segment.ms': '1000' });
+  assert.deepEqual(made.attributes, { 'kafka.flush.ms': '1000' });
 });
 
 test('CreateTopics and CreatePartitions can be tried without effect', async (t) => {
