@@ -56,6 +56,9 @@ export const limits = {
   groupMemberTopicsMax: 10_000,
   /** Group: different patterns of one group (then `group-full`): all of them are tried on new topics. */
   groupPatternsMax: 32,
+  /** Group: offsets that are kept without members; how long the first members wait for each other. */
+  offsetsRetentionMs: 7 * 24 * 3_600_000,
+  initialRebalanceDelayMs: 100,
   topicPatternCharsMax: 1000,
   topicPatternStepsMax: 2000,
   /** Share group: members of one group, topics that a member names; sessions of one door. */

@@ -366,6 +366,10 @@ async function openBroker(settings: Settings, commits: CommitMetrics, log: Log):
       defaultPartitions: settings.defaultPartitions,
       createTopicsOnUse: settings.createTopicsOnUse,
       loopbackUsers: settings.loopbackUsers,
+      groupOptions: {
+        offsetsRetentionMs: settings.offsetsRetentionMs,
+        initialRebalanceDelayMs: settings.initialRebalanceDelayMs,
+      },
       tuning: {
         tailCacheBytes: settings.cache,
         journalFileBytes: settings.journalFileBytes,

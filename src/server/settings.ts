@@ -199,6 +199,16 @@ export const settingTable = {
     limits.requestsPerSecondMax,
     'requests of one connection of the kafka door in a second; above it the connection waits',
   ),
+  offsetsRetentionMs: setting(
+    integer(60_000, Number.MAX_SAFE_INTEGER),
+    limits.offsetsRetentionMs,
+    "a group's offsets are forgotten when it has had no members for this long and they are this old",
+  ),
+  initialRebalanceDelayMs: setting(
+    integer(0, 300_000),
+    limits.initialRebalanceDelayMs,
+    'the first members of a group wait this long for each other, again while more come',
+  ),
 } as const satisfies Record<string, Setting<unknown>>;
 
 /** Settings with one value for each door. */

@@ -1,6 +1,7 @@
 import { limits } from '../../base/index.ts';
 import { type ConfigTypeName } from './config-kind.ts';
 import { configSources } from './config-sources.ts';
+import { groupConfigs } from './group-configs.ts';
 import type { HandlerContext } from './handler.ts';
 import { topicConfigs } from './topic-configs.ts';
 
@@ -41,6 +42,9 @@ export function listBrokerConfigs(context: HandlerContext): BrokerConfig[] {
     preset('max.connections', limits.connectionsMax, 'int', 'Connections at the same time.'),
     preset('connections.max.idle.ms', limits.idleMs, 'long', 'When idle connections are closed.'),
     preset('group.max.size', limits.groupMembersMax, 'int', 'Members of a consumer group.'),
+    ...groupConfigs.flatMap(({ brokerName, kind, default: value, documentation }) =>
+      brokerName === undefined ? [] : [preset(brokerName, value, kind.type, documentation)],
+    ),
     preset(
       'offset.metadata.max.bytes',
       limits.commitMetadataBytesMax,

@@ -27,10 +27,10 @@ export interface GroupOptions {
 export const defaultGroupOptions: GroupOptions = {
   sessionTimeoutMinMs: 6000,
   sessionTimeoutMaxMs: 1_800_000,
-  initialRebalanceDelayMs: 100,
+  initialRebalanceDelayMs: limits.initialRebalanceDelayMs,
   gatheringMaxMs: 3000,
   newMemberJoinMs: 300_000,
-  offsetsRetentionMs: 7 * 24 * 3_600_000,
+  offsetsRetentionMs: limits.offsetsRetentionMs,
   expiryCheckMs: 600_000,
   membersMax: limits.groupMembersMax,
   groupsMax: limits.groupsMax,
