@@ -13,6 +13,8 @@ export interface BrokerProcessOptions {
   dataPath: string;
   /** 0: any free one. */
   kafkaPort?: number;
+  /** The doors that are opened. No other: several servers of tests that run side by side would want its port. */
+  doors?: readonly string[];
   /** More flags of `pabal serve`. */
   flags?: readonly string[];
   /** Flags of Node. */
@@ -29,6 +31,7 @@ export class BrokerProcess {
   kafkaPort = 0;
   adminPort = 0;
   amqpPort = 0;
+  sqsPort = 0;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #readyFile: string;
@@ -58,8 +61,8 @@ export class BrokerProcess {
         ...['--data', options.dataPath, '--ready-file', this.#readyFile],
         ...['--listen', `kafka=127.0.0.1:${options.kafkaPort ?? 0}`],
         ...['--listen', 'admin=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],
-        // No other door: several servers of tests that run side by side would want its port.
-        ...['--only', 'kafka,admin,amqp'],
+        ...['--listen', 'sqs=127.0.0.1:0'],
+        ...['--only', (options.doors ?? ['kafka', 'admin', 'amqp']).join(',')],
         ...(options.flags ?? []),
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
@@ -100,14 +103,14 @@ export class BrokerProcess {
       await pause(pollMs);
     }
     // A cast: the shape is the contract of --ready-file.
-    const doors = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as {
-      kafka: { port: number };
-      admin: { port: number };
-      amqp: { port: number };
-    };
-    this.kafkaPort = doors.kafka.port;
-    this.adminPort = doors.admin.port;
-    this.amqpPort = doors.amqp.port;
+    const doors = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as Record<
+      string,
+      { port: number } | undefined
+    >;
+    this.kafkaPort = doors['kafka']?.port ?? 0;
+    this.adminPort = doors['admin']?.port ?? 0;
+    this.amqpPort = doors['amqp']?.port ?? 0;
+    this.sqsPort = doors['sqs']?.port ?? 0;
   }
 
   /** Ends it without warning, and waits until it is gone. */

@@ -14,7 +14,7 @@ const statuses: ReadonlySet<string> = new Set([
 ] satisfies Array<MoveTask['status']>);
 
 export function writeTaskRecords(tasks: readonly MoveTask[]): string {
-  return JSON.stringify(tasks.map(({ source: _, ...record }) => record));
+  return JSON.stringify(tasks, (name, value: unknown) => (name === 'source' ? undefined : value));
 }
 
 /** What cannot be read is left out. */

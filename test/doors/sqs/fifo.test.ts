@@ -40,9 +40,9 @@ async function receive(
   return Messages;
 }
 
-async function sendAll({ client }: SqsBed, QueueUrl: string, bodies: readonly string[]) {
+async function sendAll({ client }: SqsBed, QueueUrl: string, texts: readonly string[]) {
   const numbers: string[] = [];
-  for (const MessageBody of bodies) {
+  for (const MessageBody of texts) {
     const { SequenceNumber } = await client.send(
       new SendMessageCommand({
         QueueUrl,

@@ -182,24 +182,29 @@ test('two senders of one message get one answer, and none before it is stored', 
   assert.equal(new Set(answers.map(({ SequenceNumber }) => SequenceNumber)).size, 1);
 });
 
+function sendAgain({ client }: SqsBed, QueueUrl: string) {
+  return client.send(
+    new SendMessageCommand({
+      QueueUrl,
+      MessageBody: 'body',
+      MessageGroupId: 'g',
+      MessageDeduplicationId: 'id',
+    }),
+  );
+}
+
+function urlOf({ url }: SqsBed, name: string): string {
+  return `${url}/000000000000/${name}`;
+}
+
 test('ids and moves outlive a restart', async (t) => {
   const data = await mkdtemp(join(tmpdir(), 'pabal-sqs-'));
   t.after(() => rm(data, { recursive: true, force: true }));
-  const send = (bed: SqsBed, QueueUrl: string) =>
-    bed.client.send(
-      new SendMessageCommand({
-        QueueUrl,
-        MessageBody: 'body',
-        MessageGroupId: 'g',
-        MessageDeduplicationId: 'id',
-      }),
-    );
-  const urlOf = (bed: SqsBed, name: string) => `${bed.url}/000000000000/${name}`;
   const life = (name: string, run: (bed: SqsBed) => Promise<void>) =>
     t.test(name, async (inner: TestContext) => run(await openBed(inner, { data })));
   let sent: { MessageId?: string | undefined; SequenceNumber?: string | undefined } = {};
   await life('before', async (bed) => {
-    sent = await send(bed, await create(bed, 'orders.fifo'));
+    sent = await sendAgain(bed, await create(bed, 'orders.fifo'));
     await create(bed, 'dead');
     const policy = { deadLetterTargetArn: arnOf('dead'), maxReceiveCount: 1 };
     const source = await create(bed, 'work', { RedrivePolicy: JSON.stringify(policy) });
@@ -217,7 +222,7 @@ test('ids and moves outlive a restart', async (t) => {
     await until(async () => (await countOf(bed, source, 'ApproximateNumberOfMessages')) > 0);
   });
   await life('after', async (bed) => {
-    const again = await send(bed, urlOf(bed, 'orders.fifo'));
+    const again = await sendAgain(bed, urlOf(bed, 'orders.fifo'));
     assert.deepEqual(
       [again.MessageId, again.SequenceNumber],
       [sent.MessageId, sent.SequenceNumber],
