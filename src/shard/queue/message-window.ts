@@ -70,6 +70,8 @@ export class MessageWindow {
   /** First offset behind the current batch. */
   #batchEnd = 0;
   #isReadable = false;
+  /** From here to the cursor there is nothing, where compaction has removed it: the batch need not be walked again. */
+  #gapOffset = Number.POSITIVE_INFINITY;
   #cursor: RecordCursor | undefined;
   /** Somebody takes what it shows: what follows will be wanted. */
   isDrained = false;
@@ -97,7 +99,10 @@ export class MessageWindow {
       return this.#walk(cursor, offset);
     const { length } = this.#first;
     if (length === 0 || offset >= this.#endOffset || offset < this.#first[0]!) return 'away';
-    if (cursor !== undefined && this.#isReadable && cursor.offset === offset) return 'here';
+    if (cursor !== undefined && this.#isReadable && offset <= cursor.offset) {
+      if (cursor.offset === offset) return 'here';
+      if (offset >= this.#gapOffset) return 'gap';
+    }
     this.#open(offset);
     return this.#isReadable ? this.#walk(present(this.#cursor, 'just opened'), offset) : 'gap';
   }
@@ -170,6 +175,7 @@ export class MessageWindow {
     this.#batchEnd = 0;
     this.#batch = -1;
     this.#isReadable = false;
+    this.#gapOffset = Number.POSITIVE_INFINITY;
   }
 
   #fill(result: ReadResult): void {
@@ -226,6 +232,7 @@ export class MessageWindow {
   }
 
   #walk(cursor: RecordCursor, offset: number): Sight {
+    this.#gapOffset = Number.POSITIVE_INFINITY;
     try {
       while (cursor.offset < offset) if (!cursor.next()) break;
     } catch (error) {
@@ -233,7 +240,9 @@ export class MessageWindow {
       this.#isReadable = false;
       return 'gap';
     }
-    return cursor.offset === offset ? 'here' : 'gap';
+    if (cursor.offset === offset) return 'here';
+    if (cursor.offset > offset) this.#gapOffset = offset;
+    return 'gap';
   }
 }
 
