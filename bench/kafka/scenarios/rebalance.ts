@@ -3,8 +3,6 @@ import { type Scenario, withServer } from '../../scenario.ts';
 import { createTopic, rebalanceGroup } from '../generator.ts';
 import { kafka, pabal, type Subject } from '../server.ts';
 
-const topic = 'rebalance';
-
 async function run(
   subject: Subject,
   directory: string,
@@ -14,6 +12,7 @@ async function run(
   const members = options.isQuick ? 10 : 50;
   const partitions = members * 2;
   for (const protocol of ['classic', 'consumer'] as const) {
+    const topic = `rebalance-${protocol}`;
     await withServer(subject, directory, async (server) => {
       await createTopic(server, topic, partitions);
       const { startMs, leaveMs, comeMs } = await rebalanceGroup(server, topic, {

@@ -87,7 +87,7 @@ export class GroupCoordinator implements Groups {
     this.#table = table;
     this.#rebalancer = rebalancer;
     this.#membership = membership;
-    this.#offsets = new Offsets({ clock, store, table, rebalancer, membership, managed, options });
+    this.#offsets = new Offsets({ ...parts, membership, managed });
   }
 
   /**

@@ -7,6 +7,7 @@ import { ignoreBrokerError, type Rebalancer } from './rebalancer.ts';
 import { consumerProtocolType, findSubscribedTopics } from './subscription.ts';
 import type {
   GroupStore,
+  GroupTopics,
   MemberIdentity,
   NamedPartitionKey,
   OffsetCommit,
@@ -21,6 +22,7 @@ export interface OffsetsParts {
   readonly rebalancer: Rebalancer;
   readonly membership: Membership;
   readonly managed: ManagedGroups;
+  readonly topics: GroupTopics;
   readonly options: GroupOptions;
 }
 
@@ -35,6 +37,7 @@ export class Offsets {
   readonly #rebalancer: Rebalancer;
   readonly #membership: Membership;
   readonly #managed: ManagedGroups;
+  readonly #topics: GroupTopics;
   readonly #retentionMs: number;
 
   constructor(parts: OffsetsParts) {
@@ -44,6 +47,7 @@ export class Offsets {
     this.#rebalancer = parts.rebalancer;
     this.#membership = parts.membership;
     this.#managed = parts.managed;
+    this.#topics = parts.topics;
     this.#retentionMs = parts.options.offsetsRetentionMs;
   }
 
@@ -114,7 +118,10 @@ export class Offsets {
     await Promise.all(waits);
   }
 
-  /** Forgets what is older than the retention in groups without members, and such groups when nothing is left. */
+  /**
+   * Forgets what is older than the retention: in groups without members, and such groups when nothing is left; of topics
+   * that no member subscribes to in the others.
+   */
   expire(): void {
     if (this.#retentionMs >= 0) this.#expireSome(this.#table.all());
   }
@@ -123,8 +130,9 @@ export class Offsets {
     for (let count = 0; count < expiryBatch; count++) {
       const { done, value: group } = groups.next();
       if (done === true) return;
-      if (group.size > 0 || group.state !== 'empty') continue;
-      if (group.kind === 'managed' || group.pending.size === 0) this.#expireGroup(group);
+      if (group.size > 0) this.#expireUnsubscribed(group);
+      else if (group.state !== 'empty') continue;
+      else if (group.kind === 'managed' || group.pending.size === 0) this.#expireGroup(group);
     }
     this.#clock.setAfterIo(() => this.#expireSome(groups));
   }
@@ -145,6 +153,22 @@ export class Offsets {
       if (group.kind === 'classic') group.state = 'dead';
       this.#table.remove(group);
     }
+  }
+
+  /** Members keep the offsets of what they subscribe to, however old; others go by their own age. */
+  #expireUnsubscribed(group: AnyGroup): void {
+    const { groupId } = group;
+    if (group.protocolType !== consumerProtocolType) return;
+    if (group.kind === 'classic' && group.state !== 'stable') return;
+    const oldestMs = this.#clock.nowMs() - this.#retentionMs;
+    const isSubscribed = createSubscriptionCheck(group);
+    const doomed = this.#store.listOffsets(groupId).filter(({ topicId, commitTimeMs }) => {
+      if (commitTimeMs > oldestMs) return false;
+      const topicName = this.#topics.findName(topicId);
+      return topicName !== undefined && !isSubscribed(topicName);
+    });
+    if (doomed.length === 0) return;
+    void this.#store.deleteOffsets(groupId, doomed).catch(ignoreBrokerError);
   }
 
   #find(groupId: string, keys: readonly PartitionKey[]): Array<PartitionKey & StoredOffset> {

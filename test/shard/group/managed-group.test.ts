@@ -365,6 +365,24 @@ describe('offsets of a managed group', () => {
     assertFails(await fetch('m2', 1), 'member-unknown');
   });
 
+  test('of topics that nobody subscribes to are forgotten when they are old', async () => {
+    const bed = bedWithTopic();
+    bed.topics.set('b', 1);
+    await bed.join('m1');
+    const member = { groupId, memberId: 'm1', generation: 1 };
+    const first = { ...at, partition: 0 };
+    const commits = [first, { ...first, topicId: 'id-b' }];
+    const outcome = track(bed.coordinator.commit(groupId, member, commits));
+    await bed.clock.advance(0);
+    assert.equal(outcome.error, undefined);
+    const dayMs = 24 * 3_600_000;
+    const listTopics = () => bed.store.listOffsets(groupId).map(({ topicId }) => topicId);
+    for (let day = 0; day < 6; day++) await stayAlive(bed, dayMs);
+    assert.deepEqual(listTopics(), ['id-a', 'id-b']);
+    for (let day = 0; day < 2; day++) await stayAlive(bed, dayMs);
+    assert.deepEqual(listTopics(), ['id-a']);
+  });
+
   test('of topics that nobody subscribes to are deleted', async () => {
     const bed = bedWithTopic();
     await bed.join('m1');
@@ -536,4 +554,10 @@ describe('members of both kinds', () => {
 
 function partitionsOf(assignment: Uint8Array): number[] {
   return decodeAssignment(assignment).partitions.flatMap(({ partitions }) => partitions);
+}
+
+/** A session so long that a few heartbeats are enough. */
+async function stayAlive(bed: ManagedBed, forMs: number): Promise<void> {
+  await bed.beatNow({ memberId: 'm1', epoch: 1, sessionTimeoutMs: forMs });
+  await bed.clock.advance(forMs - 1000);
 }
