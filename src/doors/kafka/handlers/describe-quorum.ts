@@ -9,6 +9,7 @@ const metadataTopic = '__cluster_metadata';
 export function describeQuorum(
   { broker, clock, connection }: HandlerContext,
   request: RequestOf<'DescribeQuorum'>,
+  version: number,
 ): ResponseInput<'DescribeQuorum'> {
   const { topics } = request;
   const [first] = topics;
@@ -18,16 +19,17 @@ export function describeQuorum(
     first.partitions.length === 1 &&
     first.partitions[0]?.partitionIndex === 0;
   if (!isQuorum) {
-    return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: null, topics: [], nodes: [] };
+    return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: null, topics: [] };
   }
   const nowMs = clock.nowMs();
   const voter = {
     replicaId: broker.brokerId,
-    replicaDirectoryId: zeroUuid,
+    ...(version < 2 ? {} : { replicaDirectoryId: zeroUuid }),
     logEndOffset: 0,
     lastFetchTimestamp: nowMs,
     lastCaughtUpTimestamp: nowMs,
   };
+  const listener = { name: 'PLAINTEXT', ...connection.advertised };
   const partition = {
     partitionIndex: 0,
     errorCode: errorCodes.NONE,
@@ -42,8 +44,6 @@ export function describeQuorum(
     errorCode: errorCodes.NONE,
     errorMessage: null,
     topics: [{ topicName: metadataTopic, partitions: [partition] }],
-    nodes: [
-      { nodeId: broker.brokerId, listeners: [{ name: 'PLAINTEXT', ...connection.advertised }] },
-    ],
+    ...(version < 2 ? {} : { nodes: [{ nodeId: broker.brokerId, listeners: [listener] }] }),
   };
 }
