@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
-import * as fc from 'fast-check';
+import * as fc from '../support/fast-check.ts';
 import { compressFrameSync } from 'lz4-napi';
 import { compressSync } from 'snappy';
 import { ProtocolError } from '../../src/base/index.ts';

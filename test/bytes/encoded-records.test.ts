@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../support/fast-check.ts';
 import { ByteWriter, type RecordHeader, RecordBatchBuilder } from '../../src/bytes/index.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../support/fast-check.ts';
 import { ProtocolError } from '../../src/base/index.ts';
 import { ByteReader, ByteWriter, varintBytes, varlongBytes } from '../../src/bytes/index.ts';
 

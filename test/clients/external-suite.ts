@@ -67,6 +67,8 @@ export function runCommand(
         else reject(new Error(`${error.message}\n${stdout.slice(-3000)}\n${stderr.slice(-3000)}`));
       },
     );
+    // A command that ends without reading says by its status whether that is right.
+    child.stdin!.on('error', () => undefined);
     child.stdin!.end(options.input ?? '');
   });
 }

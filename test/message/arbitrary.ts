@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '../support/fast-check.ts';
 import type { TypedValue } from '../../src/message/index.ts';
 
 /** Numbers where a program holds integers that fit one, else bigints. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../support/fast-check.ts';
 import { addRoute, HeaderWriter, readRoute, type Route } from '../../src/message/index.ts';
 
 /** Adds a route to a message that goes to `queue` and reads it from the record. */

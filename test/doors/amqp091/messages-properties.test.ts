@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../support/fast-check.ts';
 import { ByteWriter } from '../../../src/bytes/index.ts';
 import { AmqpError } from '../../../src/doors/amqp091/amqp-error.ts';
 import {
@@ -100,6 +100,8 @@ function passThrough(values: Properties, exchange = '', key = 'q') {
 }
 
 const short = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((text) => text.length > 0);
+/** Tables have no order; inside headers, names that are whole numbers come first (as in all objects of JavaScript). */
+const innerName = short.filter((text) => !/^\d+$/.test(text));
 const leaf: fc.Arbitrary<Field> = fc.oneof(
   fc.boolean().map((value): Field => ({ type: 't', value })),
   fc.integer({ min: -128, max: 127 }).map((value): Field => ({ type: 'b', value })),
@@ -125,7 +127,7 @@ const field = fc.letrec<{ field: Field }>((tie) => ({
     leaf,
     fc.array(tie('field'), { maxLength: 3 }).map((value): Field => ({ type: 'A', value })),
     fc
-      .array(fc.tuple(short, tie('field')), { maxLength: 3 })
+      .array(fc.tuple(innerName, tie('field')), { maxLength: 3 })
       .map((entries): Field => ({ type: 'F', value: new Map(entries) })),
   ),
 })).field;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../support/fast-check.ts';
 import { UnsettledTable } from '../../../src/doors/amqp091/unsettled.ts';
 
 describe('unsettled deliveries of a channel', () => {

@@ -17,7 +17,7 @@ type Component = RequestOf<'DescribeClientQuotas'>['components'][number];
 /** What an entity must say of a type: a name, null for the default, undefined for anything but nothing. */
 type Wanted = Map<EntityType, string | null | undefined>;
 
-const matches = { exact: 0, default: 1, any: 2 } as const;
+const matches = { exact: 0, default: 1, some: 2 } as const;
 
 export function describeClientQuotas(
   { broker }: HandlerContext,
@@ -57,7 +57,7 @@ function readComponents(components: readonly Component[]): Wanted | Refusal {
     }
     if (matchType === matches.exact && match !== null) wanted.set(entityType, match);
     else if (matchType === matches.default && match === null) wanted.set(entityType, null);
-    else if (matchType === matches.any && match === null) wanted.set(entityType, undefined);
+    else if (matchType === matches.some && match === null) wanted.set(entityType, undefined);
     else {
       return new Refusal(
         errorCodes.INVALID_REQUEST,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../../support/fast-check.ts';
 import { ByteReader } from '../../../../src/bytes/index.ts';
 import { encode, everyMessage, sampleOf } from './every-message.ts';
 
