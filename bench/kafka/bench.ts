@@ -10,6 +10,7 @@ import { polling } from './scenarios/polling.ts';
 import { rebalance } from './scenarios/rebalance.ts';
 import { recover, start } from './scenarios/start.ts';
 import { stream } from './scenarios/stream.ts';
+import { transactions } from './scenarios/transactions.ts';
 
 const scenarios: readonly Scenario[] = [
   stream,
@@ -22,6 +23,7 @@ const scenarios: readonly Scenario[] = [
   compaction,
   rebalance,
   polling,
+  transactions,
 ];
 
 export async function benchKafka(options: BenchOptions): Promise<void> {

@@ -49,7 +49,14 @@ export function installGenerators(): string {
   const libraries = installKafka();
   const classes = path.join(cache, findKafkaVersion(), 'generators');
   mkdirSync(classes, { recursive: true });
-  for (const name of ['Compaction', 'ManyProducers', 'OneInFlight', 'Rebalance', 'ManyPolls']) {
+  for (const name of [
+    'Compaction',
+    'ManyProducers',
+    'OneInFlight',
+    'Rebalance',
+    'ManyPolls',
+    'Transactions',
+  ]) {
     const source = path.join(here, 'java', `${name}.java`);
     const target = path.join(classes, `${name}.class`);
     if (existsSync(target) && statSync(target).mtimeMs > statSync(source).mtimeMs) continue;

@@ -212,6 +212,24 @@ export function produceFromMany(
   ]);
 }
 
+export function produceInTransactions(
+  server: Target,
+  topic: string,
+  load: {
+    producers: number;
+    recordsPerTransaction: number;
+    recordBytes: number;
+    warmUpSeconds: number;
+    seconds: number;
+  },
+): Promise<{ records: number; seconds: number; p50Ms: number; p99Ms: number } & Cost> {
+  return runGenerator(server, 'Transactions', [
+    ...[`${server.host}:${server.port}`, topic, String(load.producers)],
+    ...[String(load.recordsPerTransaction), String(load.recordBytes)],
+    ...[String(load.warmUpSeconds), String(load.seconds), 'acks=all'],
+  ]);
+}
+
 export function produceOneInFlight(
   server: Target,
   by: 'socket' | 'client',

@@ -17,6 +17,8 @@ const suites: Readonly<Record<string, string>> = {
   'kafka-security':
     "logins over TLS and ACLs: Java client, Kafka's tools, librdkafka, franz-go (a JDK, Maven, Python, Go)",
   python: 'confluent-kafka and aiokafka (Python 3.9 or later)',
+  'kafka-streams': 'a word count of Kafka Streams, exactly once (a JDK and Maven)',
+  'kafka-connect': "file connectors of Kafka Connect, Kafka's verifiable clients (a JDK and Maven)",
   go: 'franz-go and sarama (Go)',
   'amqp-python': 'pika and Celery (Python 3.9 or later)',
   'amqp-go': 'amqp091-go (Go)',

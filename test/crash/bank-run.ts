@@ -120,17 +120,8 @@ export class BankRun {
 
   async #createTopics(): Promise<void> {
     await this.#withClient(async (client) => {
-      const topics = [
-        { name: accountsTopic, numPartitions: accountsPartitions },
-        { name: ordersTopic, numPartitions: clerksMax },
-      ];
       const { topics: made } = await client.ask('CreateTopics', 5, {
-        topics: topics.map((topic) => ({
-          ...topic,
-          replicationFactor: 1,
-          assignments: [],
-          configs: [{ name: 'retention.ms', value: '-1' }],
-        })),
+        topics: [newTopic(accountsTopic, accountsPartitions), newTopic(ordersTopic, clerksMax)],
         timeoutMs: 10_000,
         validateOnly: false,
       });
@@ -186,6 +177,11 @@ export class BankRun {
       client.close();
     }
   }
+}
+
+function newTopic(name: string, numPartitions: number) {
+  const configs = [{ name: 'retention.ms', value: '-1' }];
+  return { name, numPartitions, replicationFactor: 1, assignments: [], configs };
 }
 
 class WireClerk implements Clerk {

@@ -45,7 +45,13 @@ def transfer(producer: Producer, consumer: Consumer, clerk: int, number: int, co
 
 def work(bootstrap: str, clerk: int) -> None:
     name = f"clerk-{clerk}"
-    common = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 300}
+    common = {
+        "bootstrap.servers": bootstrap,
+        "log_level": 0,
+        "reconnect.backoff.max.ms": 300,
+        # With it librdkafka 2.16 gives up its only broker in the middle of a request, and hangs for ever.
+        "metadata.recovery.strategy": "none",
+    }
     producer = Producer(
         {**common, "transactional.id": name, "transaction.timeout.ms": 60000, "linger.ms": 0}
     )
