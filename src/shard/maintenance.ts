@@ -132,8 +132,11 @@ export class Maintenance {
     this.#isFirstRun = false;
     if (!this.#options.shard.isCertain) return;
     await this.#retain();
-    await this.#compactKeys();
-    if (!this.#isDirty || this.#isStopped) return;
+    if (this.#isDirty && !this.#isStopped) await this.#freeFiles();
+    if (!this.#isStopped) await this.#compactKeys();
+  }
+
+  async #freeFiles(): Promise<void> {
     this.#isDirty = false;
     await this.#deleteDead();
     while (!this.#isStopped && (await this.#compact())) await this.#deleteDead();
@@ -287,10 +290,10 @@ export class Maintenance {
     const host = this.#compactionHost;
     for (const { log } of await keyCompactor.choose(shard.logs(), host)) {
       try {
-        // What did not fit into one pass is worth another.
-        while (!host.isStopped() && !log.isDropped && (await keyCompactor.run(log, host)));
+        await this.#compactLog(log);
       } catch (error) {
-        if (!(error instanceof BrokerError) || error.code !== 'storage-damaged') throw error;
+        if (error instanceof BrokerError && error.isRetryable) throw error;
+        // Damaged or missing: what is left stays as it is, and the other logs have their turn.
         keyCompactor.giveUp(log);
         this.#report(error);
       }
@@ -301,6 +304,21 @@ export class Maintenance {
       shard.requestSeal();
       return;
     }
+  }
+
+  async #compactLog(log: PartitionLog): Promise<void> {
+    const { keyCompactor, clock } = this.#options;
+    const host = this.#compactionHost;
+    const startedMs = clock.monotonicMs();
+    const bytesBefore = log.sizeBytes;
+    let passes = 0;
+    // What did not fit into one pass is worth another.
+    while (!host.isStopped() && !log.isDropped && (await keyCompactor.run(log, host))) passes++;
+    if (passes === 0) return;
+    this.#options.log.info(
+      `compacted partition ${log.topicId}-${log.index} below offset ${log.cleanOffset}: from ${bytesBefore} to ` +
+        `${log.sizeBytes} bytes in ${Math.round(clock.monotonicMs() - startedMs)} ms`,
+    );
   }
 
   readonly #compactionHost: CompactionHost = {

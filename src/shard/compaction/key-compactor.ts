@@ -1,4 +1,4 @@
-import { type Clock, limits, ProtocolError, type Random } from '../../base/index.ts';
+import { BrokerError, type Clock, limits, ProtocolError, type Random } from '../../base/index.ts';
 import {
   batchAttributes,
   batchBaseOffset,
@@ -66,6 +66,8 @@ export class KeyCompactor {
   readonly #options: KeyCompactorOptions;
   /** Partitions with damage in them, until the next start: where something is missing, nothing may be taken away. */
   readonly #uncleanable = new Set<number>();
+  /** Read and written since the last pause. */
+  #pacedBytes = 0;
 
   constructor(options: KeyCompactorOptions) {
     this.#options = options;
@@ -79,11 +81,8 @@ export class KeyCompactor {
       if (log.settings.cleanup === 'delete' || this.#uncleanable.has(log.number)) continue;
       const cleanable = findCleanable(log, nowMs, (extent) => host.isActive(extent));
       if (cleanable.dirtyBytes <= 0) continue;
-      if (
-        dirtyShare(cleanable) >= log.settings.dirtyShareMin ||
-        (await this.#isOverdue(cleanable, nowMs, host))
-      )
-        chosen.push(cleanable);
+      const isWorthIt = dirtyShare(cleanable) >= log.settings.dirtyShareMin;
+      if (isWorthIt || (await this.#isOverdue(cleanable, nowMs, host))) chosen.push(cleanable);
     }
     return chosen.toSorted((a, b) => dirtyShare(b) - dirtyShare(a));
   }
@@ -139,8 +138,17 @@ export class KeyCompactor {
   ): Promise<boolean> {
     const { compactionLagMaxMs } = log.settings;
     if (firstDirty === undefined || compactionLagMaxMs === Number.MAX_SAFE_INTEGER) return false;
-    const firstMs = await host.reader().firstTimestamp(log, firstDirty);
-    return firstMs <= nowMs - compactionLagMaxMs;
+    // What is not older than that as a whole need not be looked at closely, most times.
+    if (firstDirty.maxTimestampMs <= nowMs - compactionLagMaxMs) return true;
+    try {
+      const firstMs = await host.reader().firstTimestamp(log, firstDirty);
+      return firstMs <= nowMs - compactionLagMaxMs;
+    } catch (error) {
+      if (error instanceof BrokerError && error.isRetryable) throw error;
+      // Damaged or missing, which its readers are told of; other logs have their turn.
+      this.giveUp(log);
+      return false;
+    }
   }
 
   /** The keys of what is new; undefined when the shard stopped. */
@@ -162,7 +170,7 @@ export class KeyCompactor {
       if (extent.firstOffset >= endOffset || mapping.isFull) break;
       for await (const _ of host.reader().scan(log, extent, mapping, sliceBytes)) {
         if (host.isStopped()) return undefined;
-        await this.#pace(sliceBytes);
+        await this.#pace(mapping.takeBytes());
       }
     }
     return { map, endOffset: mapping.endOffset, hasUnreadable: mapping.hasUnreadable };
@@ -211,7 +219,7 @@ export class KeyCompactor {
           isStopped ||= host.isStopped();
           if (isStopped) return;
           const part = sink.takeAll();
-          await this.#pace(sliceBytes + (part?.length ?? 0));
+          await this.#pace(sink.takeBytes() + (part?.length ?? 0));
           if (part !== undefined) yield part;
         }
       }
@@ -241,11 +249,16 @@ export class KeyCompactor {
     return true;
   }
 
-  /** Lets others have their turn; at a limited rate while they write. */
-  #pace(bytes: number): Promise<void> {
+  /** Lets others have their turn after each slice; at a limited rate while they write. */
+  async #pace(bytes: number): Promise<void> {
+    this.#pacedBytes += bytes;
+    // Where many partitions share the files, one read brings a few kilobytes.
+    if (this.#pacedBytes < sliceBytes) return;
     const { clock, bytesPerSecond, isBusy } = this.#options;
-    return new Promise((resolve) => {
-      if (isBusy()) clock.setTimer((bytes / bytesPerSecond) * 1000, resolve);
+    const pauseMs = (this.#pacedBytes / bytesPerSecond) * 1000;
+    this.#pacedBytes = 0;
+    await new Promise<void>((resolve) => {
+      if (isBusy()) clock.setTimer(pauseMs, resolve);
       else clock.setAfterIo(resolve);
     });
   }
@@ -260,6 +273,7 @@ class Mapping implements BatchSink {
   readonly #log: PartitionLog;
   readonly #map: KeyMap;
   readonly #cursor = new RecordCursor(emptyBatch(0, 0, 0), 0, 0);
+  #bytes = 0;
 
   constructor(log: PartitionLog, map: KeyMap, endOffset: number) {
     this.#log = log;
@@ -267,7 +281,15 @@ class Mapping implements BatchSink {
     this.endOffset = endOffset;
   }
 
-  take(bytes: Uint8Array, at: number): void {
+  /** Bytes of the batches since the last call. */
+  takeBytes(): number {
+    const bytes = this.#bytes;
+    this.#bytes = 0;
+    return bytes;
+  }
+
+  take(bytes: Uint8Array, at: number, length: number): void {
+    this.#bytes += length;
     const attributes = batchAttributes(bytes, at);
     if (
       isControlBatch(attributes) ||
@@ -306,13 +328,22 @@ class CleaningSink implements BatchSink {
   readonly #cleaner: RecordCleaner;
   readonly #writer: ExtentWriter;
   #output: RegionOutput | undefined;
+  #bytes = 0;
 
   constructor(cleaner: RecordCleaner, writer: ExtentWriter) {
     this.#cleaner = cleaner;
     this.#writer = writer;
   }
 
+  /** Bytes of the batches since the last call. */
+  takeBytes(): number {
+    const bytes = this.#bytes;
+    this.#bytes = 0;
+    return bytes;
+  }
+
   take(bytes: Uint8Array, at: number, length: number): void {
+    this.#bytes += length;
     if (this.#writer.isDead(bytes, at)) return;
     if (this.#output === undefined) {
       this.#output = new RegionOutput(this.#writer, batchBaseOffset(bytes, at));

@@ -3,6 +3,13 @@ import { test } from 'node:test';
 import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
 import { openDoor } from './door-fixture.ts';
 
+const update = (feature: string, maxVersionLevel: number) => ({
+  feature,
+  maxVersionLevel,
+  allowDowngrade: false,
+  upgradeType: 1,
+});
+
 test('partitions may be moved to where they are, and nowhere else', async (t) => {
   const { connect, createTopic } = await openDoor(t);
   await createTopic('orders', 2);
@@ -86,12 +93,6 @@ test('the quorum is this broker', async (t) => {
 test('levels of features stay what they are', async (t) => {
   const { connect } = await openDoor(t);
   const client = await connect();
-  const update = (feature: string, maxVersionLevel: number) => ({
-    feature,
-    maxVersionLevel,
-    allowDowngrade: false,
-    upgradeType: 1,
-  });
   for (const version of [0, 1, 2]) {
     const ask = (...featureUpdates: Array<ReturnType<typeof update>>) =>
       client.ask('UpdateFeatures', version, { featureUpdates, validateOnly: false });

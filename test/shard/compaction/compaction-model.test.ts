@@ -7,9 +7,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codecs } from '../../../src/bytes/index.ts';
+import { verifyStore } from '../../../src/shard/index.ts';
 import { CompactionBed, encode, hourMs, type SeenRecord } from './compaction-bed.ts';
 
-const seeds = Number(process.env['PABAL_COMPACTION_SEEDS'] ?? 40);
+const seeds = Number(process.env['PABAL_COMPACTION_SEEDS'] ?? 25);
 const single = process.env['PABAL_COMPACTION_SEED'];
 const tombstoneRetentionMs = hourMs;
 
@@ -59,10 +60,12 @@ async function live(seed: number): Promise<number> {
     else if (choice < 96) await trim(bed, model);
     else removed = Math.max(removed, await check(bed, model));
   }
-  for (const producerId of [...model.open.keys()]) await end(bed, model, producerId, 'commit');
+  for (const producerId of [...model.open.keys()]) await endOf(bed, model, producerId, 'commit');
   await bed.sealAndCompact();
   removed = Math.max(removed, await check(bed, model));
   assert.deepEqual(bed.warnings, []);
+  await bed.clock.runUntil(bed.shard.close());
+  assert.deepEqual((await bed.clock.runUntil(verifyStore('/data', bed.disk))).problems, []);
   return removed;
 }
 
@@ -116,10 +119,10 @@ async function endTransaction(bed: CompactionBed, model: Model): Promise<void> {
   const producers = [...model.open.keys()];
   const producerId = producers[bed.random.nextInt(Math.max(producers.length, 1))];
   if (producerId === undefined) return;
-  await end(bed, model, producerId, bed.random.chance(0.5) ? 'commit' : 'abort');
+  await endOf(bed, model, producerId, bed.random.chance(0.5) ? 'commit' : 'abort');
 }
 
-async function end(
+async function endOf(
   bed: CompactionBed,
   model: Model,
   producerId: number,

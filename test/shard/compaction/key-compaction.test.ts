@@ -13,6 +13,29 @@ import { CompactionBed, encode, hourMs } from './compaction-bed.ts';
 
 const dayMs = 24 * hourMs;
 
+async function transact(
+  bed: CompactionBed,
+  producerId: number,
+  sequence: number,
+  records: readonly string[],
+  outcome: 'commit' | 'abort',
+): Promise<void> {
+  bed.log.beginTransaction(producerId, 0);
+  const batch = encode(records, bed.clock.nowMs()).build({
+    producerId,
+    producerEpoch: 0,
+    baseSequence: sequence,
+    isTransactional: true,
+  });
+  await bed.clock.runUntil(bed.log.append(batch));
+  await bed.clock.runUntil(bed.log.endTransaction(producerId, 0, outcome, 1));
+}
+
+async function countMarkers(bed: CompactionBed): Promise<number> {
+  const batches = await bed.readBatches();
+  return batches.filter((batch) => isControlBatch(batchAttributes(batch, 0))).length;
+}
+
 describe('compaction by key', () => {
   test('keeps the newest record of each key, at its offset, with its time', async () => {
     const bed = await CompactionBed.open();
@@ -102,7 +125,7 @@ describe('compaction by key', () => {
       await bed.send(many, codec);
       await bed.sealAndCompact();
       assert.deepEqual(await bed.texts(), many.slice(200));
-      const [batch] = (await bed.readBatches()).filter((one) => batchRecordCount(one, 0) > 0);
+      const batch = (await bed.readBatches()).find((one) => batchRecordCount(one, 0) > 0);
       assert.equal(codecs[batchCompression(batchAttributes(batch!, 0))], codec);
     });
   }
@@ -154,9 +177,9 @@ describe('tombstones', () => {
     await bed.send(['b=']);
     await bed.sealAndCompact();
     assert.deepEqual(await bed.texts(), ['b=']);
-    const [horizon] = (await bed.readBatches())
+    const horizon = (await bed.readBatches())
       .map((batch) => batchDeleteHorizon(batch, 0))
-      .filter((one) => one >= 0);
+      .find((one) => one >= 0);
     assert.ok((horizon ?? 0) > bed.clock.nowMs());
   });
 });
@@ -208,29 +231,6 @@ describe('when a log is compacted', () => {
 });
 
 describe('transactions in a compacted log', () => {
-  async function transact(
-    bed: CompactionBed,
-    producerId: number,
-    sequence: number,
-    records: readonly string[],
-    outcome: 'commit' | 'abort',
-  ): Promise<void> {
-    bed.log.beginTransaction(producerId, 0);
-    const batch = encode(records, bed.clock.nowMs()).build({
-      producerId,
-      producerEpoch: 0,
-      baseSequence: sequence,
-      isTransactional: true,
-    });
-    await bed.clock.runUntil(bed.log.append(batch));
-    await bed.clock.runUntil(bed.log.endTransaction(producerId, 0, outcome, 1));
-  }
-
-  async function countMarkers(bed: CompactionBed): Promise<number> {
-    const batches = await bed.readBatches();
-    return batches.filter((batch) => isControlBatch(batchAttributes(batch, 0))).length;
-  }
-
   test('aborted records go, and supersede nothing', async () => {
     const bed = await CompactionBed.open({
       settings: { tombstoneRetentionMs: dayMs, dirtyShareMin: 0 },
