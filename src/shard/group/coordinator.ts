@@ -8,7 +8,7 @@ import { ManagedClassic } from './managed-classic.ts';
 import { ManagedGroups } from './managed-groups.ts';
 import { isManagedRecord } from './managed-record.ts';
 import { metadataOf, noBytes } from './member.ts';
-import { Membership } from './membership.ts';
+import { checkJoin, Membership } from './membership.ts';
 import { Offsets } from './offsets.ts';
 import { defaultGroupOptions, type GroupOptions } from './options.ts';
 import { Rebalancer } from './rebalancer.ts';
@@ -124,6 +124,7 @@ export class GroupCoordinator implements Groups {
 
   async join(request: JoinRequest): Promise<JoinResult> {
     this.#checkOpen();
+    checkJoin(request, this.#options);
     const managed = this.#table.findManaged(request.groupId);
     if (managed !== undefined && managed.size > 0) {
       return this.#managedClassic.join(managed, request);

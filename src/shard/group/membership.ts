@@ -39,16 +39,9 @@ export class Membership {
     this.#options = parts.options;
   }
 
-  /** Throws, or answers through the promise when the rebalance is over. */
+  /** Of a request that `checkJoin` has let pass. Throws, or answers through the promise when the rebalance is over. */
   async join(request: JoinRequest): Promise<JoinResult> {
-    checkGroupId(request.groupId);
-    const { sessionTimeoutMinMs, sessionTimeoutMaxMs } = this.#options;
-    const { sessionTimeoutMs, memberId } = request;
-    if (!(sessionTimeoutMs >= sessionTimeoutMinMs && sessionTimeoutMs <= sessionTimeoutMaxMs)) {
-      const range = `${sessionTimeoutMinMs} to ${sessionTimeoutMaxMs} ms`;
-      throw new BrokerError('session-timeout-invalid', `it must be ${range}`);
-    }
-    if (memberId !== '') return this.#joinAgain(this.#getGroup(request.groupId), request);
+    if (request.memberId !== '') return this.#joinAgain(this.#getGroup(request.groupId), request);
     const group = this.#table.getOrAddClassic(request.groupId);
     try {
       return await this.#joinNew(group, request);
@@ -277,6 +270,17 @@ export class Membership {
       throw new BrokerError('group-full', `it has ${membersMax} members`);
     }
   }
+}
+
+/** Throws for a join that no group takes. */
+export function checkJoin(
+  { groupId, sessionTimeoutMs }: JoinRequest,
+  { sessionTimeoutMinMs, sessionTimeoutMaxMs }: GroupOptions,
+): void {
+  checkGroupId(groupId);
+  if (sessionTimeoutMs >= sessionTimeoutMinMs && sessionTimeoutMs <= sessionTimeoutMaxMs) return;
+  const range = `${sessionTimeoutMinMs} to ${sessionTimeoutMaxMs} ms`;
+  throw new BrokerError('session-timeout-invalid', `it must be ${range}`);
 }
 
 /** Throws when the group has no such member, or another one has taken over its place. */

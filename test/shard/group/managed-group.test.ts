@@ -502,6 +502,14 @@ describe('members of both kinds', () => {
     assert.equal(state.protocolType, 'connect');
   });
 
+  test('a classic member with a session of no length is refused', async () => {
+    const bed = bedWithTopic();
+    await bed.join('m1');
+    const outcome = bed.joinClassic({ sessionTimeoutMs: 0 });
+    await bed.clock.advance(0);
+    assertFails(outcome, 'session-timeout-invalid');
+  });
+
   const strangers: ReadonlyArray<[string, { protocolType?: string; protocols?: [] }]> = [
     ['of another protocol type', { protocolType: 'connect' }],
     ['without a protocol', { protocols: [] }],
