@@ -63,7 +63,8 @@ export interface PublisherPort {
  * crashes. Nothing leaves the transaction before `commit`.
  */
 export interface TransactionPort {
-  publish(target: Topic, message: OutgoingMessage): void;
+  /** Answers the copy that the transaction keeps: its times may be changed until the commit. */
+  publish(target: Topic, message: OutgoingMessage): OutgoingMessage;
   accept(queue: PartitionQueue, lease: Lease): void;
   release(queue: PartitionQueue, lease: Lease, options: ReleaseOptions): void;
   reject(queue: PartitionQueue, lease: Lease, reason: DeathReason): void;

@@ -54,11 +54,13 @@ export class MessageTransaction implements TransactionPort {
   }
 
   /** `partition`: where it goes; else by its key, or in turns. */
-  publish(target: Topic, message: OutgoingMessage, partition?: number): void {
+  publish(target: Topic, message: OutgoingMessage, partition?: number): OutgoingMessage {
     this.#count(
       message.headers.length + Math.max(0, message.bodyBytes) + (message.key?.length ?? 0),
     );
-    this.#publications.push({ target, message: copyMessage(message), partition });
+    const copy = copyMessage(message);
+    this.#publications.push({ target, message: copy, partition });
+    return copy;
   }
 
   accept(queue: PartitionQueue, lease: Lease): void {

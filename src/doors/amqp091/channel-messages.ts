@@ -1,6 +1,6 @@
 import { limits } from '../../base/index.ts';
 import type { Queue } from '../../broker/index.ts';
-import type { Lease, ReleaseOptions } from '../../shard/index.ts';
+import type { Lease, PartitionQueue, ReleaseOptions } from '../../shard/index.ts';
 import { AmqpError } from './amqp-error.ts';
 import type { ChannelConsumer, ConsumerHost } from './consumer.ts';
 import { DeliverySink } from './consumer-sink.ts';
@@ -31,6 +31,8 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
   #hasRefused = false;
   #isClosed = false;
   #isCommitting = false;
+  /** Queues with dead letters in which this channel gave messages back, rejected or fetched some since it last waited. */
+  readonly #mayKill = new Set<PartitionQueue>();
   /** Time of this round of deliveries, monotonic; -1: to be looked up. */
   #roundMs = -1;
   readonly #settle = (tag: number, source: number, lease: Lease): void => {
@@ -50,7 +52,8 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
   }
 
   published(): Promise<void> | undefined {
-    return this.publisher.published();
+    const stored = this.publisher.published();
+    return this.#mayKill.size === 0 ? stored : this.#deathsMoved(stored);
   }
 
   ack(deliveryTag: number, isMultiple: boolean): void {
@@ -177,6 +180,8 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
 
   /** Takes the tag of a fetched message. */
   tagForFetched(queue: Queue['parts'][number], lease: Lease, isAutoSettled: boolean): number {
+    // Others may have died at the head, for their time or the queue's length.
+    this.#noteKilling(queue);
     if (isAutoSettled) return this.tagForSettled();
     this.#timeout.note(limits.unsettledMs);
     this.sources.trim(this.#isThere);
@@ -200,7 +205,8 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
     const transaction = this.#getTransaction();
     this.#isCommitting = true;
     try {
-      await transaction.commit((source) => this.#freeCredit(source));
+      const { clock } = this.channel.link.services;
+      await transaction.commit(clock.nowMs(), (source) => this.#freeCredit(source));
     } finally {
       this.#isCommitting = false;
     }
@@ -285,8 +291,31 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
   #settleOne(kind: SettleKind, tag: number, source: number, lease: Lease): void {
     const { transaction } = this.publisher;
     const { queue } = this.sources.at(source);
+    if (kind !== 'accept') this.#noteKilling(queue);
     if (transaction === undefined || queue === undefined) this.#settleNow(kind, source, lease);
     else transaction.settle(kind, tag, source, queue, lease);
+  }
+
+  #noteKilling(queue: PartitionQueue | undefined): void {
+    if (queue?.settings.deadLetter === undefined) return;
+    const known = this.#mayKill;
+    known.add(queue);
+    if (known.size <= limits.deathQueuesPerChannelMax) return;
+    for (const oldest of known) {
+      known.delete(oldest);
+      return;
+    }
+  }
+
+  /** What died by this channel's doing is where it goes, or will not go there now. */
+  async #deathsMoved(stored: Promise<void> | undefined): Promise<void> {
+    if (stored !== undefined) await stored;
+    const queues = [...this.#mayKill];
+    this.#mayKill.clear();
+    for (const queue of queues) {
+      const moved = queue.deathsMoved();
+      if (moved !== undefined) await moved;
+    }
   }
 
   #settleNow(kind: SettleKind, source: number, lease: Lease): void {

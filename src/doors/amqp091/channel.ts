@@ -63,7 +63,7 @@ interface WaitingFrame {
 /**
  * One channel: puts content together, carries methods out one after the other, and closes itself on errors.
  * States: `new` (nothing but channel.open is expected), `open`, `closing` (channel.close was sent; what still comes is
- * dropped until its answer), `closed`.
+ * dropped until its answer), `leaving` (the client's channel.close waits for what the channel did before), `closed`.
  */
 export class Channel implements ChannelContext, PeerChannel {
   readonly number: number;
@@ -73,7 +73,7 @@ export class Channel implements ChannelContext, PeerChannel {
   readonly services: DoorServices;
   isTouched = false;
   readonly #host: ChannelHost;
-  #state: 'new' | 'open' | 'closing' | 'closed' = 'new';
+  #state: 'new' | 'open' | 'closing' | 'leaving' | 'closed' = 'new';
   #expects: 'method' | 'header' | 'body' = 'method';
   #content: IncomingContent | undefined;
   /** Of the body that is being received; its parts are dropped while the channel closes. */
@@ -377,12 +377,36 @@ export class Channel implements ChannelContext, PeerChannel {
     this.#host.touch(this);
   }
 
+  /** Who is told that it is closed sees on any other channel what was published on this one. */
   #closeForClient(): void {
-    if (this.#state === 'open') this.messages.close();
+    if (this.#state !== 'open') {
+      this.#host.send(encodeMethod(this.number, 'channelCloseOk', {}));
+      // When both sides close at the same time, the client still answers ours.
+      if (this.#state === 'closing') return;
+      this.#state = 'closed';
+      this.#host.forget(this);
+      return;
+    }
+    const done = this.messages.published();
+    this.messages.close();
+    this.#state = 'leaving';
+    if (done === undefined) {
+      this.#left();
+      return;
+    }
+    this.#isBusy = true;
+    void done.then(() => {
+      this.#isBusy = false;
+      this.#left();
+      this.#host.becameIdle(this);
+    });
+  }
+
+  #left(): void {
+    if (this.#state !== 'leaving') return;
     this.#host.send(encodeMethod(this.number, 'channelCloseOk', {}));
-    // When both sides close at the same time, the client still answers ours.
-    if (this.#state === 'closing') return;
     this.#state = 'closed';
+    this.#dropWaiting();
     this.#host.forget(this);
   }
 

@@ -268,6 +268,15 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     if (bytes < 0) this.#read();
   }
 
+  published(): Promise<void> | undefined {
+    let waits: Array<Promise<void>> | undefined;
+    for (const channel of this.#channels.values()) {
+      const stored = channel.messages.published();
+      if (stored !== undefined) (waits ??= []).push(stored);
+    }
+    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
   becameIdle(): void {
     this.#endTurn();
     if (this.#state === 'closed') {

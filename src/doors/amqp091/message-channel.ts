@@ -39,6 +39,8 @@ export interface MessageLink {
   /** The client understands `basic.cancel` from the server. */
   readonly hasCancelNotify: boolean;
   readonly isSendBlocked: boolean;
+  /** Undefined when all that was published on any of its channels is durable, or has failed; else resolves when it is. */
+  published(): Promise<void> | undefined;
   /** Queues bytes; they are not written to afterwards. */
   send(bytes: Uint8Array): void;
   readonly services: MessageServices;

@@ -2,9 +2,18 @@ import { limits } from '../../base/index.ts';
 import type { OutgoingMessage, Topic, TransactionPort } from '../../broker/index.ts';
 import type { PartitionQueue, ReleaseOptions } from '../../shard/index.ts';
 import { AmqpError } from './amqp-error.ts';
+import { type EncodedProperties, restamp, type Stamp } from './message/index.ts';
 
 /** What a transaction does with a delivery. */
 export type SettleKind = 'accept' | 'release' | 'release-failed' | 'reject';
+
+/** A message of a transaction that no queue takes. */
+export interface UnroutedPublish {
+  /** Of its own memory. */
+  readonly bytes: number;
+  /** Sends it back, or to the channel that waits for it as a reply. */
+  readonly send: () => void;
+}
 
 /** Puts a delivery back among the unsettled ones. */
 export type Restore = (tag: number, source: number, lease: number) => void;
@@ -21,6 +30,10 @@ export class ChannelTransaction {
   readonly #port: TransactionPort;
   /** Of the deliveries: tag, source, lease, one after the other. */
   readonly #settled: number[] = [];
+  /** What was published: its time is that of the commit, and what it says of its life counts from there. */
+  readonly #published: Array<{ readonly message: OutgoingMessage; readonly stamp: Stamp }> = [];
+  /** What no queue takes. */
+  readonly #unrouted: UnroutedPublish[] = [];
   #bytes = 0;
 
   constructor(port: TransactionPort) {
@@ -34,12 +47,28 @@ export class ChannelTransaction {
     return this.#settled.length / 3;
   }
 
-  publish(targets: readonly Topic[], message: OutgoingMessage): void {
+  publish(
+    targets: readonly Topic[],
+    message: OutgoingMessage,
+    properties: EncodedProperties,
+  ): void {
     this.#add(message.bodyBytes + message.headers.length + messageOverheadBytes);
     this.messageCount += 1;
-    for (let index = 0; index < targets.length; index += 1) {
-      this.#port.publish(targets[index]!, message);
+    const { ttlMs, expiresAtAt, expiresAtMs, delayMs, deliverAtAt, deliverAtMs } = properties;
+    for (const target of targets) {
+      const copy = this.#port.publish(target, message);
+      const { buffer, byteOffset, length } = copy.headers;
+      const headers = Buffer.from(buffer, byteOffset, length);
+      const stamp = { ttlMs, expiresAtAt, expiresAtMs, delayMs, deliverAtAt, deliverAtMs, headers };
+      this.#published.push({ message: copy, stamp });
     }
+  }
+
+  /** What is returned, or is a direct reply, waits for the commit like everything else. */
+  publishNowhere(unrouted: UnroutedPublish): void {
+    this.#add(unrouted.bytes + messageOverheadBytes);
+    this.messageCount += 1;
+    this.#unrouted.push(unrouted);
   }
 
   settle(
@@ -57,16 +86,26 @@ export class ChannelTransaction {
   }
 
   /** The sources of what was settled are told with `visit`: their credit is free again. */
-  async commit(visit: (source: number) => void): Promise<void> {
+  async commit(nowMs: number, visit: (source: number) => void): Promise<void> {
     const settled = this.#settled.splice(0);
+    const unrouted = this.#unrouted.splice(0);
+    for (const { message, stamp } of this.#published.splice(0)) {
+      restamp(stamp, nowMs);
+      message.timestampMs = nowMs;
+      message.expiresAtMs = stamp.expiresAtMs;
+      message.deliverAtMs = stamp.deliverAtMs;
+    }
     this.#bytes = 0;
     this.messageCount = 0;
     await this.#port.commit();
     for (let index = 1; index < settled.length; index += 3) visit(settled[index]!);
+    for (const { send } of unrouted) send();
   }
 
   rollback(restore?: Restore): void {
     this.#port.rollback();
+    this.#published.length = 0;
+    this.#unrouted.length = 0;
     this.#bytes = 0;
     this.messageCount = 0;
     const settled = this.#settled.splice(0);

@@ -6,7 +6,7 @@ import type { IncomingPublish, MessageChannel } from './message-channel.ts';
 import { type ConfirmBatch, PublishConfirms } from './publish-confirms.ts';
 import { replyKeyPrefix, replyQueueName } from './publish-replies.ts';
 import { PublishRoute } from './publish-route.ts';
-import { ChannelTransaction } from './publish-transaction.ts';
+import { ChannelTransaction, type UnroutedPublish } from './publish-transaction.ts';
 import { encodeMethod, property as basic, writeBodyStart, writeHeaderStart } from './wire/index.ts';
 
 /** The publishing side of one channel. */
@@ -31,12 +31,13 @@ export class ChannelPublisher {
   /** Messages published, returned and refused. */
   publishedCount = 0;
   returnedCount = 0;
-  /** Groups that are not durable yet, and who waits for the last of them. */
-  #undecided = 0;
-  #onDecided: (() => void) | undefined;
+  /** Groups that were opened, those that are durable or have failed, and who waits for how many of the latter. */
+  #groupCount = 0;
+  #decidedCount = 0;
+  #onDecided: Array<{ readonly count: number; readonly resolve: () => void }> | undefined;
   readonly #onDone = (group: PublishGroup, error: BrokerError | undefined): void => {
-    this.#undecided -= 1;
-    if (this.#undecided === 0) this.#onDecided?.();
+    this.#decidedCount += 1;
+    if (this.#onDecided !== undefined) this.#tellDecided();
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `#openGroup` put it there
     this.#settle(group.context as ConfirmBatch | undefined, error === undefined);
   };
@@ -94,8 +95,8 @@ export class ChannelPublisher {
       return;
     }
     this.#fill(publish, properties, nowMs);
-    if (this.transaction !== undefined) this.transaction.publish(targets, this.#message);
-    else this.#store(targets);
+    if (this.transaction === undefined) this.#store(targets);
+    else this.transaction.publish(targets, this.#message, properties);
   }
 
   /** Everything that one read from the socket brought is here: it becomes durable together. */
@@ -113,12 +114,11 @@ export class ChannelPublisher {
   /** Undefined when all that was published is durable, or has failed; else resolves when it is. */
   published(): Promise<void> | undefined {
     this.endTurn();
-    if (this.#undecided === 0) return undefined;
+    const count = this.#groupCount;
+    if (this.#decidedCount === count) return undefined;
     return new Promise((resolve) => {
-      this.#onDecided = () => {
-        this.#onDecided = undefined;
-        resolve();
-      };
+      this.#onDecided ??= [];
+      this.#onDecided.push({ count, resolve });
     });
   }
 
@@ -210,7 +210,7 @@ export class ChannelPublisher {
         group = publisher.open(this.#onDone);
         group.context = batch;
         this.#group = group;
-        this.#undecided += 1;
+        this.#groupCount += 1;
       }
       try {
         if (publisher.add(group, targets[index]!, this.#message) === 'rejected') isRejected = true;
@@ -227,20 +227,50 @@ export class ChannelPublisher {
 
   /** No queue takes it: a waiting channel, or nobody. */
   #publishNowhere(publish: IncomingPublish, properties: EncodedProperties): void {
-    const isTaken = this.#sendReply(publish, properties);
-    if (!isTaken && publish.isMandatory) this.#return(publish);
-    if (this.#confirms !== undefined && this.transaction === undefined) {
-      this.#batch = this.#confirms.note();
+    const { exchangeName, routingKey } = this.#route;
+    const isReply = exchangeName === '' && routingKey.startsWith(replyKeyPrefix);
+    const { isMandatory } = publish;
+    if (this.transaction !== undefined) {
+      if (isReply || isMandatory) {
+        this.transaction.publishNowhere(this.#keep(publish, properties, isReply));
+      }
+      return;
     }
+    const isTaken = isReply && this.#sendReply(routingKey, publish, properties);
+    if (!isTaken && isMandatory) this.#return(exchangeName, routingKey, publish);
+    if (this.#confirms !== undefined) this.#batch = this.#confirms.note();
   }
 
-  #sendReply(publish: IncomingPublish, properties: EncodedProperties): boolean {
+  /** For the commit: what is borrowed is copied. */
+  #keep(
+    publish: IncomingPublish,
+    properties: EncodedProperties,
+    isReply: boolean,
+  ): UnroutedPublish {
     const { exchangeName, routingKey } = this.#route;
-    if (exchangeName !== '' || !routingKey.startsWith(replyKeyPrefix)) return false;
+    const { propertiesAt, propertiesBytes } = publish;
+    const kept: IncomingPublish = {
+      ...publish,
+      header: Buffer.from(publish.header.subarray(propertiesAt, propertiesAt + propertiesBytes)),
+      propertiesAt: 0,
+      body: bodyParts(publish).map((part) => Buffer.from(part)),
+      bodyAt: 0,
+    };
+    const headers = Buffer.from(properties.headers);
+    const encoded = { ...properties, headers };
+    const send = (): void => {
+      if (this.#isClosed) return;
+      const isTaken = isReply && this.#sendReply(routingKey, kept, encoded);
+      if (!isTaken && kept.isMandatory) this.#return(exchangeName, routingKey, kept);
+    };
+    return { bytes: kept.header.length + headers.length + kept.bodyBytes, send };
+  }
+
+  #sendReply(routingKey: string, publish: IncomingPublish, properties: EncodedProperties): boolean {
     const receiver = this.#channel.link.services.tools.replies.find(routingKey);
     if (receiver === undefined) return false;
     return receiver.receiveReply({
-      exchange: exchangeName,
+      exchange: '',
       routingKey,
       headers: properties.headers,
       headerCount: properties.headerCount,
@@ -251,15 +281,14 @@ export class ChannelPublisher {
   }
 
   /** Goes back as it came, before its confirm. */
-  #return(publish: IncomingPublish): void {
+  #return(exchange: string, routingKey: string, publish: IncomingPublish): void {
     const { link, number } = this.#channel;
-    const { exchangeName, routingKey } = this.#route;
     this.returnedCount += 1;
     link.send(
       encodeMethod(number, 'basicReturn', {
         replyCode: 312,
         replyText: 'NO_ROUTE',
-        exchange: exchangeName,
+        exchange,
         routingKey,
       }),
     );
@@ -278,6 +307,14 @@ export class ChannelPublisher {
       link.send(part);
       link.send(frameEndBytes);
     }
+  }
+
+  #tellDecided(): void {
+    const waiting = this.#onDecided!;
+    while (waiting[0] !== undefined && waiting[0].count <= this.#decidedCount) {
+      waiting.shift()?.resolve();
+    }
+    if (waiting.length === 0) this.#onDecided = undefined;
   }
 
   #settle(batch: ConfirmBatch | undefined, isStored: boolean): void {

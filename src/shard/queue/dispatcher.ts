@@ -38,6 +38,8 @@ export class Dispatcher {
   headExpiryMs = Number.POSITIVE_INFINITY;
   /** It stopped for a bound on what is leased: when a lease ends it goes on. */
   isBlocked = false;
+  /** Messages from here on have come since it last looked at all there was. */
+  #newFrom: number;
 
   constructor(queue: LiveQueue) {
     this.#queue = queue;
@@ -45,6 +47,7 @@ export class Dispatcher {
     const readAhead = new ReadAhead(queue.partition, queue.home.readAhead);
     this.#ahead = new MessageWindow(queue.partition, windowBytes, true, readAhead);
     this.#behind = new MessageWindow(queue.partition, singleBytes);
+    this.#newFrom = queue.partition.lastStableOffset;
   }
 
   /** Nobody is here, and nothing is under way. */
@@ -136,6 +139,7 @@ export class Dispatcher {
       goesOn = this.#round(max);
     } finally {
       this.#isRunning = false;
+      if (!goesOn && !this.#isReading) this.#newFrom = this.#queue.partition.lastStableOffset;
       this.#finish(goesOn);
     }
     return goesOn;
@@ -206,14 +210,16 @@ export class Dispatcher {
     view.failures = state.failures;
     if (settings.failuresMax >= 0 && state.failures > settings.failuresMax)
       return this.#kill('delivery-limit');
+    const isAwaited = taker !== undefined && !isAsking(taker);
     const expiresAtMs = this.#expiresAtMs();
-    if (expiresAtMs <= nowMs) return this.#kill('expired');
+    // Whoever waits for it when it comes gets it, however short its time is.
+    if (expiresAtMs <= nowMs && !(isAwaited && this.#isNew())) return this.#kill('expired');
     if (!queue.isMatched(view)) {
       queue.dropChosen(Math.max(view.valueBytes, 0));
       return true;
     }
+    if (!isAwaited && queue.isOverLength()) return this.#kill('maxlen');
     if (taker === undefined) {
-      if (queue.isOverLength()) return this.#kill('maxlen');
       this.headExpiryMs = expiresAtMs;
       if (expiresAtMs < Number.POSITIVE_INFINITY) queue.arm(expiresAtMs);
       return false;
@@ -229,7 +235,7 @@ export class Dispatcher {
         return true;
       }
     } else {
-      const found = this.consumers.match(taker, view);
+      const found = this.consumers.match(taker, view) ?? this.#findAsker();
       if (found === undefined) {
         this.isBlocked = !this.consumers.setAside(view);
         return !this.isBlocked;
@@ -435,9 +441,25 @@ export class Dispatcher {
     return expiresAtMs;
   }
 
-  /** Who would get the next message: those who asked once first, then consumers by priority, equal ones in turn. */
+  /**
+   * Who would get the next message: those who asked once and wait, then consumers by priority, equal ones in turn. Who does
+   * not wait has what is left when the others have what they want.
+   */
   #findTaker(): Attachment | Acquirer | undefined {
-    return this.#acquirers[0] ?? this.consumers.findTaker();
+    const asker = this.#acquirers[0];
+    if (asker === undefined) return this.consumers.findTaker();
+    return isAsking(asker) ? (this.consumers.findTaker() ?? asker) : asker;
+  }
+
+  /** Who only asks, and has room for the message in view. */
+  #findAsker(): Acquirer | undefined {
+    const asker = this.#acquirers[0];
+    return asker?.fits(Math.max(this.#view.valueBytes, 0)) === true ? asker : undefined;
+  }
+
+  /** Of the message in view: nobody has had it, and it was not there when the last round ended. */
+  #isNew(): boolean {
+    return this.#view.deliveries === 1 && this.#view.offset >= this.#newFrom;
   }
 
   #endAcquirer(acquirer: Acquirer): void {
@@ -454,4 +476,9 @@ export class Dispatcher {
       if (acquirer.hasMessages || (acquirer.request.waitMs <= 0 && !goesOn))
         this.#endAcquirer(acquirer);
   }
+}
+
+/** Asks for what is there now, and does not wait for what comes. */
+function isAsking(taker: Attachment | Acquirer): boolean {
+  return taker instanceof Acquirer && taker.request.waitMs <= 0;
 }

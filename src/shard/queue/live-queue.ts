@@ -105,6 +105,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #admissions: Admissions | undefined;
   /** Leases of dead messages. */
   dyingCount = 0;
+  /** Who waits until so many of them have ended. */
+  #mourners: Array<{ left: number; readonly resolve: () => void }> | undefined;
   // Totals.
   #published = 0;
   #delivered = 0;
@@ -290,6 +292,14 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return this.home.whenSettled(this);
   }
 
+  deathsMoved(): Promise<void> | undefined {
+    if (this.dyingCount === 0) return undefined;
+    return new Promise((resolve) => {
+      this.#mourners ??= [];
+      this.#mourners.push({ left: this.dyingCount, resolve });
+    });
+  }
+
   purge(isWhole = false): Promise<number> {
     const { state } = this;
     const leased = isWhole ? this.#purgeLeases() : 0;
@@ -433,6 +443,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.home.noteDamage(this, false);
     this.#dispatcher?.end(reason);
     this.#dispatcher = undefined;
+    this.#endDeaths(Number.POSITIVE_INFINITY);
     this.home.noteWindow(this, false);
   }
 
@@ -616,7 +627,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const bodyBytes = leases.bodyBytes(slot);
     if (!this.state.canDamage(offset)) return false;
     leases.remove(slot);
-    this.dyingCount--;
+    this.#endDeaths(1);
     this.#damage(offset, bodyBytes);
     return true;
   }
@@ -693,7 +704,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const leases = this.state.openLeases();
     const offset = leases.offset(slot);
     const bodyBytes = leases.bodyBytes(slot);
-    if (leases.owner(slot) === owners.dying) this.dyingCount--;
+    if (leases.owner(slot) === owners.dying) this.#endDeaths(1);
     leases.remove(slot);
     this.#settle(offset, bodyBytes, this.#note());
     this.home.ride();
@@ -710,7 +721,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       this.#kill(slot, 1, 'delivery-limit');
       return;
     }
-    if (leases.owner(slot) === owners.dying) this.dyingCount--;
+    if (leases.owner(slot) === owners.dying) this.#endDeaths(1);
     const ms = delayMs ?? (isFailure ? this.#retryDelayMs(failures) : 0);
     const dueMs = ms <= 0 ? -1 : this.home.clock.nowMs() + ms;
     const offset = leases.offset(slot);
@@ -761,6 +772,16 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (retryDelayMs <= 0) return 0;
     const delayMs = retryDelayMs * retryDelayFactor ** Math.max(failures - 1, 0);
     return Math.floor(Math.min(delayMs, retryDelayMaxMs));
+  }
+
+  /** So many leases of dead messages have ended. */
+  #endDeaths(count: number): void {
+    this.dyingCount = Math.max(0, this.dyingCount - count);
+    const mourners = this.#mourners;
+    if (mourners === undefined) return;
+    for (const mourner of mourners) mourner.left -= count;
+    while (mourners[0] !== undefined && mourners[0].left <= 0) mourners.shift()?.resolve();
+    if (mourners.length === 0) this.#mourners = undefined;
   }
 
   /** The message of a lease dies. */
@@ -825,7 +846,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const average = before === 0 ? 0 : this.#purgeableBytes() / before;
     const leased = state.leasedBytes;
     const count = state.trim(partition.logStartOffset);
-    this.dyingCount = state.leases?.countOf(owners.dying) ?? 0;
+    this.#endDeaths(this.dyingCount - (state.leases?.countOf(owners.dying) ?? 0));
     const gone = leased - state.leasedBytes + Math.floor(count * average);
     state.spendBytes(Math.min(gone, state.unsettledBytes));
     if (state.damagedCount !== damaged) this.#noteDamage();

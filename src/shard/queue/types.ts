@@ -198,6 +198,7 @@ export interface PartitionQueue {
   /** Nothing is given out until `isPaused` is false again. */
   isPaused: boolean;
 
+  /** Without a wait it gets what consumers that want messages leave, and nothing beyond the length limit. */
   acquire(request: AcquireRequest): Promise<AcquiredMessage[]>;
   /** Returns all leases that were acquired for `owner`. */
   releaseOwner(owner: object): void;
@@ -259,6 +260,12 @@ export interface PartitionQueue {
 
   /** Resolves when every change so far is durable. */
   settled(): Promise<void>;
+
+  /**
+   * Undefined when no dead message is on its way to another queue; else resolves when as many as are have been stored there,
+   * or given back.
+   */
+  deathsMoved(): Promise<void> | undefined;
 }
 
 /** Where a queue turns with what it cannot do alone. */

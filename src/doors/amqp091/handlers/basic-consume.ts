@@ -20,7 +20,15 @@ type ConsumeArguments = MethodArguments<'basicConsume'>;
 
 /** basic.consume. `no-local` is not looked at, as in RabbitMQ. */
 export const basicConsume = register('basicConsume', (channel, values) => {
+  // What the channel published before did not find this consumer waiting.
+  const published = channel.messages.published();
+  if (published === undefined) return consume(channel, values);
+  return published.then(() => consume(channel, values));
+});
+
+function consume(channel: ChannelContext, values: ConsumeArguments): Promise<void> | undefined {
   const messages = messagesOf(channel);
+  if (messages.isClosed) return undefined;
   const tag = newTag(channel, messages, values.consumerTag);
   if (values.queue === replyQueueName) {
     consumeReplies(channel, messages, values, tag);
@@ -34,7 +42,7 @@ export const basicConsume = register('basicConsume', (channel, values) => {
   if (queue === undefined) return consumeLog(channel, messages, values, tag, name);
   consumeQueue(channel, messages, values, tag, queue);
   return undefined;
-});
+}
 
 export const basicCancel = register('basicCancel', (channel, { consumerTag, nowait }) => {
   messagesOf(channel).cancelConsumer(consumerTag);

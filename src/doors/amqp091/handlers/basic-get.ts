@@ -1,4 +1,4 @@
-import type { AcquiredMessage } from '../../../shard/index.ts';
+import type { AcquiredMessage, AcquireRequest } from '../../../shard/index.ts';
 import { AmqpError } from '../amqp-error.ts';
 import { countHeaders } from '../consumer-frames.ts';
 import { getQueue, queueNameOf } from '../consumer-queue.ts';
@@ -37,13 +37,15 @@ export const basicGet = register('basicGet', async (channel, { queue: wanted, no
     );
   }
   await messages.published();
-  const [message] = await queue.acquire({
-    count: 1,
-    bytesMax: Number.MAX_SAFE_INTEGER,
-    leaseMs: -1,
-    isAutoSettled: noAck,
-    waitMs: 0,
-  });
+  let [message] = await queue.acquire(request(noAck));
+  if (message === undefined) {
+    // What other channels of the connection were sent before may be on its way.
+    const stored = channel.link.published();
+    if (stored !== undefined) {
+      await stored;
+      [message] = await queue.acquire(request(noAck));
+    }
+  }
   if (message === undefined) {
     channel.reply('basicGetEmpty', { clusterId: '' });
     return;
@@ -56,6 +58,10 @@ export const basicGet = register('basicGet', async (channel, { queue: wanted, no
   const { ready } = queue.counts();
   sendFetched(channel, messages, message, name, type === 'quorum', ready, noAck);
 });
+
+function request(isAutoSettled: boolean): AcquireRequest {
+  return { count: 1, bytesMax: Number.MAX_SAFE_INTEGER, leaseMs: -1, isAutoSettled, waitMs: 0 };
+}
 
 function sendFetched(
   channel: ChannelContext,

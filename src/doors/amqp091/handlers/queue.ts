@@ -5,6 +5,7 @@ import { fieldsOf } from '../binding-fields.ts';
 import { type DeclaredQueue, declareQueue, findUsable, queueType } from '../declared-queue.ts';
 import { type ChannelContext, register } from '../handler.ts';
 import type { MessageLink } from '../message-channel.ts';
+import { replyQueueName } from '../publish-replies.ts';
 import {
   checkAccess,
   checkNotDefault,
@@ -31,7 +32,9 @@ async function declare(
   const given = withoutLineBreaks(values.queue);
   let counts: { ready: number; consumers: number };
   let name = given;
-  if (values.passive) {
+  if (given.startsWith(replyQueueName)) {
+    counts = replyCounts(channel, given);
+  } else if (values.passive) {
     counts = passiveCounts(channel, given);
   } else {
     if (given === '') name = serverName(channel);
@@ -71,6 +74,15 @@ function passiveCounts(
   const topic = name === '' ? undefined : link.services.broker.topics.find(name, link.namespace);
   if (topic === undefined) throw notFound('queue', name, link);
   return { ready: 0, consumers: 0 };
+}
+
+/** A channel that waits for direct replies is found as a queue with one consumer; nobody else can make one of the name. */
+function replyCounts(channel: ChannelContext, name: string): { ready: number; consumers: number } {
+  const { link } = channel;
+  if (name !== replyQueueName && link.services.tools.replies.find(name) === undefined) {
+    throw notFound('queue', name, link);
+  }
+  return { ready: 0, consumers: 1 };
 }
 
 /** 128 random bits in an alphabet that is safe in URLs. */
@@ -166,6 +178,8 @@ async function unbind(
   const source = withoutLineBreaks(values.exchange);
   checkNotDefault(source);
   checkAccess(link, 'read', 'exchange', source);
+  // Refused where it is another connection's own.
+  findUsable(link, name);
   try {
     await exchanges.unbind({
       namespace: link.namespace,

@@ -30,6 +30,7 @@ export class DirectChannel implements ChannelContext {
       owner: this,
       hasCancelNotify: false,
       isSendBlocked: false,
+      published: () => this.messages.published(),
       send: (bytes) => this.#send(bytes),
       services,
     };

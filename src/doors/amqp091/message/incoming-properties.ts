@@ -51,13 +51,19 @@ export interface EncodedProperties {
   deliverAtAt: number;
 }
 
+/** Times that count from the arrival on, and where they stand in the headers. */
+export type Stamp = Pick<
+  EncodedProperties,
+  'headers' | 'ttlMs' | 'expiresAtAt' | 'expiresAtMs' | 'delayMs' | 'deliverAtAt' | 'deliverAtMs'
+>;
+
 /** Reads properties (§2.3.5.2) and encodes them as docs/message-mapping.md says. One for all channels. */
 export class PropertiesEncoder {
   readonly #writer = new HeaderWriter();
   readonly #reader = new HeaderReader();
   readonly #cursor = new FieldCursor();
   /** Found in the table while it is copied. */
-  #cc: readonly string[] = [];
+  #cc: readonly string[] | undefined;
   #bcc: readonly string[] = [];
   #delayMs: number | undefined;
 
@@ -75,7 +81,7 @@ export class PropertiesEncoder {
   ): EncodedProperties {
     const writer = this.#writer;
     writer.reset();
-    this.#cc = [];
+    this.#cc = undefined;
     this.#bcc = [];
     this.#delayMs = undefined;
     const read: EncodedProperties = newProperties();
@@ -94,9 +100,10 @@ export class PropertiesEncoder {
       read.delayMs = Math.min(Math.max(this.#delayMs, 0), delayMsMax);
       writer.integer(property.deliverAt, nowMs + read.delayMs);
     }
-    read.copies = this.#bcc.length === 0 ? this.#cc : [...this.#cc, ...this.#bcc];
-    if (this.#cc.length > 0) writer.text(property.copies, encodeCopies(this.#cc));
-    read.key = addRoute(writer, exchange, routingKey, this.#cc.length > 0);
+    const cc = this.#cc;
+    read.copies = this.#bcc.length === 0 ? (cc ?? noCopies) : [...(cc ?? noCopies), ...this.#bcc];
+    if (cc !== undefined) writer.text(property.copies, encodeCopies(cc));
+    read.key = addRoute(writer, exchange, routingKey, cc !== undefined || this.#bcc.length > 0);
     read.headers = Buffer.from(writer.finish());
     read.headerCount = writer.count;
     read.priority = writer.priority;
@@ -212,7 +219,7 @@ function copyValue(cursor: FieldCursor, writer: HeaderWriter): void {
 }
 
 /** Writes the times at which a message expires, and is due, that has arrived now over those of the one before it. */
-export function restamp(properties: EncodedProperties, nowMs: number): void {
+export function restamp(properties: Stamp, nowMs: number): void {
   const { ttlMs, delayMs } = properties;
   if (ttlMs !== undefined && nowMs + ttlMs !== properties.expiresAtMs) {
     properties.expiresAtMs = nowMs + ttlMs;
@@ -234,6 +241,7 @@ const delayMsMax = 4_294_967_295;
 /** With no more than these no property is stored. */
 const bareFlags = propertyFlag(basic.headers) | propertyFlag(basic.deliveryMode);
 
+const noCopies: readonly string[] = [];
 const bccName = Buffer.from('BCC', 'latin1');
 const dedupName = Buffer.from('x-deduplication-header', 'latin1');
 const delayName = Buffer.from('x-delay', 'latin1');
