@@ -7,6 +7,7 @@ export { HashTable } from './hash-table.ts';
 export type { HeaderMatch, HeaderMatchMode } from './header-match.ts';
 export { isSameValue, matchesHeaders, parseHeaderMatch } from './header-match.ts';
 export { HeadersTable } from './headers-table.ts';
+export { ModulusTable } from './modulus-table.ts';
 export { RandomTable } from './random-table.ts';
 export type { Route, RouteFacts, RouteTable, RouteTarget } from './route-table.ts';
 export { TopicTable } from './topic-table.ts';

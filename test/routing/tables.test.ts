@@ -4,6 +4,7 @@ import {
   DirectTable,
   FanoutTable,
   HashTable,
+  ModulusTable,
   RandomTable,
   type Route,
   type RouteTable,
@@ -78,6 +79,34 @@ test('random: one of the routes, each as often as the others', () => {
 function owners(table: HashTable<NamedTarget>, count: number): string[] {
   return Array.from({ length: count }, (_, index) => match(table, [`key-${index}`])[0] ?? '');
 }
+
+test('modulus hash: one target for the same keys, whatever the order in which routes came; all have their share', () => {
+  const names = ['a', 'b', 'c', 'd'];
+  const forwards = new ModulusTable<NamedTarget>();
+  const backwards = new ModulusTable<NamedTarget>();
+  for (const name of names) forwards.add(createRoute(name, 'ignored'));
+  for (const name of names.toReversed()) backwards.add(createRoute(name, ''));
+  const shares = new Map<string, number>();
+  for (let key = 0; key < 4000; key++) {
+    const found = match(forwards, [`key-${key}`]);
+    assert.equal(found.length, 1);
+    assert.deepEqual(match(backwards, [`key-${key}`]), found);
+    shares.set(found[0]!, (shares.get(found[0]!) ?? 0) + 1);
+  }
+  for (const name of names)
+    assert.ok((shares.get(name) ?? 0) > 700, `${name}: ${shares.get(name)}`);
+});
+
+test('modulus hash: routes that go leave the rest to those that stay; nobody is found where there are none', () => {
+  const table = new ModulusTable<NamedTarget>();
+  assert.deepEqual(match(table, ['k']), []);
+  const routes = ['a', 'b'].map((name) => createRoute(name, ''));
+  for (const route of routes) table.add(route);
+  table.remove(routes[0]!);
+  for (const key of ['', 'k', 'other']) assert.deepEqual(match(table, [key]), ['b']);
+  table.remove(routes[1]!);
+  assert.deepEqual(match(table, ['k']), []);
+});
 
 test('hash: one target for a key, shares by weight', () => {
   const table = new HashTable<NamedTarget>({});

@@ -3,7 +3,14 @@ import type { Topic } from '../types.ts';
 
 export type { Fields, FieldValue };
 
-export type ExchangeKind = 'direct' | 'fanout' | 'topic' | 'headers' | 'consistent-hash' | 'random';
+export type ExchangeKind =
+  | 'direct'
+  | 'fanout'
+  | 'topic'
+  | 'headers'
+  | 'consistent-hash'
+  | 'modulus-hash'
+  | 'random';
 
 export interface Exchange {
   readonly namespace: string;

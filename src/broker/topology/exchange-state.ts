@@ -5,6 +5,7 @@ import {
   type Fields,
   HashTable,
   HeadersTable,
+  ModulusTable,
   RandomTable,
   type Route,
   type RouteTable,
@@ -133,6 +134,8 @@ function createTable(exchange: Exchange, random: Random): RouteTable<Target> {
         header: textArgument(exchange.arguments, 'hash-header'),
         property: textArgument(exchange.arguments, 'hash-property'),
       });
+    case 'modulus-hash':
+      return new ModulusTable();
     case 'random':
       break;
   }

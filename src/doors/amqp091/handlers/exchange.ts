@@ -18,8 +18,11 @@ import { emptyTable, type FieldTable, type MethodArguments } from '../wire/index
 
 /*
  * exchange.declare, delete, bind, unbind (the last two are RabbitMQ's).
- * Types: those of the specification, `x-delayed-message`, `x-consistent-hash`, `x-random`.
+ * Types: those of the specification, `x-delayed-message`, `x-consistent-hash`, `x-modulus-hash`, `x-random`,
+ * `x-local-random` (whose bindings have no key; every queue is on this node).
  */
+
+export const localRandomType = 'x-local-random';
 
 const kinds: ReadonlyMap<string, ExchangeKind> = new Map([
   ['direct', 'direct'],
@@ -27,7 +30,9 @@ const kinds: ReadonlyMap<string, ExchangeKind> = new Map([
   ['topic', 'topic'],
   ['headers', 'headers'],
   ['x-consistent-hash', 'consistent-hash'],
+  ['x-modulus-hash', 'modulus-hash'],
   ['x-random', 'random'],
+  [localRandomType, 'random'],
 ]);
 const delayedType = 'x-delayed-message';
 

@@ -3,6 +3,7 @@ import type { Queue } from '../../../broker/index.ts';
 import { AmqpError } from '../amqp-error.ts';
 import { fieldsOf } from '../binding-fields.ts';
 import { type DeclaredQueue, declareQueue, findUsable, queueType } from '../declared-queue.ts';
+import { exchangeType, localRandomType } from './exchange.ts';
 import { type ChannelContext, register } from '../handler.ts';
 import type { MessageLink } from '../message-channel.ts';
 import { replyQueueName } from '../publish-replies.ts';
@@ -91,6 +92,18 @@ function serverName(channel: ChannelContext): string {
   return `amq.gen-${bytes.toString('base64url')}`;
 }
 
+/** What may be bound to an exchange that picks a queue of its own node (https://www.rabbitmq.com/docs/local-random-exchange). */
+function checkLocal(link: MessageLink, name: string, key: string): void {
+  const queue = findUsable(link, name);
+  const type = queue === undefined ? 'stream' : queueType(queue);
+  let fault: string | undefined;
+  if (key !== '') fault = `Non empty binding '${key}' key not permitted`;
+  else if (type !== 'classic') {
+    fault = `Queue type rabbit_${type}_queue not valid for this exchange type`;
+  }
+  if (fault !== undefined) throw new AmqpError('PRECONDITION_FAILED', fault);
+}
+
 /** The queue's name, or that of the last one declared. */
 function shortName(channel: ChannelContext, given: string): string {
   if (given !== '') return withoutLineBreaks(given);
@@ -128,6 +141,7 @@ async function bind(channel: ChannelContext, values: MethodArguments<'queueBind'
   }
   if (exchange === undefined) throw notFound('exchange', source, link);
   if (exchange.kind === 'headers') checkMatch(values.arguments);
+  if (exchangeType(exchange) === localRandomType) checkLocal(link, name, key);
   await exchanges.bind({
     namespace: link.namespace,
     source,

@@ -77,6 +77,8 @@ export const exchangeTypes: readonly JsonObject[] = [
   describeType('topic', 'AMQP topic exchange, as per the AMQP specification'),
   describeType('x-consistent-hash', 'Exchange that shares messages out by a hash'),
   describeType('x-delayed-message', 'Exchange that routes messages when their time has come'),
+  describeType('x-local-random', 'Exchange that picks one queue of this node by chance'),
+  describeType('x-modulus-hash', 'Exchange that picks a binding by a hash, modulo their number'),
   describeType('x-random', 'Exchange that picks one binding by chance'),
 ];
 
