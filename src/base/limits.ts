@@ -191,6 +191,8 @@ export const limits = {
   /** Framed doors: consumers of one channel (the connection is closed), channels that wait for direct replies. */
   consumersPerChannelMax: 10_000,
   replyQueuesMax: 100_000,
+  /** Framed doors: values of one filter over a stream; with more the consumer is refused. */
+  streamFilterValuesMax: 1000,
   /** Framed doors: queues in which messages may have died by a channel's doing; above it the oldest is forgotten. */
   deathQueuesPerChannelMax: 256,
   /** Admin: connections, bytes of a request's body, messages and bytes of one browse. */

@@ -13,6 +13,7 @@ import {
 import type { Partition, PartitionWaiter, QueueMessage, ReadResult } from '../../shard/index.ts';
 import type { ChannelConsumer, ConsumerHost } from './consumer.ts';
 import type { DeliveryEncoder } from './consumer-frames.ts';
+import type { StreamFilter } from './consumer-stream-filter.ts';
 import type { StreamStart } from './consumer-stream-start.ts';
 import type { MessageChannel } from './message-channel.ts';
 
@@ -25,6 +26,7 @@ export interface StreamConsumerOptions {
   readonly encoder: DeliveryEncoder;
   readonly prefetch: number;
   readonly start: StreamStart;
+  readonly filter: StreamFilter | undefined;
 }
 
 /**
@@ -141,11 +143,15 @@ export class StreamConsumer implements ChannelConsumer {
     this.#host.ended(this);
   }
 
+  /** How many messages it has looked at. */
   #deliverFrom(reader: PartitionReader, countMax: number): number {
+    const { filter } = this.#options;
     let count = 0;
     while (count < countMax && reader.next()) {
-      if (!this.#wants()) return refused;
-      this.#deliver(reader.message);
+      if (filter === undefined || filter.matches(reader.message)) {
+        if (!this.#wants()) return refused;
+        this.#deliver(reader.message);
+      }
       reader.taken();
       count += 1;
       // One partition does not keep the others waiting.

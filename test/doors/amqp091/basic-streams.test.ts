@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import type { Channel } from 'amqplib';
+import type { ConfirmChannel } from 'amqplib';
 import { consume, type MessagesBed, openBed, settle } from './messages-bed.ts';
 
-async function fill(bed: MessagesBed, count: number): Promise<Channel> {
+async function fill(bed: MessagesBed, count: number): Promise<ConfirmChannel> {
   const channel = await (await bed.connect()).createConfirmChannel();
   await channel.assertQueue('s', { durable: true, arguments: { 'x-queue-type': 'stream' } });
   for (let body = 0; body < count; body += 1) {
@@ -59,6 +59,61 @@ describe('streams', () => {
     const second = await consume(other, 's', start);
     await second.until(6);
   });
+
+  for (const [name, wanted, bodies] of [
+    ['one value', { 'x-stream-filter': 'eu' }, ['eu 1', 'eu 2']],
+    ['some of several', { 'x-stream-filter': ['eu', 'us'] }, ['eu 1', 'us', 'eu 2']],
+    [
+      'one value, or none',
+      { 'x-stream-filter': 'us', 'x-stream-match-unfiltered': true },
+      ['plain', 'us', 'other'],
+    ],
+    ['any', {}, ['plain', 'eu 1', 'us', 'eu 2', 'other']],
+  ] as const) {
+    it(`give a consumer only what its filter wants: ${name}`, async (t) => {
+      const bed = await openBed(t);
+      const publisher = await fill(bed, 0);
+      const send = (body: string, value?: string): void => {
+        const headers = value === undefined ? { other: 'eu' } : { 'x-stream-filter-value': value };
+        publisher.sendToQueue('s', Buffer.from(body), { headers });
+      };
+      send('plain');
+      send('eu 1', 'eu');
+      send('us', 'us');
+      await publisher.waitForConfirms();
+      // With little credit: what is passed by takes none.
+      const channel = await bed.channel(1);
+      const inbox = await consume(channel, 's', {
+        arguments: { 'x-stream-offset': 'first', ...wanted },
+      });
+      send('eu 2', 'eu');
+      send('other');
+      for (const [index, body] of bodies.entries()) {
+        await inbox.until(index + 1);
+        assert.equal(inbox.bodies[index], body);
+        channel.ack(inbox.messages[index]!);
+      }
+      await settle(channel);
+      assert.deepEqual(inbox.bodies, bodies);
+    });
+  }
+
+  for (const [name, fields, text] of [
+    ['a number', { 'x-stream-filter': 5 }, /406.*invalid arg 'x-stream-filter'/],
+    ['numbers in a list', { 'x-stream-filter': ['a', 5] }, /406.*invalid arg 'x-stream-filter'/],
+    [
+      'a word for yes',
+      { 'x-stream-filter': 'a', 'x-stream-match-unfiltered': 'yes' },
+      /406.*invalid arg 'x-stream-match-unfiltered'/,
+    ],
+  ] as const) {
+    it(`refuse a filter that is ${name}`, async (t) => {
+      const bed = await openBed(t);
+      await fill(bed, 0);
+      const channel = await bed.channel(1);
+      await assert.rejects(consume(channel, 's', { arguments: fields }), text);
+    });
+  }
 
   it('want a prefetch and acks, and are not fetched from', async (t) => {
     const bed = await openBed(t);

@@ -7,6 +7,7 @@ import { DeliveryEncoder } from '../consumer-frames.ts';
 import { findLog, getQueue, queueNameOf } from '../consumer-queue.ts';
 import { ReplyConsumer } from '../consumer-replies.ts';
 import { StreamConsumer } from '../consumer-stream.ts';
+import { readStreamFilter } from '../consumer-stream-filter.ts';
 import { readStreamStart } from '../consumer-stream-start.ts';
 import { findUsable, queueType } from '../declared-queue.ts';
 import { letterName } from '../field-name.ts';
@@ -241,6 +242,7 @@ async function consumeStream(
     ),
     prefetch: messages.prefetch,
     start,
+    filter: readStreamFilter(values.arguments),
   });
   await consumer.prepare();
   if (messages.isClosed) {
