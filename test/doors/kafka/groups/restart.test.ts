@@ -48,6 +48,45 @@ test('members carry on with their generation, work and offsets when the broker r
   );
 });
 
+test('members whose work the broker divides go on with their epoch when the broker restarts', async (t) => {
+  const broker = await RunningBroker.start(t);
+  let client = await WireClient.connect(broker.port);
+  const join = (memberId: string) =>
+    client.ask('ConsumerGroupHeartbeat', 1, {
+      groupId: 'g',
+      memberId,
+      memberEpoch: 0,
+      rebalanceTimeoutMs: 60_000,
+      subscribedTopicNames: null,
+      subscribedTopicRegex: 'ord.*',
+      topicPartitions: [],
+    });
+  const { memberEpoch, assignment } = await join('m1');
+  assert.equal(assignment?.topicPartitions[0]?.partitions.length, 6);
+  const topicId = assignment?.topicPartitions[0]?.topicId ?? '';
+  await join('m2');
+  const describe = async () => {
+    const request = { groupIds: ['g'], includeAuthorizedOperations: false };
+    return (await client.ask('ConsumerGroupDescribe', 1, request)).groups;
+  };
+  const before = await describe();
+
+  client.close();
+  await broker.restart();
+  client = await WireClient.connect(broker.port);
+  t.after(() => client.close());
+  assert.deepEqual(await describe(), before);
+  const beat = { groupId: 'g', memberId: 'm1', memberEpoch };
+  const told = await client.ask('ConsumerGroupHeartbeat', 1, beat);
+  assert.deepEqual(told.assignment?.topicPartitions, [{ topicId, partitions: [0, 1, 2] }]);
+  const owned = [{ topicId, partitions: [0, 1, 2] }];
+  const next = await client.ask('ConsumerGroupHeartbeat', 1, { ...beat, topicPartitions: owned });
+  assert.equal(next.memberEpoch, memberEpoch + 1);
+  const other = { groupId: 'g', memberId: 'm2', memberEpoch: memberEpoch + 1 };
+  const got = await client.ask('ConsumerGroupHeartbeat', 1, other);
+  assert.deepEqual(got.assignment?.topicPartitions, [{ topicId, partitions: [3, 4, 5] }]);
+});
+
 test('a group that was deleted stays deleted', async (t) => {
   const broker = await RunningBroker.start(t);
   let client = await WireClient.connect(broker.port);
