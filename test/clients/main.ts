@@ -12,6 +12,7 @@ import path from 'node:path';
 
 const suites: Readonly<Record<string, string>> = {
   java: "Java client and Kafka's console tools (a JDK and Maven)",
+  'kafka-tools': "Kafka's tools for logs and clusters, a compacted topic (a JDK and Maven)",
   'kafka-groups':
     "consumer and share groups: Java client, librdkafka, Kafka's tools (a JDK, Maven, Python)",
   'kafka-security':

@@ -196,6 +196,8 @@ class PartitionReader implements PartitionWaiter {
   #slice = 0;
   #at = 0;
   #cursor: RecordCursor | undefined;
+  /** First offset behind the batch of the cursor. */
+  #batchEnd = 0;
   /** The cursor stands at a record that was not given out. */
   #hasRecord = false;
   #isWaiting = false;
@@ -225,6 +227,8 @@ class PartitionReader implements PartitionWaiter {
         this.#hasRecord = true;
         return true;
       }
+      // Behind its last record a batch may stand for others that compaction has removed.
+      if (cursor !== undefined) this.#offset = Math.max(this.#offset, this.#batchEnd);
       this.#cursor = undefined;
       if (!this.#openBatch() && !this.#read()) return false;
     }
@@ -256,6 +260,7 @@ class PartitionReader implements PartitionWaiter {
         if (next <= this.#offset) continue;
         if (this.#isMessages(bytes, at)) {
           this.#cursor = new RecordCursor(bytes, at, limits.decompressedBytesMax);
+          this.#batchEnd = next;
           return true;
         }
         this.#offset = next;

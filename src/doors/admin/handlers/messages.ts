@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { BrokerError, limits, type Random } from '../../../base/index.ts';
 import {
   batchAttributes,
+  batchLastOffset,
   forEachRecord,
   isControlBatch,
   type LogRecord,
@@ -158,14 +159,19 @@ async function browsePartition(
       for (const at of splitBatches(slice)) {
         // Markers of transactions are no messages.
         const isControl = isControlBatch(batchAttributes(slice, at));
+        let isCut = false;
         forEachRecord(slice, at, limits.frameBytesMax, (record) => {
           if (record.offset < offset) return true;
-          if (into.length === lengthMax) return false;
+          isCut = into.length === lengthMax;
+          if (isCut) return false;
           offset = record.offset + 1;
           if (isControl) return true;
           into.push(show(partition.index, record));
           return true;
         });
+        if (isCut) return offset;
+        // A batch may stand for offsets behind its last record that compaction has removed.
+        offset = Math.max(offset, batchLastOffset(slice, at) + 1);
       }
     }
   }

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { type Broker, Broker as EmbeddedBroker } from '../../src/broker/index.ts';
+import { createDirectory } from '../shard/store-fixture.ts';
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+function open(data: string): Promise<Broker> {
+  return EmbeddedBroker.open({
+    data,
+    log: silent,
+    tuning: { journalFileBytes: 16 * 1024, tailCacheBytes: 4096, freeBytesMin: 0 },
+  });
+}
+
+/** Every key's newest record, in order of offset, as readers of the topic see it. */
+async function readAll(broker: Broker): Promise<string[]> {
+  const log = broker.findTopic('state')?.partitions[0];
+  const seen: string[] = [];
+  let offset = 0;
+  while (offset < (log?.highWatermark ?? 0)) {
+    const records = await broker.read('state', 0, offset, 4000);
+    if (records.length === 0) break;
+    for (const { key, value } of records) seen.push(`${String(key)}=${String(value)}`);
+    offset = (records.at(-1)?.offset ?? offset) + 1;
+  }
+  return seen;
+}
+
+test('a compacted topic is read by its records, by groups and after a restart', async (context) => {
+  const data = await createDirectory(context);
+  const first = await open(data);
+  await first.createTopic('state', {
+    options: { cleanup: 'compact', dirtyShareMin: 0, compression: 'gzip', activeBytesMax: 1 },
+  });
+  for (let round = 0; round < 30; round++) {
+    for (let key = 0; key < 10; key++) {
+      const value = `${round} ${'v'.repeat(100)}`;
+      // The last keys are only written in the beginning: behind them much is gone.
+      if (key < 7 || round < 3) await first.send('state', { key: `k${key}`, value });
+    }
+  }
+  const before = await readAll(first);
+  const newest = new Map(before.map((text) => [text.split('=')[0], text]));
+  // The first run ends the active part, the next compacts it.
+  for (let run = 0; run < 100 && (await readAll(first)).length > newest.size; run++) {
+    await first.maintain();
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+  }
+  const expected = before.filter((text) => newest.get(text.split('=')[0]) === text);
+  assert.deepEqual(await readAll(first), expected);
+  const consumer = first.consume({ topics: ['state'], group: 'readers', from: 'earliest' });
+  const seen: string[] = [];
+  for await (const record of consumer) {
+    seen.push(`${String(record.key)}=${String(record.value)}`);
+    if (seen.length === expected.length) break;
+  }
+  assert.deepEqual(seen, expected);
+  await assert.rejects(first.send('state', { value: 'no key' }), { code: 'batch-invalid' });
+  await first.close();
+  const second = await open(data);
+  assert.deepEqual(await readAll(second), expected);
+  await second.close();
+});
