@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"pabal.bench/measure"
 )
 
 // consumer consumes on one connection and channel, in one goroutine: acks leave when what was received is read.
@@ -16,7 +18,7 @@ type consumer struct {
 	received  atomic.Int64
 	redone    atomic.Int64 // Delivered again.
 	lastNs    atomic.Int64 // When everything that had come was handled, most recently.
-	latency   histogram
+	latency   measure.Histogram
 	measuring *atomic.Bool
 }
 
@@ -99,7 +101,7 @@ func (c *consumer) read() error {
 			if !isStamped && len(payload) >= 8 {
 				isStamped = true
 				if c.measuring.Load() {
-					c.latency.add(time.Now().UnixNano() - int64(binary.BigEndian.Uint64(payload)))
+					c.latency.Add(time.Now().UnixNano() - int64(binary.BigEndian.Uint64(payload)))
 				}
 			}
 			bodyLeft -= int64(len(payload))

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"pabal.bench/measure"
 )
 
 type options struct {
@@ -51,19 +53,19 @@ type options struct {
 }
 
 type result struct {
-	Seconds          float64     `json:"seconds"`
-	Published        int64       `json:"published"`
-	Confirmed        int64       `json:"confirmed"`
-	Nacked           int64       `json:"nacked"`
-	Returned         int64       `json:"returned"`
-	Consumed         int64       `json:"consumed"`
-	Redelivered      int64       `json:"redelivered"`
-	PublishedPerS    float64     `json:"publishedPerSecond"`
-	ConsumedPerS     float64     `json:"consumedPerSecond"`
-	ConfirmLatency   percentiles `json:"confirmLatency"`
-	DeliverLatency   percentiles `json:"deliverLatency"`
-	ServerCPUSeconds float64     `json:"serverCpuSeconds,omitempty"`
-	OwnCPUSeconds    float64     `json:"generatorCpuSeconds"`
+	Seconds          float64             `json:"seconds"`
+	Published        int64               `json:"published"`
+	Confirmed        int64               `json:"confirmed"`
+	Nacked           int64               `json:"nacked"`
+	Returned         int64               `json:"returned"`
+	Consumed         int64               `json:"consumed"`
+	Redelivered      int64               `json:"redelivered"`
+	PublishedPerS    float64             `json:"publishedPerSecond"`
+	ConsumedPerS     float64             `json:"consumedPerSecond"`
+	ConfirmLatency   measure.Percentiles `json:"confirmLatency"`
+	DeliverLatency   measure.Percentiles `json:"deliverLatency"`
+	ServerCPUSeconds float64             `json:"serverCpuSeconds,omitempty"`
+	OwnCPUSeconds    float64             `json:"generatorCpuSeconds"`
 }
 
 func main() {
@@ -227,7 +229,7 @@ type counts struct {
 }
 
 func (l *load) count() counts {
-	c := counts{at: time.Now(), serverCPU: cpuSeconds(l.options.pids()), ownCPU: cpuSeconds([]int{os.Getpid()})}
+	c := counts{at: time.Now(), serverCPU: measure.CPUSeconds(l.options.pids()), ownCPU: measure.CPUSeconds([]int{os.Getpid()})}
 	for _, p := range l.publishers {
 		c.published += p.sent.Load()
 		c.confirmed += p.confirmed.Load()
@@ -391,12 +393,12 @@ func (l *load) finish() error {
 
 func (l *load) report(before, after counts) *result {
 	seconds := after.at.Sub(before.at).Seconds()
-	var confirms, deliveries histogram
+	var confirms, deliveries measure.Histogram
 	for _, p := range l.publishers {
-		confirms.merge(&p.latency)
+		confirms.Merge(&p.latency)
 	}
 	for _, c := range l.consumers {
-		deliveries.merge(&c.latency)
+		deliveries.Merge(&c.latency)
 	}
 	r := &result{
 		Seconds:          seconds,
@@ -406,8 +408,8 @@ func (l *load) report(before, after counts) *result {
 		Returned:         after.returned - before.returned,
 		Consumed:         after.consumed - before.consumed,
 		Redelivered:      after.redone - before.redone,
-		ConfirmLatency:   confirms.percentiles(),
-		DeliverLatency:   deliveries.percentiles(),
+		ConfirmLatency:   confirms.Percentiles(),
+		DeliverLatency:   deliveries.Percentiles(),
 		ServerCPUSeconds: after.serverCPU - before.serverCPU,
 		OwnCPUSeconds:    after.ownCPU - before.ownCPU,
 	}
@@ -459,9 +461,9 @@ func runIdle(o *options) (*idleResult, error) {
 	}
 	opened := time.Since(begun).Seconds()
 	fmt.Fprintln(os.Stderr, "amqp-load: open")
-	before := cpuSeconds(o.pids())
+	before := measure.CPUSeconds(o.pids())
 	time.Sleep(o.duration)
-	cpu := cpuSeconds(o.pids()) - before
+	cpu := measure.CPUSeconds(o.pids()) - before
 	for _, c := range conns {
 		c.Close()
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"pabal.bench/measure"
 )
 
 // publisher publishes on one connection and channel. One goroutine writes, one reads confirms.
@@ -23,7 +25,7 @@ type publisher struct {
 	confirmed atomic.Int64
 	nacked    atomic.Int64
 	returned  atomic.Int64
-	latency   histogram // Of confirms; owned by the reader.
+	latency   measure.Histogram // Of confirms; owned by the reader.
 	measuring *atomic.Bool
 
 	stamps []int64 // When each unconfirmed message was sent, by sequence number modulo the window.
@@ -228,7 +230,7 @@ func (p *publisher) read() error {
 				}
 				n++
 				if p.measuring.Load() {
-					p.latency.add(now - p.stamps[(each-1)%window])
+					p.latency.Add(now - p.stamps[(each-1)%window])
 				}
 			}
 			if first == settled+1 {

@@ -8,19 +8,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"pabal.bench/measure"
 )
 
 type exchangeResult struct {
 	Seconds float64 `json:"seconds"`
 	// Messages that were sent, received and deleted, counted when they are deleted.
-	Messages       int64       `json:"messages"`
-	MessagesPerS   float64     `json:"messagesPerSecond"`
-	Requests       int64       `json:"requests"`
-	EmptyReceives  int64       `json:"emptyReceives"`
-	OutOfOrder     int64       `json:"outOfOrder"`
-	SendLatency    percentiles `json:"sendLatency"`
-	ReceiveLatency percentiles `json:"receiveLatency"`
-	DeleteLatency  percentiles `json:"deleteLatency"`
+	Messages       int64               `json:"messages"`
+	MessagesPerS   float64             `json:"messagesPerSecond"`
+	Requests       int64               `json:"requests"`
+	EmptyReceives  int64               `json:"emptyReceives"`
+	OutOfOrder     int64               `json:"outOfOrder"`
+	SendLatency    measure.Percentiles `json:"sendLatency"`
+	ReceiveLatency measure.Percentiles `json:"receiveLatency"`
+	DeleteLatency  measure.Percentiles `json:"deleteLatency"`
 
 	ServerCPUSeconds float64 `json:"serverCpuSeconds,omitempty"`
 	OwnCPUSeconds    float64 `json:"generatorCpuSeconds"`
@@ -52,7 +54,7 @@ type worker struct {
 	numbers map[int]int64
 	sent    int64
 
-	sending, receiving, deleting histogram
+	sending, receiving, deleting measure.Histogram
 }
 
 func runExchange(o *options) (*exchangeResult, error) {
@@ -99,7 +101,7 @@ func runExchange(o *options) (*exchangeResult, error) {
 		return nil, err
 	}
 	begun, messages, requests := time.Now(), x.messages.Load(), x.requests.Load()
-	serverCPU, ownCPU := cpuSeconds(o.pids()), cpuSeconds([]int{os.Getpid()})
+	serverCPU, ownCPU := measure.CPUSeconds(o.pids()), measure.CPUSeconds([]int{os.Getpid()})
 	x.measuring.Store(true)
 	if err := pass(o.duration); err != nil {
 		return nil, err
@@ -109,8 +111,8 @@ func runExchange(o *options) (*exchangeResult, error) {
 		Seconds:          time.Since(begun).Seconds(),
 		Messages:         x.messages.Load() - messages,
 		Requests:         x.requests.Load() - requests,
-		ServerCPUSeconds: cpuSeconds(o.pids()) - serverCPU,
-		OwnCPUSeconds:    cpuSeconds([]int{os.Getpid()}) - ownCPU,
+		ServerCPUSeconds: measure.CPUSeconds(o.pids()) - serverCPU,
+		OwnCPUSeconds:    measure.CPUSeconds([]int{os.Getpid()}) - ownCPU,
 	}
 	x.stop.Store(true)
 	running.Wait()
@@ -119,15 +121,15 @@ func runExchange(o *options) (*exchangeResult, error) {
 		return nil, err
 	default:
 	}
-	var sending, receiving, deleting histogram
+	var sending, receiving, deleting measure.Histogram
 	for _, w := range workers {
-		sending.merge(&w.sending)
-		receiving.merge(&w.receiving)
-		deleting.merge(&w.deleting)
+		sending.Merge(&w.sending)
+		receiving.Merge(&w.receiving)
+		deleting.Merge(&w.deleting)
 	}
 	r.MessagesPerS = float64(r.Messages) / r.Seconds
 	r.EmptyReceives, r.OutOfOrder = x.empty.Load(), x.disorders.Load()
-	r.SendLatency, r.ReceiveLatency, r.DeleteLatency = sending.percentiles(), receiving.percentiles(), deleting.percentiles()
+	r.SendLatency, r.ReceiveLatency, r.DeleteLatency = sending.Percentiles(), receiving.Percentiles(), deleting.Percentiles()
 	return r, nil
 }
 
@@ -178,12 +180,12 @@ func (w *worker) run() error {
 	return nil
 }
 
-func (w *worker) timed(h *histogram, call func() error) error {
+func (w *worker) timed(h *measure.Histogram, call func() error) error {
 	isMeasured := w.measuring.Load()
 	begun := time.Now()
 	err := call()
 	if isMeasured {
-		h.add(time.Since(begun).Nanoseconds())
+		h.Add(time.Since(begun).Nanoseconds())
 	}
 	w.requests.Add(1)
 	return err

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"pabal.bench/measure"
 )
 
 type pollsResult struct {
@@ -17,8 +19,8 @@ type pollsResult struct {
 	// Of the server while all waited: what comes of polls that end and are made again, every 20 s.
 	IdleCPUPerS float64 `json:"idleCpuPerSecond"`
 	// From writing a SendMessage to having read the answer of the poll that it wakes, and that of the SendMessage itself.
-	WakeLatency percentiles `json:"wakeLatency"`
-	SendLatency percentiles `json:"sendLatency"`
+	WakeLatency measure.Percentiles `json:"wakeLatency"`
+	SendLatency measure.Percentiles `json:"sendLatency"`
 
 	OwnCPUSeconds float64 `json:"generatorCpuSeconds"`
 }
@@ -53,28 +55,28 @@ func runPolls(o *options) (*pollsResult, error) {
 	if err := p.warmUp(sender); err != nil {
 		return nil, err
 	}
-	r := &pollsResult{Polls: o.polls, ResidentKibBefore: residentKib(o.pids())}
+	r := &pollsResult{Polls: o.polls, ResidentKibBefore: measure.ResidentKib(o.pids())}
 	begun := time.Now()
 	if err := p.open(); err != nil {
 		return nil, err
 	}
 	r.OpenSeconds = time.Since(begun).Seconds()
-	cpu := cpuSeconds(o.pids())
+	cpu := measure.CPUSeconds(o.pids())
 	if err := p.pass(o.hold); err != nil {
 		return nil, err
 	}
-	r.IdleCPUPerS = (cpuSeconds(o.pids()) - cpu) / o.hold.Seconds()
-	r.ResidentKibHeld = residentKib(o.pids())
+	r.IdleCPUPerS = (measure.CPUSeconds(o.pids()) - cpu) / o.hold.Seconds()
+	r.ResidentKibHeld = measure.ResidentKib(o.pids())
 	r.KibPerPoll = (r.ResidentKibHeld - r.ResidentKibBefore) / float64(o.polls)
-	var wakes, sends histogram
+	var wakes, sends measure.Histogram
 	for i := range o.wakes {
 		if err := p.wake(sender, i, &wakes, &sends); err != nil {
 			return nil, err
 		}
 	}
 	p.isOver.Store(true)
-	r.WakeLatency, r.SendLatency = wakes.percentiles(), sends.percentiles()
-	r.OwnCPUSeconds = cpuSeconds([]int{os.Getpid()})
+	r.WakeLatency, r.SendLatency = wakes.Percentiles(), sends.Percentiles()
+	r.OwnCPUSeconds = measure.CPUSeconds([]int{os.Getpid()})
 	return r, nil
 }
 
@@ -178,16 +180,16 @@ func (p *polling) hold(c *client, url string) {
 }
 
 // wake sends one message and waits until a poll has it.
-func (p *polling) wake(sender *client, i int, wakes, sends *histogram) error {
+func (p *polling) wake(sender *client, i int, wakes, sends *measure.Histogram) error {
 	body := fmt.Appendf(nil, `{"QueueUrl":"%s","MessageBody":"%d"}`, p.urls[i%len(p.urls)], i)
 	begun := time.Now()
 	if _, err := sender.call("SendMessage", body); err != nil {
 		return err
 	}
-	sends.add(time.Since(begun).Nanoseconds())
+	sends.Add(time.Since(begun).Nanoseconds())
 	select {
 	case at := <-p.woken:
-		wakes.add(at.Sub(begun).Nanoseconds())
+		wakes.Add(at.Sub(begun).Nanoseconds())
 		return nil
 	case err := <-p.failures:
 		return err

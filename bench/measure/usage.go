@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"os"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// cpuSeconds is the user and system time of processes and all their descendants so far (Linux, 100 ticks a second).
-func cpuSeconds(roots []int) float64 {
+// CPUSeconds is the user and system time of processes and all their descendants so far (Linux, 100 ticks a second).
+func CPUSeconds(roots []int) float64 {
 	type process struct {
 		parent int
 		ticks  uint64
@@ -49,4 +49,22 @@ func cpuSeconds(roots []int) float64 {
 		ticks += all[pid].ticks
 	}
 	return float64(ticks) / 100
+}
+
+// ResidentKib is the memory of processes now, without their descendants' (Linux).
+func ResidentKib(pids []int) float64 {
+	var sum float64
+	for _, pid := range pids {
+		bytes, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+		if err != nil {
+			continue
+		}
+		for _, line := range strings.Split(string(bytes), "\n") {
+			if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+				kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+				sum += kib
+			}
+		}
+	}
+	return sum
 }

@@ -1,15 +1,17 @@
-package main
+// Package measure is what the load generators measure with: latencies, CPU time and memory of processes.
+package measure
 
 import "math/bits"
 
-// histogram counts nanoseconds in buckets of at most 1.6 % width: 64 for each power of two.
-type histogram struct {
+// Histogram counts nanoseconds in buckets of at most 1.6 % width: 64 for each power of two.
+type Histogram struct {
 	counts [64 * 64]uint64
 	total  uint64
 	max    int64
 }
 
-func (h *histogram) add(ns int64) {
+// Add counts a time.
+func (h *Histogram) Add(ns int64) {
 	if ns < 0 {
 		ns = 0
 	}
@@ -36,7 +38,8 @@ func valueOf(bucket int) int64 {
 	return int64(bucket-shift*64)<<uint(shift) + int64(1)<<uint(shift)/2
 }
 
-func (h *histogram) merge(other *histogram) {
+// Merge adds all that another one counted.
+func (h *Histogram) Merge(other *Histogram) {
 	for i, n := range other.counts {
 		h.counts[i] += n
 	}
@@ -47,7 +50,7 @@ func (h *histogram) merge(other *histogram) {
 }
 
 // at answers the value below which the given share of all values lies.
-func (h *histogram) at(share float64) int64 {
+func (h *Histogram) at(share float64) int64 {
 	if h.total == 0 {
 		return 0
 	}
@@ -62,8 +65,8 @@ func (h *histogram) at(share float64) int64 {
 	return h.max
 }
 
-// percentiles in milliseconds.
-type percentiles struct {
+// Percentiles are in milliseconds.
+type Percentiles struct {
 	Count uint64  `json:"count"`
 	P50   float64 `json:"p50Ms"`
 	P90   float64 `json:"p90Ms"`
@@ -72,7 +75,8 @@ type percentiles struct {
 	Max   float64 `json:"maxMs"`
 }
 
-func (h *histogram) percentiles() percentiles {
+// Percentiles of all that was counted.
+func (h *Histogram) Percentiles() Percentiles {
 	ms := func(ns int64) float64 { return float64(ns) / 1e6 }
-	return percentiles{h.total, ms(h.at(0.5)), ms(h.at(0.9)), ms(h.at(0.99)), ms(h.at(0.999)), ms(h.max)}
+	return Percentiles{h.total, ms(h.at(0.5)), ms(h.at(0.9)), ms(h.at(0.99)), ms(h.at(0.999)), ms(h.max)}
 }

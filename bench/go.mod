@@ -1,0 +1,3 @@
+module pabal.bench
+
+go 1.22

@@ -1,3 +1,0 @@
-module pabal.bench/amqp-load
-
-go 1.22

@@ -1,3 +1,0 @@
-module pabal.bench/sqs-load
-
-go 1.22
