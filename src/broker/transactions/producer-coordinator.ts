@@ -2,7 +2,6 @@ import { BrokerError, type Clock, limits, type Timer } from '../../base/index.ts
 import {
   checkIdentity,
   checkJoinable,
-  completed,
   encodeAdded,
   encodeForgotten,
   encodeRecord,
@@ -25,16 +24,13 @@ import {
   type TransactionOutcome,
 } from '../../shard/index.ts';
 import type { Places, ShardParts } from './shard-parts.ts';
+import { TransactionEnding } from './transaction-ending.ts';
 import type {
   InitProducerRequest,
   TransactionalIdentity,
   TransactionDescription,
 } from './types.ts';
 
-/** Pause before markers that could not be written are tried again. */
-const retryMs = 250;
-/** An answer does not wait longer for the markers of a transaction that is decided. */
-const markerWaitMs = 1000;
 const expiryCheckMs = 600_000;
 /** A transactional id that was not used for so long is forgotten. */
 const idExpiryMs = 7 * 24 * 3600 * 1000;
@@ -47,27 +43,26 @@ export interface ProducerCoordinatorParts {
 }
 
 /**
- * The transactional ids of one shard: a state machine for each (`producer-record.ts`), journaled there. Its decision is
- * durable before any marker, and what takes part is told until all of it has heard, whatever crashes meanwhile.
+ * The transactional ids of one shard: a state machine for each (`producer-record.ts`), journaled there. How one comes to its
+ * end: `transaction-ending.ts`.
  */
 export class ProducerCoordinator {
   readonly #parts: ProducerCoordinatorParts;
   readonly #home: ShardParts;
+  readonly #ending: TransactionEnding;
   /** By transactional id: the end of each ongoing transaction's time. */
   readonly #timeouts = new Map<string, Timer>();
-  /** By transactional id: a decided transaction whose markers are being written. */
-  readonly #drives = new Map<string, Promise<void>>();
   /** By transactional id: requests for an identity go one after the other. */
   readonly #inits = new Map<string, Promise<unknown>>();
   /** By transactional id: the last of those that wait to write, because their partitions are not in the transaction yet. */
   readonly #joins = new Map<string, Promise<void>>();
-  readonly #retries = new Set<Timer>();
   #expiry: Timer | undefined;
   #isClosed = false;
 
   constructor(parts: ProducerCoordinatorParts) {
     this.#parts = parts;
     this.#home = parts.home;
+    this.#ending = new TransactionEnding(parts.home, parts.places, parts.clock);
   }
 
   /** The shard's state was taken over, at the start or after a failure: what was under way goes on from what is stored. */
@@ -79,7 +74,7 @@ export class ProducerCoordinator {
       if (record.state === 'ongoing') {
         for (const key of participatingPartitions(producer)) this.#permitAgain(record, key);
         this.#arm(record);
-      } else if (isDecided(record)) void this.#drive(record.transactionalId);
+      } else if (isDecided(record)) void this.#ending.drive(record.transactionalId);
     }
     if (this.#expiry === undefined) this.#expireLater();
   }
@@ -100,7 +95,7 @@ export class ProducerCoordinator {
     this.#isClosed = true;
     this.#expiry?.cancel();
     for (const timer of this.#timeouts.values()) timer.cancel();
-    for (const timer of this.#retries) timer.cancel();
+    this.#ending.close();
   }
 
   async initProducer(request: InitProducerRequest): Promise<ProducerIdentity> {
@@ -222,7 +217,7 @@ export class ProducerCoordinator {
       await this.#decide(next);
     } else if (judgement === 'wait') {
       await this.#home.shard.barrier();
-      await this.#whenComplete(transactionalId);
+      await this.#ending.whenComplete(transactionalId);
     } else await this.#home.shard.barrier();
     const { record: ended } = this.#getProducer(transactionalId);
     return ended.nextProducerId >= 0
@@ -241,7 +236,7 @@ export class ProducerCoordinator {
     const isOther = record.state === `prepare-${outcome === 'commit' ? 'abort' : 'commit'}`;
     if (isOther || (record.state === 'ongoing' && outcome === 'commit'))
       throw new BrokerError('transaction-invalid', `${record.transactionalId} is ${record.state}`);
-    if (isDecided(record)) await this.#whenComplete(record.transactionalId);
+    if (isDecided(record)) await this.#ending.whenComplete(record.transactionalId);
     else await this.#decide(prepared(record, 'abort', 'force', -1, this.#nowMs()));
     return true;
   }
@@ -288,7 +283,7 @@ export class ProducerCoordinator {
         const next = prepared(record, 'abort', 'force', -1, this.#nowMs());
         await this.#decide(next);
         if (expected !== undefined) expected = { producerId: next.producerId, epoch: next.epoch };
-      } else if (!(await this.#whenComplete(transactionalId)))
+      } else if (!(await this.#ending.whenComplete(transactionalId)))
         throw new BrokerError('transaction-concurrent');
     }
   }
@@ -368,40 +363,10 @@ export class ProducerCoordinator {
     await added;
   }
 
-  /** Resolves when the decision is durable, and as a rule its markers, too. */
-  async #decide(next: ProducerRecord): Promise<void> {
-    const { transactionalId } = next;
-    this.#timeouts.get(transactionalId)?.cancel();
-    this.#timeouts.delete(transactionalId);
-    const producer = this.#getProducer(transactionalId);
-    for (const { topicId, partition } of participatingPartitions(producer))
-      this.#parts.places.findLog(topicId, partition)?.closeTransaction(next.producerId);
-    if (this.#isLocal(producer)) {
-      this.#home.shard.checkWritable();
-      // One chunk has the decision, the markers and the end: nothing can come in between.
-      await this.#home.shard.atomically(() => {
-        const told = [this.#save(next), ...this.#tellAll(producer, next)];
-        return Promise.all([...told, this.#save(completed(next, this.#nowMs()))]);
-      });
-      return;
-    }
-    await this.#save(next);
-    void this.#drive(transactionalId);
-    await this.#whenComplete(transactionalId);
-  }
-
-  /** Whether the transaction is complete; gives up waiting after a while. */
-  async #whenComplete(transactionalId: string): Promise<boolean> {
-    const { clock } = this.#parts;
-    let timer: Timer | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = clock.setTimer(markerWaitMs, resolve);
-    });
-    const drive = this.#drives.get(transactionalId) ?? this.#drive(transactionalId);
-    await Promise.race([drive, timeout]);
-    timer?.cancel();
-    const record = this.#home.table.findProducer(transactionalId)?.record;
-    return record === undefined || !isDecided(record);
+  #decide(next: ProducerRecord): Promise<void> {
+    this.#timeouts.get(next.transactionalId)?.cancel();
+    this.#timeouts.delete(next.transactionalId);
+    return this.#ending.decide(next);
   }
 
   /** What is asked of the next transaction waits for the end of the one before, for a while. */
@@ -409,64 +374,7 @@ export class ProducerCoordinator {
     this.#checkOpen();
     const { record } = this.#getProducer(identity.transactionalId);
     checkIdentity(record, identity);
-    if (isDecided(record)) await this.#whenComplete(identity.transactionalId);
-  }
-
-  #drive(transactionalId: string): Promise<void> {
-    const running = this.#drives.get(transactionalId);
-    if (running !== undefined) return running;
-    const drive = this.#driveOn(transactionalId).finally(() =>
-      this.#drives.delete(transactionalId),
-    );
-    this.#drives.set(transactionalId, drive);
-    return drive;
-  }
-
-  async #driveOn(transactionalId: string): Promise<void> {
-    while (!this.#isClosed) {
-      const producer = this.#home.table.findProducer(transactionalId);
-      if (producer === undefined || !isDecided(producer.record)) return;
-      const { record } = producer;
-      try {
-        // Also after a recovery: what is told must not be taken back by another crash.
-        await this.#home.shard.barrier();
-        await Promise.all(this.#tellAll(producer, record));
-        // The state may have been taken back and brought again meanwhile, as something else.
-        const current = this.#home.table.findProducer(transactionalId)?.record;
-        if (current === undefined || !isSame(current, record)) continue;
-        await this.#save(completed(record, this.#nowMs()));
-        return;
-      } catch (error) {
-        if (!(error instanceof BrokerError)) throw error;
-        await this.#pause();
-      }
-    }
-  }
-
-  #tellAll(producer: StoredProducer, record: ProducerRecord): Array<Promise<void>> {
-    const { places } = this.#parts;
-    const isCommitted = record.state === 'prepare-commit';
-    const coordinatorEpoch = this.#home.shard.epoch;
-    const told: Array<Promise<void>> = [];
-    for (const { topicId, partition } of participatingPartitions(producer)) {
-      const log = places.findLog(topicId, partition);
-      if (log === undefined) continue;
-      const outcome = isCommitted ? 'commit' : 'abort';
-      told.push(log.endTransaction(record.producerId, record.epoch, outcome, coordinatorEpoch));
-    }
-    for (const groupId of producer.groups) {
-      const { offsets } = places.ofGroup(groupId);
-      told.push(offsets.settlePending(groupId, record.producerId, isCommitted));
-    }
-    return told;
-  }
-
-  #isLocal(producer: StoredProducer): boolean {
-    const { places } = this.#parts;
-    for (const { topicId, partition } of participatingPartitions(producer))
-      if (places.ofPartition(topicId, partition) !== this.#home) return false;
-    for (const groupId of producer.groups) if (places.ofGroup(groupId) !== this.#home) return false;
-    return true;
+    if (isDecided(record)) await this.#ending.whenComplete(identity.transactionalId);
   }
 
   #permit({ producerId, epoch }: ProducerRecord, { topicId, partition }: PartitionKey): void {
@@ -563,17 +471,6 @@ export class ProducerCoordinator {
 
   #save(record: ProducerRecord): Promise<void> {
     return this.#home.shard.submit(transactionEntryKind.producerSaved, encodeRecord(record));
-  }
-
-  #pause(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.#parts.clock.setTimer(retryMs, () => {
-        this.#retries.delete(timer);
-        resolve();
-      });
-      this.#retries.add(timer);
-    });
   }
 
   #checkOpen(): void {
