@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Kafka, logLevel } from 'kafkajs';
 import { findKafkaVersion, installKafka } from '../../bench/kafka/distribution.ts';
 import { commonChecks, describeProgram, install, runCommand } from './external-suite.ts';
 import { ServerProcess } from './server-process.ts';
@@ -124,6 +125,44 @@ describe(`Kafka's console tools ${version}`, () => {
     );
     const describing = ['describe', '--transactional-id', id];
     assert.match(await run('TransactionsCommand', describing), /CompleteCommit/);
+  });
+
+  test('kafka-transactions finds what is open and aborts it', async () => {
+    const topic = `tools-hanging-${suffix}`;
+    const id = `${topic}-id`;
+    await run('TopicCommand', ['--create', '--topic', topic, '--partitions', '1']);
+    const kafka = new Kafka({ brokers: [server.bootstrap], logLevel: logLevel.NOTHING });
+    const producer = kafka.producer({ transactionalId: id, idempotent: true });
+    await producer.connect();
+    try {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ value: 'hangs' }] });
+      const transactions = (words: readonly string[]) => run('TransactionsCommand', words);
+      const pattern = ['--transactional-id-pattern', `${topic}-.*`];
+      assert.match(await transactions(['list', ...pattern]), new RegExp(`${id}\\s.*Ongoing`));
+      assert.doesNotMatch(await transactions(['list', '--transactional-id-pattern', 'x']), /tools/);
+      const place = ['--topic', topic, '--partition', '0'];
+      // Producer id, epoch, the coordinator's epoch, last sequence, last time, start of the transaction.
+      assert.match(
+        await transactions(['describe-producers', ...place]),
+        /^\d+\s+\d+\s+\S+\s+0\s+\d+\s+0\s*$/m,
+      );
+      // Only what no coordinator knows of hangs.
+      assert.doesNotMatch(
+        await transactions(['find-hanging', ...place, '--max-transaction-timeout', '0']),
+        new RegExp(topic),
+      );
+      await transactions(['abort', ...place, '--start-offset', '0']);
+      assert.match(await transactions(['list', ...pattern]), new RegExp(`${id}\\s.*CompleteAbort`));
+      await assert.rejects(transaction.commit());
+    } finally {
+      await producer.disconnect();
+    }
+  });
+
+  test('kafka-features tells the level of transactions', async () => {
+    const output = await run('FeatureCommand', ['describe']);
+    assert.match(output, /transaction\.version.*FinalizedVersionLevel: 2/);
   });
 
   test('kafka-consumer-groups lists, describes, resets and deletes', async () => {
