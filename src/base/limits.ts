@@ -82,6 +82,8 @@ export const limits = {
   transactionParticipantsMax: 10_000,
   /** Transaction: the longest timeout that a producer may ask for. */
   transactionTimeoutMaxMs: 900_000,
+  /** Transaction: a transactional id that was not used for so long is forgotten. */
+  transactionalIdIdleMs: 7 * 24 * 3600 * 1000,
   /** Transaction: bytes and operations of one that is gathered and then committed; more is `policy-refused`. */
   transactionBytesMax: 32 * MIB,
   transactionOperationsMax: 100_000,

@@ -32,8 +32,6 @@ import type {
 } from './types.ts';
 
 const expiryCheckMs = 600_000;
-/** A transactional id that was not used for so long is forgotten. */
-const idExpiryMs = 7 * 24 * 3600 * 1000;
 
 export interface ProducerCoordinatorParts {
   home: ShardParts;
@@ -428,7 +426,7 @@ export class ProducerCoordinator {
 
   #expireLater(): void {
     this.#expiry = this.#parts.clock.setTimer(expiryCheckMs, () => {
-      const oldestMs = this.#nowMs() - idExpiryMs;
+      const oldestMs = this.#nowMs() - limits.transactionalIdIdleMs;
       for (const { record } of this.#home.table.producers()) {
         const isIdle = record.state !== 'ongoing' && !isDecided(record);
         if (!isIdle || record.updatedMs > oldestMs || this.#inits.has(record.transactionalId))

@@ -37,6 +37,18 @@ export function listBrokerConfigs(context: HandlerContext): BrokerConfig[] {
     preset('offsets.topic.replication.factor', '1', 'short', 'Copies of committed offsets.'),
     preset('transaction.state.log.replication.factor', '1', 'short', 'Copies of transactions.'),
     preset('transaction.state.log.min.isr', '1', 'int', 'Copies that must be written.'),
+    preset(
+      'transaction.max.timeout.ms',
+      limits.transactionTimeoutMaxMs,
+      'int',
+      'The longest timeout of a transaction that a producer may ask for.',
+    ),
+    preset(
+      'transactional.id.expiration.ms',
+      limits.transactionalIdIdleMs,
+      'int',
+      'When a transactional id that is not used is forgotten.',
+    ),
     preset('socket.request.max.bytes', limits.frameBytesMax, 'int', 'The largest request.'),
     preset('fetch.max.bytes', limits.fetchBytesMax, 'int', 'The largest response to a fetch.'),
     preset('max.connections', limits.connectionsMax, 'int', 'Connections at the same time.'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limits } from '../../../src/base/index.ts';
 import type { Broker, Topic, TransactionalIdentity } from '../../../src/broker/index.ts';
 import { Bed, codeOf, transactionalBatch } from './bed.ts';
 
@@ -177,6 +178,77 @@ test('with an epoch for each transaction, an end may be repeated and a late batc
   assert.equal(await write(bed, topic, second, 0, 0, ['b']), 'ok');
   await bed.settle(transactions.end(second, 'abort', true));
   assert.deepEqual(await bed.readStable(topic), ['a']);
+});
+
+test('what joins while the transaction before is being ended waits for its end', async () => {
+  const bed = new Bed(8, 3);
+  const broker = await bed.open();
+  const topic = await bed.settle(broker.createTopic('t'));
+  const identity = await begin(bed, broker);
+  const { transactions } = broker;
+  const keys = keysOf(topic, 0, 1, 2, 3);
+  await bed.settle(transactions.joinPartitions(identity, keys) ?? Promise.resolve());
+  for (const index of [0, 1, 2, 3])
+    assert.equal(await write(bed, topic, identity, index, 0, ['a']), 'ok');
+  const ending = transactions.end(identity, 'commit', false);
+  await bed.runUntil(ending, 1);
+  assert.equal(transactions.describe(transactionalId)?.state, 'prepare-commit');
+  const joining = transactions.joinPartitions(identity, keys);
+  assert.ok(joining !== undefined);
+  await bed.settle(Promise.all([ending, joining]));
+  assert.equal(transactions.describe(transactionalId)?.state, 'ongoing');
+  assert.equal(transactions.joinPartitions(identity, keys), undefined);
+  assert.equal(await write(bed, topic, identity, 0, 1, ['b']), 'ok');
+  assert.deepEqual(transactions.verifyPartitions(identity, keysOf(topic, 0, 9)), [true, false]);
+  await bed.settle(transactions.end(identity, 'abort', false));
+  assert.deepEqual(await bed.readStable(topic), ['a', 'a', 'a', 'a']);
+});
+
+test('a partition that joined is not written to after the failure that lost its entry', async () => {
+  const bed = new Bed(9, 1);
+  const broker = await bed.open();
+  const topic = await bed.settle(broker.createTopic('t'));
+  const identity = await begin(bed, broker);
+  const { transactions } = broker;
+  const keys = keysOf(topic, 0);
+  const batch = transactionalBatch({ ...identity, sequence: 0 }, ['lost']);
+  bed.disk.faults.syncErrorRate = 1;
+  assert.equal(transactions.joinPartitions(identity, keys), undefined);
+  assert.notEqual(
+    await bed.settle(codeOf(topic.partitions[0]?.append(batch) ?? Promise.resolve())),
+    'ok',
+  );
+  bed.heal();
+  while (broker.findProblems().length > 0) await bed.clock.runFor(100);
+  const state = transactions.describe(transactionalId)?.state;
+  // The chunk in doubt is there with both, or with neither.
+  const isOpen = topic.partitions[0]?.listOpenTransactions().length === 1;
+  assert.equal(isOpen, state === 'ongoing');
+  if (!isOpen) assert.equal(await write(bed, topic, identity, 0, 0, ['x']), 'transaction-invalid');
+  assert.equal(transactions.joinPartitions(identity, keys), undefined);
+  assert.equal(
+    await bed.settle(codeOf(topic.partitions[0]?.append(batch) ?? Promise.resolve())),
+    'ok',
+  );
+  await bed.settle(transactions.end(identity, 'commit', true));
+  assert.deepEqual(await bed.readStable(topic), ['lost']);
+});
+
+test('a transactional id that is not used is forgotten, one with an open transaction is not', async () => {
+  const bed = new Bed(10, 1);
+  const broker = await bed.open();
+  await bed.settle(broker.createTopic('t'));
+  const { transactions } = broker;
+  await begin(bed, broker);
+  const id = { transactionalId: 'later', timeoutMs: 60_000, expected: undefined };
+  await bed.clock.runFor(limits.transactionalIdIdleMs - 3_600_000);
+  await bed.settle(transactions.initProducer(id));
+  assert.notEqual(transactions.describe(transactionalId), undefined);
+  await bed.clock.runFor(2 * 3_600_000);
+  assert.equal(transactions.describe(transactionalId), undefined);
+  assert.equal(transactions.describe('later')?.state, 'empty');
+  const again = await begin(bed, broker);
+  assert.equal(again.epoch, 0);
 });
 
 test('what is asked wrongly is refused', async () => {
