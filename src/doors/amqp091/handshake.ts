@@ -1,5 +1,6 @@
 import { present } from '../../base/index.ts';
 import type { Identity } from '../../broker/index.ts';
+import { plainAddress } from '../../net/index.ts';
 import { AmqpError } from './amqp-error.ts';
 import { MethodFailure } from './failure.ts';
 import { checkNegotiated, checkVhost } from './opening.ts';
@@ -123,7 +124,7 @@ export class Handshake {
         0,
       );
     }
-    this.#identity = result.identity;
+    this.#identity = { ...result.identity, host: plainAddress(this.#host.remoteAddress) };
     this.#host.enter('tune');
     this.#host.sendMethod('connectionTune', {
       channelMax: this.#services.channelsMax,

@@ -1,4 +1,5 @@
 import type { PeerChannel, PeerConnection } from '../../broker/index.ts';
+import { plainAddress } from '../../net/index.ts';
 import type { AmqpConnection } from './connection.ts';
 import { plainTable } from './plain-table.ts';
 
@@ -63,9 +64,4 @@ export class ConnectionPeer implements PeerConnection {
 
 function printEnd(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** An IPv4 address that came in over a socket for both kinds is written as what it is. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

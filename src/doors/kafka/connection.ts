@@ -7,6 +7,7 @@ import {
   type ConnectionProtocol,
   LengthPrefixedFrames,
   type MemoryBudget,
+  plainAddress,
   readHold,
   type RequestMetrics,
   RequestPace,
@@ -554,9 +555,4 @@ function isLogin({ api }: PendingRequest): boolean {
 
 function isProduce(request: PendingRequest): boolean {
   return request.api.registration.name === 'Produce';
-}
-
-/** An IPv4 address that came in over a socket for both kinds is written as what it is. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

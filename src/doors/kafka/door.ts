@@ -11,10 +11,11 @@ import {
   Listener,
   type Log,
   MemoryBudget,
+  plainAddress,
   type TlsOptions,
   type TokenVerifier,
 } from '../../net/index.ts';
-import { type Api, KafkaConnection, plainAddress } from './connection.ts';
+import { type Api, KafkaConnection } from './connection.ts';
 import { FetchBudget } from './fetch-budget.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';

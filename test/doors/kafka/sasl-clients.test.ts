@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import test from 'node:test';
-import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import kafkajs, { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
 import { openBed, password, pem, tls } from './sasl-bed.ts';
+
+// Node finds no names for these in what kafkajs exports.
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
 const certificates = path.resolve(import.meta.dirname, '../../net/certificates');
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
@@ -48,7 +51,7 @@ for (const mechanism of mechanisms) {
   }
 }
 
-test('a certificate is enough where it names a user who may do everything', async (t) => {
+test('a certificate is enough for what the user may whom it names', async (t) => {
   const { broker, port } = await openBed(t, { tls, certificateUser: 'common-name' });
   await broker.topics.create({ name: 'orders' });
   const ssl = {
@@ -56,7 +59,7 @@ test('a certificate is enough where it names a user who may do everything', asyn
     cert: pem('client.pem'),
     key: pem('client.key.pem'),
   };
-  await assert.rejects(sendWith(port, { ssl }), 'there is no such user');
+  await assert.rejects(sendWith(port, { ssl }), 'nobody has given a right to whom it names');
   await broker.access.putUser({ name: 'client', tags: [] });
   await assert.rejects(sendWith(port, { ssl }), 'it may do nothing');
   await broker.access.putPermission({
@@ -67,6 +70,55 @@ test('a certificate is enough where it names a user who may do everything', asyn
     read: '.*',
   });
   assert.equal(await sendWith(port, { ssl }), '1');
+});
+
+test('kafkajs logs in by a token', async (t) => {
+  const expiresMs = Date.now() + 3_600_000;
+  const { broker, port } = await openBed(t, {
+    tokens: { verify: (user) => Promise.resolve({ user, expiresMs }) },
+  });
+  await broker.topics.create({ name: 'orders' });
+  const sasl: SASLOptions = {
+    mechanism: 'oauthbearer',
+    oauthBearerProvider: () => Promise.resolve({ value: 'ann' }),
+  };
+  assert.equal(await sendWith(port, { sasl }), '1');
+});
+
+test('kafkajs makes ACLs that hold for others, finds and deletes them', async (t) => {
+  const { broker, port } = await openBed(t);
+  await broker.topics.create({ name: 'orders' });
+  await broker.access.putUser({ name: 'ann', tags: ['administrator'] });
+  const options = { brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING };
+  const admin = new Kafka({ ...options, sasl: saslOf('plain', password) }).admin();
+  await admin.connect();
+  t.after(() => admin.disconnect());
+  const asBob = { mechanism: 'plain', username: 'bob', password } as const;
+  const send = () => sendWith(port, { sasl: asBob });
+  await assert.rejects(send(), /authoriz/i);
+  const acl = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: 'ord',
+    resourcePatternType: ResourcePatternTypes.PREFIXED,
+    principal: 'User:bob',
+    host: '*',
+    operation: AclOperationTypes.WRITE,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await admin.createAcls({ acl: [acl] });
+  assert.equal(await send(), '1');
+  const { resources } = await admin.describeAcls({
+    ...acl,
+    resourceName: 'orders',
+    resourcePatternType: ResourcePatternTypes.MATCH,
+  });
+  assert.deepEqual(
+    resources.map(({ resourceName, acls }) => [resourceName, acls.length]),
+    [['ord', 1]],
+  );
+  const { filterResponses } = await admin.deleteAcls({ filters: [acl] });
+  assert.equal(filterResponses[0]?.matchingAcls.length, 1);
+  await assert.rejects(send(), /authoriz/i);
 });
 
 const hasKcat = spawnSync('kcat', ['-V']).error === undefined;

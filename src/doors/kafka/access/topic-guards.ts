@@ -1,3 +1,4 @@
+import { ProtocolError } from '../../../base/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import { isTopicName } from '../topic-creation.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
@@ -17,7 +18,7 @@ const producesInTransaction = whole<'Produce'>(
   }),
 );
 
-export const produce: Guard<'Produce'> = both(
+const producesAnswered: Guard<'Produce'> = both(
   producesInTransaction,
   each({
     items: (request) => request.topicData,
@@ -29,6 +30,20 @@ export const produce: Guard<'Produce'> = both(
     }),
   }),
 );
+
+/** Without acks nothing is answered: closing the connection is all that can be told, once what is allowed was taken. */
+export const produce: Guard<'Produce'> = (gate, request, proceed, version) => {
+  const { acks, topicData, transactionalId } = request;
+  if (acks !== 0) return producesAnswered(gate, request, proceed, version);
+  const mayProduce = transactionalId === null || gate.may('write', 'transaction', transactionalId);
+  const allowed = mayProduce
+    ? topicData.filter(({ name, topicId }) => gate.mayWithTopic('write', name, topicId))
+    : [];
+  if (allowed.length === topicData.length) return proceed(request);
+  return Promise.resolve(proceed({ ...request, topicData: allowed })).then(() => {
+    throw new ProtocolError('produce without acks, and without the right to');
+  });
+};
 
 function refuseProduce(
   { name, topicId, partitionData }: RequestOf<'Produce'>['topicData'][number],

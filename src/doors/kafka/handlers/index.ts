@@ -13,6 +13,12 @@ import { consumerGroupHeartbeat } from './consumer-group-heartbeat.ts';
 import { createAcls } from './create-acls.ts';
 import { createPartitions } from './create-partitions.ts';
 import { createTopics } from './create-topics.ts';
+import {
+  createDelegationToken,
+  describeDelegationToken,
+  expireDelegationToken,
+  renewDelegationToken,
+} from './delegation-tokens.ts';
 import { deleteAcls } from './delete-acls.ts';
 import { deleteGroups } from './delete-groups.ts';
 import { deleteRecords } from './delete-records.ts';
@@ -97,6 +103,10 @@ export const registrations: readonly Registration[] = [
   register('DescribeLogDirs', [1, 5], describeLogDirs),
   register('SaslAuthenticate', [0, 2], saslAuthenticate),
   register('CreatePartitions', [0, 3], createPartitions),
+  register('CreateDelegationToken', [1, 3], createDelegationToken),
+  register('RenewDelegationToken', [1, 2], renewDelegationToken),
+  register('ExpireDelegationToken', [1, 2], expireDelegationToken),
+  register('DescribeDelegationToken', [1, 3], describeDelegationToken),
   register('DeleteGroups', [0, 2], deleteGroups),
   register('ElectLeaders', [0, 2], electLeaders),
   register('IncrementalAlterConfigs', [0, 1], incrementalAlterConfigs),

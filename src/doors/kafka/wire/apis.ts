@@ -10,6 +10,7 @@ import { apiVersions } from './messages/api-versions.ts';
 import { consumerGroupDescribe } from './messages/consumer-group-describe.ts';
 import { consumerGroupHeartbeat } from './messages/consumer-group-heartbeat.ts';
 import { createAcls } from './messages/create-acls.ts';
+import { createDelegationToken } from './messages/create-delegation-token.ts';
 import { createPartitions } from './messages/create-partitions.ts';
 import { createTopics } from './messages/create-topics.ts';
 import { deleteAcls } from './messages/delete-acls.ts';
@@ -21,6 +22,7 @@ import { describeAcls } from './messages/describe-acls.ts';
 import { describeClientQuotas } from './messages/describe-client-quotas.ts';
 import { describeCluster } from './messages/describe-cluster.ts';
 import { describeConfigs } from './messages/describe-configs.ts';
+import { describeDelegationToken } from './messages/describe-delegation-token.ts';
 import { describeGroups } from './messages/describe-groups.ts';
 import { describeLogDirs } from './messages/describe-log-dirs.ts';
 import { describeProducers } from './messages/describe-producers.ts';
@@ -31,6 +33,7 @@ import { describeTransactions } from './messages/describe-transactions.ts';
 import { describeUserScramCredentials } from './messages/describe-user-scram-credentials.ts';
 import { electLeaders } from './messages/elect-leaders.ts';
 import { endTxn } from './messages/end-txn.ts';
+import { expireDelegationToken } from './messages/expire-delegation-token.ts';
 import { fetch } from './messages/fetch.ts';
 import { findCoordinator } from './messages/find-coordinator.ts';
 import { heartbeat } from './messages/heartbeat.ts';
@@ -49,6 +52,7 @@ import { offsetDelete } from './messages/offset-delete.ts';
 import { offsetFetch } from './messages/offset-fetch.ts';
 import { offsetForLeaderEpoch } from './messages/offset-for-leader-epoch.ts';
 import { produce } from './messages/produce.ts';
+import { renewDelegationToken } from './messages/renew-delegation-token.ts';
 import { saslAuthenticate } from './messages/sasl-authenticate.ts';
 import { saslHandshake } from './messages/sasl-handshake.ts';
 import { shareAcknowledge } from './messages/share-acknowledge.ts';
@@ -96,6 +100,10 @@ export const apis = {
   DescribeLogDirs: describeLogDirs,
   SaslAuthenticate: saslAuthenticate,
   CreatePartitions: createPartitions,
+  CreateDelegationToken: createDelegationToken,
+  RenewDelegationToken: renewDelegationToken,
+  ExpireDelegationToken: expireDelegationToken,
+  DescribeDelegationToken: describeDelegationToken,
   DeleteGroups: deleteGroups,
   ElectLeaders: electLeaders,
   IncrementalAlterConfigs: incrementalAlterConfigs,

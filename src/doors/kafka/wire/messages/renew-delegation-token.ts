@@ -1,0 +1,13 @@
+import { api, bytes, int16, int32, int64, struct } from '../schema.ts';
+
+export const renewDelegationToken = api({
+  key: 39,
+  versions: [1, 2],
+  flexibleSince: 2,
+  request: struct({ hmac: bytes(), renewPeriodMs: int64() }),
+  response: struct({
+    errorCode: int16(),
+    expiryTimestampMs: int64(),
+    throttleTimeMs: int32({ default: 0 }),
+  }),
+});
