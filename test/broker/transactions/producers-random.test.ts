@@ -50,7 +50,6 @@ class Market {
           identity = { transactionalId, ...(await transactions.initProducer(request)) };
           sequences = [];
         }
-        const topic = broker.findTopic('t') as Topic;
         const value = `${id}.${this.attempts.size}`;
         attempt = { written: new Set(), outcome: 'abort' };
         this.attempts.set(value, attempt);
