@@ -33,6 +33,9 @@ async function canConnect(port: number, isTls: boolean, username?: string, passw
     brokers: [`127.0.0.1:${port}`],
     logLevel: logLevel.NOTHING,
     retry: { retries: 0 },
+    // A second, the client's own, is little on a busy machine.
+    connectionTimeout: 60_000,
+    authenticationTimeout: 60_000,
     ...(isTls ? { ssl: { rejectUnauthorized: false } } : {}),
     ...(username === undefined ? {} : { sasl: { mechanism: 'plain', username, password } }),
   });

@@ -11,12 +11,16 @@ const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePattern
 const certificates = path.resolve(import.meta.dirname, '../../net/certificates');
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
+/** A second, the client's own, is little on a busy machine. */
+const patience = { connectionTimeout: 60_000, authenticationTimeout: 60_000 };
+
 /** Sends a message, and tells how many there are. */
 async function sendWith(port: number, config: Partial<KafkaConfig>): Promise<string | undefined> {
   const kafka = new Kafka({
     brokers: [`127.0.0.1:${port}`],
     logLevel: logLevel.NOTHING,
     retry: { retries: 0 },
+    ...patience,
     ...config,
   });
   const producer = kafka.producer();
@@ -89,7 +93,7 @@ test('kafkajs makes ACLs that hold for others, finds and deletes them', async (t
   const { broker, port } = await openBed(t);
   await broker.topics.create({ name: 'orders' });
   await broker.access.putUser({ name: 'ann', tags: ['administrator'] });
-  const options = { brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING };
+  const options = { brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, ...patience };
   const admin = new Kafka({ ...options, sasl: saslOf('plain', password) }).admin();
   await admin.connect();
   t.after(() => admin.disconnect());
@@ -138,7 +142,7 @@ for (const protocol of ['SASL_PLAINTEXT', 'SASL_SSL']) {
         `ssl.ca.location=${path.join(certificates, 'authority.pem')}`,
       ];
       const kcat = spawn('kcat', [
-        ...['-b', `127.0.0.1:${port}`, '-L', '-m', '10'],
+        ...['-b', `127.0.0.1:${port}`, '-L', '-m', '60'],
         ...properties.flatMap((property) => ['-X', property]),
       ]);
       let output = '';
