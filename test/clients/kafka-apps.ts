@@ -57,7 +57,7 @@ export class JavaProcess {
   }
 
   /** Waits for a condition, as long as the program runs. */
-  async until(what: string, isTrue: () => boolean, patienceMs = 120_000): Promise<void> {
+  async until(what: string, isTrue: () => boolean, patienceMs = 180_000): Promise<void> {
     const deadlineMs = Date.now() + patienceMs;
     while (!isTrue()) {
       if (!this.isRunning || Date.now() > deadlineMs)
