@@ -18,5 +18,5 @@ export { plainAddress } from './plain-address.ts';
 export type { TokenRules, VerifiedToken } from './token-verifier.ts';
 export { TokenRefused, TokenVerifier } from './token-verifier.ts';
 export type { CertificateUser, TlsFiles, TlsOptions } from './tls.ts';
-export { createTlsServer, TlsFacts } from './tls.ts';
+export { createTlsHttpServer, createTlsServer, TlsFacts } from './tls.ts';
 export { RequestPace } from './request-pace.ts';

@@ -1,8 +1,16 @@
+import type {
+  RequestListener,
+  Server as HttpServer,
+  ServerOptions as HttpOptions,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
 import {
   createServer,
   type PeerCertificate,
   type SecureContextOptions,
+  type Server as NodeTlsServer,
+  type TlsOptions as NodeTlsOptions,
   type TLSSocket,
 } from 'node:tls';
 import { limits } from '../base/index.ts';
@@ -37,41 +45,69 @@ export type CertificateUser = 'distinguished-name' | 'common-name';
  * OpenSSL for a certificate or key that cannot be read, or that do not fit each other.
  */
 export function createTlsServer(options: TlsOptions, onSocket: (socket: Socket) => void): Server {
-  const isAsking = options.verifyPeer !== 'none';
-  const handshaking = new Map<string, Socket>();
-  const server = createServer(
-    {
-      ...contextOf(options),
-      requestCert: isAsking,
-      // With `request`, a client without a certificate is let in: that is told apart below.
-      rejectUnauthorized: options.verifyPeer === 'require',
-      handshakeTimeout: limits.handshakeMs,
-    },
-    (socket) => {
-      handshaking.delete(endOf(socket));
-      const isBad = isAsking && !socket.authorized && hasCertificate(socket.getPeerCertificate());
-      if (isBad) socket.destroy();
-      else onSocket(socket);
-    },
-  );
-  server.on('connection', (socket: Socket) => {
-    const end = endOf(socket);
-    handshaking.set(end, socket);
-    socket.once('close', () => {
-      if (handshaking.get(end) === socket) handshaking.delete(end);
-    });
+  const server = createServer(serverOptionsOf(options), (socket) => {
+    if (handshakes.admits(socket)) onSocket(socket);
+    else socket.destroy();
   });
-  // A handshake that fails is the peer's matter; its socket is closed already.
-  server.on('tlsClientError', () => {});
-  const unwatch = options.watch?.((files) => server.setSecureContext(contextOf(files)));
-  const close = server.close.bind(server);
-  server.close = (callback) => {
-    unwatch?.();
-    // Whoever is still shaking hands has not begun anything, and would hold the server open.
-    for (const socket of handshaking.values()) socket.destroy();
-    return close(callback);
-  };
+  const handshakes = new Handshakes(server, options);
   return server;
+}
+
+/** The same for HTTP. */
+export function createTlsHttpServer(
+  options: TlsOptions,
+  http: HttpOptions,
+  onRequest: RequestListener,
+): HttpServer {
+  const server = createHttpsServer({ ...http, ...serverOptionsOf(options) }, onRequest);
+  const handshakes = new Handshakes(server, options);
+  server.prependListener('secureConnection', (socket) => {
+    if (!handshakes.admits(socket)) socket.destroy();
+  });
+  return server;
+}
+
+function serverOptionsOf(options: TlsOptions): NodeTlsOptions {
+  return {
+    ...contextOf(options),
+    requestCert: options.verifyPeer !== 'none',
+    // With `request`, a client without a certificate is let in: that is told apart in `admits`.
+    rejectUnauthorized: options.verifyPeer === 'require',
+    handshakeTimeout: limits.handshakeMs,
+  };
+}
+
+/** Those who are shaking hands with a server, and the files that it shows them. */
+class Handshakes {
+  readonly #sockets = new Map<string, Socket>();
+  readonly #isAsking: boolean;
+
+  constructor(server: NodeTlsServer, options: TlsOptions) {
+    this.#isAsking = options.verifyPeer !== 'none';
+    server.on('connection', (socket: Socket) => {
+      const end = endOf(socket);
+      this.#sockets.set(end, socket);
+      socket.once('close', () => {
+        if (this.#sockets.get(end) === socket) this.#sockets.delete(end);
+      });
+    });
+    // A handshake that fails is the peer's matter; its socket is closed already.
+    server.on('tlsClientError', () => {});
+    const unwatch = options.watch?.((files) => server.setSecureContext(contextOf(files)));
+    const close = server.close.bind(server);
+    server.close = (callback) => {
+      unwatch?.();
+      // Whoever is still shaking hands has not begun anything, and would hold the server open.
+      for (const socket of this.#sockets.values()) socket.destroy();
+      return close(callback);
+    };
+  }
+
+  /** Of a socket whose handshake is done: whether the certificate that it showed, if any, is believed. */
+  admits(socket: TLSSocket): boolean {
+    this.#sockets.delete(endOf(socket));
+    return !this.#isAsking || socket.authorized || !hasCertificate(socket.getPeerCertificate());
+  }
 }
 
 /** It replaces the whole of the one before: whatever is not said falls back to Node's defaults. */

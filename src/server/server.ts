@@ -214,6 +214,7 @@ class RunningServer implements Server {
       version: this.#version,
       ...listen['rabbitmq-management'],
       trustsEverybody: settings.insecure,
+      tls: await this.#tls.load('rabbitmq-management'),
       listDoors: () =>
         [...this.#doors].map(([name, { host, port }]) => ({
           name,

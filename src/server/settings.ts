@@ -43,7 +43,7 @@ interface DoorSetting<T> {
 const MIB = 1024 * 1024;
 const door = choice(...doorNames);
 /** Doors that can speak TLS themselves. */
-const tlsDoor = choice('amqp', 'kafka');
+const tlsDoor = choice('amqp', 'rabbitmq-management', 'kafka');
 
 function setting<T>(kind: Kind<T>, initial: T, about: string): Setting<T> {
   return { kind, initial, about };

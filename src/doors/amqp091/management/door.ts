@@ -1,9 +1,9 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { AssertionError, type Clock, limits, type Random } from '../../../base/index.ts';
 import type { BrokerPort } from '../../../broker/index.ts';
-import { DoorMetrics, type Log } from '../../../net/index.ts';
+import { createTlsHttpServer, DoorMetrics, type Log, type TlsOptions } from '../../../net/index.ts';
 import { ExchangePolicies } from '../exchange-policies.ts';
 import type { ApiContext, ListeningDoor } from './api.ts';
 import { apiErrorOf } from './api-error.ts';
@@ -30,6 +30,8 @@ export interface ManagementDoorOptions {
   readonly listDoors?: () => readonly ListeningDoor[];
   /** What the AMQP door counts; undefined: there is none. */
   readonly findAmqpMetrics?: () => DoorMetrics | undefined;
+  /** Speaks HTTPS, and nothing else. Who the client is, its password says; a certificate is checked, and logs nobody in. */
+  readonly tls?: TlsOptions | undefined;
   /** PEM texts of the certificates that doors show. */
   readonly certificates?: readonly string[];
   readonly freeBytesMin?: number;
@@ -53,17 +55,19 @@ export class ManagementDoor {
     const context = createContext(options, metrics);
     const handling = new RequestHandling(context, options.trustsEverybody === true);
     const peerStallMs = options.peerStallMs ?? limits.frameStallMs;
-    const server = createServer(
-      {
-        maxHeaderSize: 16 * 1024,
-        // A peer that sends its header or its body drop by drop is cut off.
-        headersTimeout: Math.min(10_000, peerStallMs),
-        requestTimeout: peerStallMs,
-        connectionsCheckingInterval: Math.min(2_000, peerStallMs / 2),
-        keepAliveTimeout: 30_000,
-      },
-      (request, response) => void handling.answer(request, response),
-    );
+    const http = {
+      maxHeaderSize: 16 * 1024,
+      // A peer that sends its header or its body drop by drop is cut off.
+      headersTimeout: Math.min(10_000, peerStallMs),
+      requestTimeout: peerStallMs,
+      connectionsCheckingInterval: Math.min(2_000, peerStallMs / 2),
+      keepAliveTimeout: 30_000,
+    };
+    const onRequest: RequestListener = (request, response) =>
+      void handling.answer(request, response);
+    const { tls } = options;
+    const server =
+      tls === undefined ? createServer(http, onRequest) : createTlsHttpServer(tls, http, onRequest);
     const connectionsMax = options.connectionsMax ?? limits.connectionsMax;
     server.maxConnections = Math.min(connectionsMax, limits.adminConnectionsMax);
     // A peer that takes no bytes of its answer is cut off, too.
