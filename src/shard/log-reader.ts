@@ -360,15 +360,16 @@ export class LogReader {
     log: PartitionLog,
     extent: Extent,
     sink: BatchSink,
-    readBytes = scanBytes,
+    readBytes: () => number = () => scanBytes,
   ): AsyncGenerator<void> {
     const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
     for (let run = 0; run < runs.count && !sink.isFull; ) {
       const first = run;
       const start = runs.position(run);
       let end = start;
+      const wanted = readBytes();
       for (; run < runs.count && runs.position(run) - end <= readGapBytesMax; run++) {
-        if (end - start >= readBytes) break;
+        if (end - start >= wanted) break;
         end = runs.position(run) + runs.bytes(run);
       }
       const batches = new Verifying(sink, log, extent, runs, first, run);

@@ -24,8 +24,9 @@ import { KeyMap } from './key-map.ts';
 import { RecordCleaner, type RemovedMarker } from './record-cleaner.ts';
 import { RegionOutput } from './region-output.ts';
 
-/** Bytes that are looked at in one go: a millisecond or so. */
+/** Bytes that are looked at in one go: a millisecond or so, and a fifth of that while others write. */
 const sliceBytes = 128 * 1024;
+const busySliceBytes = 32 * 1024;
 /** Bytes of extents that are rewritten into one segment, about: as much is on the disk twice for a while. */
 const regionBytesMax = 64 * 1024 * 1024;
 /** Markers stay so long at least, that no reader who met records of their transactions is still at it. */
@@ -168,7 +169,7 @@ export class KeyCompactor {
     for (const extent of log.extents.slice()) {
       if (extent.endOffset <= baseOffset) continue;
       if (extent.firstOffset >= endOffset || mapping.isFull) break;
-      for await (const _ of host.reader().scan(log, extent, mapping, sliceBytes)) {
+      for await (const _ of host.reader().scan(log, extent, mapping, this.#slice)) {
         if (host.isStopped()) return undefined;
         await this.#pace(mapping.takeBytes());
       }
@@ -215,7 +216,7 @@ export class KeyCompactor {
     const parts = async function* (this: KeyCompactor): AsyncGenerator<Uint8Array> {
       yield segmentHeader(number);
       for (const extent of region) {
-        for await (const _ of host.reader().scan(log, extent, sink, sliceBytes)) {
+        for await (const _ of host.reader().scan(log, extent, sink, this.#slice)) {
           isStopped ||= host.isStopped();
           if (isStopped) return;
           const part = sink.takeAll();
@@ -249,11 +250,13 @@ export class KeyCompactor {
     return true;
   }
 
+  readonly #slice = (): number => (this.#options.isBusy() ? busySliceBytes : sliceBytes);
+
   /** Lets others have their turn after each slice; at a limited rate while they write. */
   async #pace(bytes: number): Promise<void> {
     this.#pacedBytes += bytes;
     // Where many partitions share the files, one read brings a few kilobytes.
-    if (this.#pacedBytes < sliceBytes) return;
+    if (this.#pacedBytes < this.#slice()) return;
     const { clock, bytesPerSecond, isBusy } = this.#options;
     const pauseMs = (this.#pacedBytes / bytesPerSecond) * 1000;
     this.#pacedBytes = 0;

@@ -1,7 +1,9 @@
 import {
+  batchAttributes,
   batchBaseOffset,
   batchLastOffset,
   emptyBatch,
+  isControlBatch,
   patchBatchLastOffset,
 } from '../../bytes/index.ts';
 import { entryHeaderBytes, entryKind, writeEntryHeader } from '../entry.ts';
@@ -51,7 +53,9 @@ export class RegionOutput {
     this.#held = undefined;
     if (held !== undefined) {
       const last = Math.min(endOffset - 1, batchBaseOffset(held, 0) + deltaMax);
-      if (last !== batchLastOffset(held, 0)) {
+      // Readers take a marker to end whatever began up to its batch's end: it stands for nothing but itself.
+      const isMarker = isControlBatch(batchAttributes(held, 0));
+      if (!isMarker && last !== batchLastOffset(held, 0)) {
         held = Buffer.from(held);
         patchBatchLastOffset(held, 0, last);
       }

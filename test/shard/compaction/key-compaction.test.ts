@@ -5,6 +5,7 @@ import {
   batchCompression,
   batchDeleteHorizon,
   batchLastOffset,
+  batchLastOffsetDelta,
   batchRecordCount,
   codecs,
   isControlBatch,
@@ -266,6 +267,45 @@ describe('transactions in a compacted log', () => {
       assert.deepEqual(bed.log.findAborted(0, 100), []);
       assert.deepEqual(await bed.texts(), ['a=2', 'c=1', 'd=1']);
       assert.equal(bed.log.listProducers()[0]?.lastSequence, 3, 'the producer is still known');
+    }
+  });
+
+  test('a marker stands for no aborted record that is gone while others of it are there', async () => {
+    // Three keys do not fit into memory: a pass ends in the midst of the second transaction.
+    const bed = await CompactionBed.open({
+      mapBytes: 20 * 3,
+      settings: { dirtyShareMin: 0 },
+      latencyMsMax: 2,
+    });
+    await transact(bed, 7, 0, ['x=wrong'], 'abort');
+    bed.log.beginTransaction(7, 0);
+    const append = (sequence: number, record: string): Promise<unknown> => {
+      const batch = encode([record], bed.clock.nowMs()).build({
+        producerId: 7,
+        producerEpoch: 0,
+        baseSequence: sequence,
+        isTransactional: true,
+      });
+      return bed.clock.runUntil(bed.log.append(batch));
+    };
+    await append(1, 'a=wrong');
+    await bed.send(['a=1']);
+    await bed.send(['b=1']);
+    await bed.send(['c=1']);
+    await append(2, 'd=wrong');
+    await bed.clock.runUntil(bed.log.endTransaction(7, 0, 'abort', 1));
+    bed.shard.requestSeal();
+    const clean = new Set<number>();
+    for (let step = 0; step < 300; step++) {
+      await bed.clock.runFor(0.5);
+      if (clean.has(bed.log.cleanOffset)) continue;
+      clean.add(bed.log.cleanOffset);
+      assert.deepEqual(await bed.texts(), ['a=1', 'b=1', 'c=1']);
+    }
+    assert.ok(clean.size > 2, 'there was more than one pass');
+    for (const batch of await bed.readBatches()) {
+      if (isControlBatch(batchAttributes(batch, 0)))
+        assert.equal(batchLastOffsetDelta(batch, 0), 0);
     }
   });
 
