@@ -399,7 +399,8 @@ export class ManagedGroups {
       if (gathering.hasGrown && gathering.remainingMs > 0) {
         gathering.hasGrown = false;
         gathering.remainingMs -= delayMs;
-        this.#waitForMore(group, delayMs);
+        // Who is one of many that start may find its machine busy; somebody late costs all others a heartbeat's time.
+        this.#waitForMore(group, Math.min(delayMs * 2, this.#options.gatheringStepMaxMs));
       } else this.endGathering(group);
     });
   }

@@ -10,7 +10,11 @@ export interface GroupOptions {
    * costs the others a rebalance, which they only notice at their next heartbeat, seconds later.
    */
   initialRebalanceDelayMs: number;
-  /** The same in a group whose coordinator divides the work ends after this long, however many come. */
+  /**
+   * In a group whose coordinator divides the work each wait is twice as long as the one before, up to the first of
+   * these; after the second it is over, however many come.
+   */
+  gatheringStepMaxMs: number;
   gatheringMaxMs: number;
   /**
    * How long a new member, which cannot send heartbeats yet, may wait for its first join to be answered: clients
@@ -28,6 +32,7 @@ export const defaultGroupOptions: GroupOptions = {
   sessionTimeoutMinMs: 6000,
   sessionTimeoutMaxMs: 1_800_000,
   initialRebalanceDelayMs: limits.initialRebalanceDelayMs,
+  gatheringStepMaxMs: 500,
   gatheringMaxMs: 3000,
   newMemberJoinMs: 300_000,
   offsetsRetentionMs: limits.offsetsRetentionMs,
