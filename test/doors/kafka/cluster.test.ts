@@ -116,6 +116,7 @@ test("the broker's own configurations can be reset, which changes nothing", asyn
   const client = await connect();
   const alter = async (resourceType: number, resourceName: string, configOperation: number) => {
     const { responses } = await client.ask('IncrementalAlterConfigs', 1, {
+      validateOnly: false,
       resources: [
         {
           resourceType,

@@ -10,7 +10,7 @@ import { codecs } from '../../../src/bytes/index.ts';
 import { verifyStore } from '../../../src/shard/index.ts';
 import { CompactionBed, encode, hourMs, type SeenRecord } from './compaction-bed.ts';
 
-const seeds = Number(process.env['PABAL_COMPACTION_SEEDS'] ?? 25);
+const seeds = Number(process.env['PABAL_COMPACTION_SEEDS'] ?? 15);
 const single = process.env['PABAL_COMPACTION_SEED'];
 const tombstoneRetentionMs = hourMs;
 
