@@ -57,6 +57,9 @@ const prefix = 'sqs.';
 /** Messages of a queue that may be in flight. */
 export const inFlightMax = 120_000;
 const dedupWindowMs = 300_000;
+export const policyBytesMax = 8192;
+/** Of an attribute that is a name of something elsewhere. */
+const textBytesMax = 2048;
 
 /** Options of a queue as the broker has them. */
 export interface QueueOptions {
@@ -102,7 +105,7 @@ export function checkAttributes(
     }
     const isOk = isNumberAttribute(name)
       ? isNumberOk(request, name, value)
-      : words[name]?.includes(value.trim()) !== false || value === '';
+      : value === '' || (words[name]?.includes(value.trim()) ?? isTextOk(name, value));
     if (!isOk) throw invalidAttribute(name);
     if (name === 'VisibilityTimeout') settings.leaseMs = Number(value) * 1000;
     else if (name === 'MessageRetentionPeriod') settings.messageTtlMs = Number(value) * 1000;
@@ -114,6 +117,11 @@ export function checkAttributes(
   }
   own[`${prefix}LastModified`] = String(Math.floor(request.context.clock.nowMs() / 1000));
   return { settings, attributes: own };
+}
+
+/** Those that are JSON have rules of their own. */
+function isTextOk(name: string, value: string): boolean {
+  return isJsonAttribute(name) || Buffer.byteLength(value) <= textBytesMax;
 }
 
 /** Truth may be written in any case. */
@@ -316,7 +324,9 @@ function checkRedriveAllow(value: string): string {
 }
 
 function checkPolicy(value: string): string {
-  if (value !== '' && parseObject(value) === undefined) throw invalidAttribute('Policy');
+  const isTooLong = Buffer.byteLength(value) > policyBytesMax;
+  if (value !== '' && (isTooLong || parseObject(value) === undefined))
+    throw invalidAttribute('Policy');
   return value;
 }
 

@@ -1,12 +1,13 @@
 import { queueArn, type SqsRequest } from '../context.ts';
-import { textAttribute } from '../queue-attributes.ts';
+import { policyBytesMax, textAttribute } from '../queue-attributes.ts';
 import { getQueue } from '../queue-lookup.ts';
 import { type Input, isObject, mapOf, textOf, textsOf } from '../shape.ts';
-import { invalidParameter, invalidValue, missingParameter } from '../sqs-error.ts';
+import { invalidParameter, invalidValue, missingParameter, SqsError } from '../sqs-error.ts';
 import type { Queue } from '../../../broker/index.ts';
 
 export const tagsAttribute = 'sqs.tags';
 const tagsMax = 50;
+const statementsMax = 20;
 
 /** Throws SqsError. */
 export function checkTags(tags: Input): Record<string, string> {
@@ -132,6 +133,12 @@ export async function addPermission(request: SqsRequest, input: Input): Promise<
   if (policy.Statement.some(({ Sid }) => Sid === label)) {
     throw invalidValue(label, 'Label', 'Already exists.');
   }
+  if (policy.Statement.length >= statementsMax) {
+    throw new SqsError(
+      'OverLimit',
+      `${statementsMax} statements are the maximum of a policy, which has that many.`,
+    );
+  }
   policy.Statement.push({
     Sid: label,
     Effect: 'Allow',
@@ -139,7 +146,11 @@ export async function addPermission(request: SqsRequest, input: Input): Promise<
     Action: oneOrAll(actions.map((action) => `SQS:${action}`)),
     Resource: queueArn(request, queue.name),
   });
-  await storePolicy(request, queue, JSON.stringify(policy));
+  const text = JSON.stringify(policy);
+  if (Buffer.byteLength(text) > policyBytesMax) {
+    throw new SqsError('OverLimit', `A policy has at most ${policyBytesMax} bytes.`);
+  }
+  await storePolicy(request, queue, text);
   return {};
 }
 
