@@ -172,12 +172,11 @@ def check_acls(bootstrap):
     gone = admin.delete_acls([found(ResourcePatternType.LITERAL, topic)])
     assert [len(future.result(LIMIT_S)) for future in gone.values()] == [1]
     assert produce(bootstrap, limited, topic, b"no").code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-    # What is asked goes with the client: it must outlive the answer.
+    # What is asked goes with the client: it must outlive the answer. librdkafka shows nobody why a list of ACLs is empty.
     stranger = new_admin(bootstrap, limited)
-    try:
-        stranger.describe_acls(found(ResourcePatternType.ANY, None)).result(LIMIT_S)
-        raise AssertionError("a user without rights sees ACLs")
-    except KafkaException as error:
+    assert stranger.describe_acls(found(ResourcePatternType.ANY, None)).result(LIMIT_S) == []
+    for future in stranger.create_acls(bindings).values():
+        error = future.exception(LIMIT_S)
         assert error.args[0].code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED, error
 
 
