@@ -169,7 +169,7 @@ export class GroupCommit {
     this.pendingBytes = 0;
     if (flight !== undefined) {
       for (const part of flight.parts) {
-        part.log.inFlight = [];
+        part.log.noteLanded();
         for (const batch of part.batches) batch.reject(error);
       }
       for (const control of flight.controls) control.reject(error);
@@ -234,7 +234,7 @@ export class GroupCommit {
     if (this.#error !== undefined) return;
     const fileBaseLsn = this.#options.journal.activeBaseLsn;
     this.#flight = undefined;
-    for (const part of flight.parts) part.log.inFlight = [];
+    for (const part of flight.parts) part.log.noteLanded();
     // The disk gets its next chunk first, then the answers go out.
     if (!flight.isLastOfFile && this.#hasEntries) this.#start();
     this.#settle(flight, fileBaseLsn);

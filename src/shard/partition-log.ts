@@ -129,8 +129,9 @@ export class PartitionLog implements Partition {
   isQueued = false;
 
   nextOffset = 0;
-  leaderEpochs: Array<{ epoch: number; startOffset: number }> = [];
-  producers = new ProducerTable();
+  // What is empty is shared until something comes: there may be very many logs in which nothing ever happened.
+  leaderEpochs: Array<{ epoch: number; startOffset: number }> = noEpochs;
+  producers = noProducers;
   /** Made with the first transaction. */
   transactions: PartitionTransactions | undefined;
 
@@ -139,12 +140,12 @@ export class PartitionLog implements Partition {
   /** Below it compaction has left one record of each key, at most. */
   cleanOffset = 0;
   /** In order of offset; the last one may be in the active journal file. */
-  extents: Extent[] = [];
+  extents: Extent[] = noExtents;
 
   /** Batches that wait for their chunk, oldest first. */
-  readonly waiting: PendingBatch[] = [];
+  waiting: PendingBatch[] = noBatches;
   /** Batches whose chunk is being written. */
-  inFlight: PendingBatch[] = [];
+  inFlight: PendingBatch[] = noBatches;
 
   /** Queues over the log. */
   followers: readonly LogFollower[] = [];
@@ -152,7 +153,7 @@ export class PartitionLog implements Partition {
   bodyBytes = 0;
 
   readonly #host: LogHost;
-  #waiters: PartitionWaiter[] = [];
+  #waiters: PartitionWaiter[] = noWaiters;
 
   constructor(host: LogHost, number: number, topicId: string, index: number) {
     this.#host = host;
@@ -246,6 +247,7 @@ export class PartitionLog implements Partition {
 
   watch(waiter: PartitionWaiter): void {
     if (this.isDropped) waiter.wake(this, 0);
+    else if (this.#waiters === noWaiters) this.#waiters = [waiter];
     else this.#waiters.push(waiter);
   }
 
@@ -362,7 +364,8 @@ export class PartitionLog implements Partition {
         runsAt: 0,
         runCount: 0,
       };
-      this.extents.push(extent);
+      if (this.extents.length === 0) this.extents = [extent];
+      else this.extents.push(extent);
     }
     present(extent.runs, 'runs of the active file are in memory').add(
       run.firstOffset,
@@ -391,9 +394,9 @@ export class PartitionLog implements Partition {
       if (isTransactionalBatch(attributes))
         this.#noteTransaction(batch, at, producerId, baseOffset, timestampMs);
       if (isControlBatch(attributes))
-        this.producers.noteEpoch(producerId, batchProducerEpoch(batch, at), timestampMs);
+        this.#openProducers().noteEpoch(producerId, batchProducerEpoch(batch, at), timestampMs);
       else
-        this.producers.note(
+        this.#openProducers().note(
           producerId,
           batchProducerEpoch(batch, at),
           batchBaseSequence(batch, at),
@@ -404,7 +407,9 @@ export class PartitionLog implements Partition {
     }
     const lastEpoch = this.leaderEpochs.at(-1);
     if (lastEpoch === undefined || lastEpoch.epoch < epoch) {
-      this.leaderEpochs.push({ epoch, startOffset: baseOffset });
+      const entry = { epoch, startOffset: baseOffset };
+      if (lastEpoch === undefined) this.leaderEpochs = [entry];
+      else this.leaderEpochs.push(entry);
     }
     this.nextOffset = baseOffset + recordCount;
   }
@@ -436,6 +441,11 @@ export class PartitionLog implements Partition {
     for (const follower of this.followers) {
       for (const batch of batches) follower.built(batch);
     }
+  }
+
+  /** The chunk that was being written is, or never will be. */
+  noteLanded(): void {
+    this.inFlight = noBatches;
   }
 
   /** First offset that is in no chunk yet. */
@@ -471,7 +481,7 @@ export class PartitionLog implements Partition {
     for (const follower of this.followers) follower.stored();
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
-    this.#waiters = [];
+    this.#waiters = noWaiters;
     for (const waiter of waiters) waiter.wake(this, appendedBytes);
   }
 
@@ -500,12 +510,17 @@ export class PartitionLog implements Partition {
     this.highWatermark = state.nextOffset;
     this.logStartOffset = state.logStartOffset;
     this.cleanOffset = state.cleanOffset;
-    this.leaderEpochs = state.leaderEpochs;
-    this.producers = state.producers;
-    this.extents = state.extents;
+    this.leaderEpochs = state.leaderEpochs.length === 0 ? noEpochs : state.leaderEpochs;
+    this.producers = state.producers.size === 0 ? noProducers : state.producers;
+    this.extents = state.extents.length === 0 ? noExtents : state.extents;
     this.bodyBytes = state.bodyBytes ?? 0;
     if (this.transactions !== undefined) this.transactions.adopt(state.transactions);
     else this.transactions = state.transactions;
+  }
+
+  #openProducers(): ProducerTable {
+    if (this.producers === noProducers) this.producers = new ProducerTable();
+    return this.producers;
   }
 
   #checkAlive(): void {
@@ -607,6 +622,7 @@ export class PartitionLog implements Partition {
         throw new BrokerError('batch-invalid', 'clients may not write control records');
       if (this.settings.timestampType === 'create')
         this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
+      if (this.settings.cleanup !== 'delete') checkKeys(bytes, at);
       const producerId = batchProducerId(bytes, at);
       if (producerId >= 0) {
         if (length !== bytes.length) {
@@ -708,10 +724,18 @@ export class PartitionLog implements Partition {
     this.bodyBytes += batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
     for (const follower of this.followers) follower.sequenced(batch);
     this.noteSequenced(bytes, at, this.nextOffset, this.#host.epoch, nowMs);
-    this.waiting.push(batch);
+    if (this.waiting === noBatches) this.waiting = [batch];
+    else this.waiting.push(batch);
     return batch;
   }
 }
+
+/** Never written to: see where they are used. */
+const noEpochs: Array<{ epoch: number; startOffset: number }> = [];
+const noExtents: Extent[] = [];
+const noBatches: PendingBatch[] = [];
+const noWaiters: PartitionWaiter[] = [];
+const noProducers = new ProducerTable();
 
 const noBodies: AppendTraits = { bodyBytes: 0, isScheduled: false };
 

@@ -1,14 +1,24 @@
-import type { Clock, Random } from '../../base/index.ts';
-import { batchAttributes, batchHeaderBytes, isControlBatch } from '../../bytes/index.ts';
+import {
+  batchAttributes,
+  batchHeaderBytes,
+  type ByteWriter,
+  isControlBatch,
+} from '../../bytes/index.ts';
 import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
 import { Admissions } from './admissions.ts';
+import { Deaths } from './deaths.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { defaultQueueSettings } from './queue-defaults.ts';
+import { defaultQueueSettings, retryDelayMs } from './queue-defaults.ts';
 import { OldestMessage, peekMessages } from './message-lookup.ts';
+import { OwnerIds } from './owner-ids.ts';
+import { averageBytes, averageReadyBytes, purgeableBytes, trimState } from './queue-bytes.ts';
 import type { QueueChanges } from './queue-changes.ts';
-import { readPriorities } from './rank-reader.ts';
-import type { ReadAheadBudget } from './read-ahead.ts';
-import { owners, type QueueState } from './queue-state.ts';
+import type { QueueHome } from './queue-home.ts';
+import { listMessages } from './queue-listing.ts';
+import { restoreRanks } from './rank-reader.ts';
+import { emptyState, owners, type QueueState } from './queue-state.ts';
+import { encodeEmptyState, encodeState } from './queue-state-codec.ts';
+import { describeCounts, QueueTotals } from './queue-totals.ts';
 import type {
   AcquiredMessage,
   AcquireRequest,
@@ -18,44 +28,11 @@ import type {
   PartitionQueue,
   QueueConsumer,
   QueueCounts,
-  QueueEvents,
   QueueForm,
   QueueMessage,
   QueueSettings,
   ReleaseOptions,
 } from './types.ts';
-
-/** What a queue asks of its table. */
-export interface QueueHome {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly events: QueueEvents;
-  readonly readAhead: ReadAheadBudget;
-  /** The storage has failed: what changes now will be forgotten. */
-  readonly isLost: boolean;
-  /** So much waits for the journal that nothing more may be given out. */
-  readonly isClogged: boolean;
-  compileFilter(filter: NonNullable<QueueSettings['filter']>): (message: QueueMessage) => boolean;
-  /** Where the queue's changes are gathered until the next chunk. */
-  openChanges(queue: LiveQueue): QueueChanges;
-  /** Settlements that nobody waits for were noted: they go with the next chunk, or one that begins very soon. */
-  ride(): void;
-  /** A round soon. */
-  schedule(queue: LiveQueue): void;
-  /** A round when there is room in the journal again. */
-  awaitRoom(queue: LiveQueue): void;
-  /** `wake` at that time (ms since the epoch), or before. */
-  arm(queue: LiveQueue, atMs: number): void;
-  /** It keeps a stretch of its log in memory, or has let go of it. */
-  noteWindow(queue: LiveQueue, isKept: boolean): void;
-  whenSettled(queue: LiveQueue): Promise<void>;
-  /** It has damaged messages, or has none any more. */
-  noteDamage(queue: LiveQueue, isDamaged: boolean): void;
-  /** Its partition is gone. */
-  forget(queue: LiveQueue): void;
-  /** Everything is settled, and much of the log could go. */
-  noteEmptied(): void;
-}
 
 /** Many timeouts of one moment are handled in several turns. */
 const wakeMax = 10_000;
@@ -71,7 +48,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   readonly subscription: string;
   readonly form: QueueForm;
   readonly home: QueueHome;
-  state: QueueState;
+  /** Undefined while the queue has nothing but a floor. */
+  #state: QueueState | undefined;
+  #floor = 0;
   isDropped = false;
   owner: unknown;
 
@@ -90,12 +69,11 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** False after a recovery until it is known again which groups have a message out. */
   areGroupsKnown = true;
   #dispatcher: Dispatcher | undefined;
-  #nextOwner: number = owners.first;
+  #owners: OwnerIds | undefined;
   /** Of groups' messages; it goes on when the dispatcher is made anew, for groups remember it. */
   #lastRun = 0;
   /** Recovered, and nobody has given it its settings: what dies now would go the wrong way. */
   #isAwaited: boolean;
-  #owners: WeakMap<object, number> | undefined;
   /** It is going back, and does not know yet in what order: nothing is given out. */
   #rewinding = 0;
   /** Something may be dead at the head that nobody has looked at. */
@@ -103,17 +81,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** Behind the newest marker of a transaction: up to there may be records that are no messages. */
   #gapsEnd = 0;
   #admissions: Admissions | undefined;
-  /** Leases of dead messages. */
-  dyingCount = 0;
-  /** Who waits until so many of them have ended. */
-  #mourners: Array<{ left: number; readonly resolve: () => void }> | undefined;
-  // Totals.
-  #published = 0;
-  #delivered = 0;
-  #redelivered = 0;
-  #accepted = 0;
-  #released = 0;
-  #dead = 0;
+  #deaths: Deaths | undefined;
+  #totals: QueueTotals | undefined;
   #oldest: OldestMessage | undefined;
 
   constructor(
@@ -128,11 +97,30 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.partition = partition;
     this.subscription = subscription;
     this.form = state.form;
-    this.state = state;
+    this.#state = state;
+    this.#pack();
     this.#settings = settings ?? defaultQueueSettings;
     this.#isAwaited = settings === undefined;
     this.home = home;
     this.#filter = this.#compile(this.#settings);
+  }
+
+  get state(): QueueState {
+    return (this.#state ??= emptyState(this.form, this.#floor, this.home.serial()));
+  }
+
+  /** A queue that has nothing keeps its floor alone: there may be very many of them. */
+  #pack(): void {
+    const state = this.#state;
+    // What is sequenced may have no bytes, and is ingested later.
+    if (state?.isEmpty !== true || state.settled.floor < this.partition.nextOffset) return;
+    this.#floor = state.settled.floor;
+    this.#state = undefined;
+  }
+
+  encodeState(writer: ByteWriter): void {
+    if (this.#state === undefined) encodeEmptyState(this.#floor, writer);
+    else encodeState(this.#state, writer);
   }
 
   get settings(): QueueSettings {
@@ -144,7 +132,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#filter = this.#compile(settings);
     this.#settings = settings;
     this.#begin();
-    this.#isDoubtful = (this.state.returned?.count ?? 0) > 0;
+    this.#isDoubtful = (this.#state?.returned?.count ?? 0) > 0;
     this.#dispatcher?.consumers.chooseActive();
     this.schedule();
   }
@@ -163,7 +151,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   attach(consumer: QueueConsumer): void {
     if (this.isDropped) return consumer.detached('deleted');
     this.#begin();
-    this.#dispatch().consumers.attach(consumer, this.#nextOwner++);
+    this.#dispatch().consumers.attach(consumer, this.#ownerIds().next());
     this.schedule();
   }
 
@@ -188,16 +176,15 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const nowMs = this.home.clock.nowMs();
     if ((this.state.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY) <= nowMs)
       this.wake(nowMs);
-    const ownerId = request.owner === undefined ? owners.none : this.#ownerId(request.owner);
+    const ownerId = request.owner === undefined ? owners.none : this.#ownerIds().of(request.owner);
     const result = this.#dispatch().acquire(request, ownerId);
     this.schedule();
     return result;
   }
 
   releaseOwner(owner: object): void {
-    const ownerId = this.#owners?.get(owner);
+    const ownerId = this.#owners?.forget(owner);
     if (ownerId === undefined) return;
-    this.#owners?.delete(owner);
     this.#dispatcher?.endAcquirersOf(ownerId);
     this.#returnOwned(ownerId, false);
     this.#shed();
@@ -209,7 +196,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { leases } = this.state;
     const slot = leases?.find(lease) ?? -1;
     if (leases === undefined || slot < 0) return false;
-    this.#accepted++;
+    this.#count().accepted++;
     this.#settleSlot(slot);
     return true;
   }
@@ -218,7 +205,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { leases } = this.state;
     const slot = leases?.find(lease) ?? -1;
     if (leases === undefined || slot < 0) return false;
-    this.#released++;
+    this.#count().released++;
     let { delayMs } = options;
     // Else it would die again at once, and again.
     if (delayMs === undefined && leases.owner(slot) === owners.dying) delayMs = dyingRetryMs;
@@ -269,13 +256,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   findLease(offset: number, deliveries: number): Lease | undefined {
-    const { leases } = this.state;
-    const slot = leases?.findByOffset(offset) ?? -1;
-    if (leases === undefined || slot < 0 || leases.deliveries(slot) !== deliveries)
-      return undefined;
-    return leases.owner(slot) < owners.first && leases.owner(slot) !== owners.none
-      ? undefined
-      : leases.leaseOf(slot);
+    return this.#state?.findLease(offset, deliveries);
   }
 
   acceptLate(offset: number, deliveries: number): boolean {
@@ -283,7 +264,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (returned === undefined || !this.canHold()) return false;
     if (!returned.find(offset) || returned.deliveries !== deliveries) return false;
     if (!this.state.leaseAgain(offset)) return false;
-    this.#accepted++;
+    this.#count().accepted++;
     this.#settleSlot(this.state.openLeases().findByOffset(offset));
     return true;
   }
@@ -293,17 +274,23 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   deathsMoved(): Promise<void> | undefined {
-    if (this.dyingCount === 0) return undefined;
-    return new Promise((resolve) => {
-      this.#mourners ??= [];
-      this.#mourners.push({ left: this.dyingCount, resolve });
-    });
+    return this.dyingCount === 0 ? undefined : this.#deaths?.ended();
+  }
+
+  /** Leases of dead messages. */
+  get dyingCount(): number {
+    return this.#deaths?.count ?? 0;
+  }
+
+  #noteDying(): void {
+    this.#deaths ??= new Deaths();
+    this.#deaths.count++;
   }
 
   purge(isWhole = false): Promise<number> {
     const { state } = this;
     const leased = isWhole ? this.#purgeLeases() : 0;
-    const bytes = this.#purgeableBytes();
+    const bytes = purgeableBytes(state, this.partition);
     this.#dispatcher?.consumers.forgetAside();
     const count = state.purge(state.ingested, bytes);
     this.#note().notePurged(state.ingested, bytes);
@@ -319,7 +306,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   retryDamaged(): Promise<number> {
     const { state } = this;
     if (state.damaged === undefined) return this.settled().then(() => 0);
-    const bytes = state.damaged.count * this.#averageBytes();
+    const bytes = state.damaged.count * averageBytes(this.partition);
     const count = state.retryDamaged(bytes);
     this.#note().noteRetried(bytes);
     this.#dispatcher?.forgetDamage();
@@ -332,13 +319,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { state, partition } = this;
     const target = Math.max(offset, partition.logStartOffset);
     if (target < state.ingested) {
-      const unsettled =
-        state.ingested -
-        target -
-        state.settled.countIn(target, state.ingested) -
-        (state.damaged?.countFrom(target) ?? 0);
-      const again = state.ingested - target - unsettled;
-      const bytes = again * this.#averageBytes();
+      const damaged = state.damaged?.countFrom(target) ?? 0;
+      const again = state.settled.countIn(target, state.ingested) + damaged;
+      const bytes = again * averageBytes(this.partition);
       state.rewind(target, bytes);
       this.#note().noteRewound(target, bytes);
       // It may have been repaired.
@@ -353,25 +336,17 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   // Counting
 
   counts(): QueueCounts {
-    const { state } = this;
-    return {
-      ready: state.readyCount(this.partition.nextOffset),
-      readyBytes: state.readyBytes,
-      delayed: state.delayedCount,
-      leased: state.leasedCount,
-      leasedBytes: state.leasedBytes,
-      damaged: state.damagedCount,
-      consumers: this.#dispatcher?.consumers.count ?? 0,
-      published: this.#published,
-      delivered: this.#delivered,
-      redelivered: this.#redelivered,
-      accepted: this.#accepted,
-      released: this.#released,
-      dead: this.#dead,
-      oldestTimestampMs: (this.#oldest ??= new OldestMessage(this.partition)).find(
-        state.firstOffset,
-      ),
-    };
+    const state = this.#state;
+    const consumers = this.#dispatcher?.consumers.count ?? 0;
+    const counts = describeCounts(state, this.#totals, this.partition.nextOffset, consumers);
+    if (state === undefined) return counts;
+    this.#oldest ??= new OldestMessage(this.partition);
+    counts.oldestTimestampMs = this.#oldest.find(state.firstOffset);
+    return counts;
+  }
+
+  #count(): QueueTotals {
+    return (this.#totals ??= new QueueTotals());
   }
 
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
@@ -384,13 +359,13 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]> {
-    return peekMessages(this.partition, this.state.list(skip, count), bytesMax);
+    return peekMessages(this.partition, listMessages(this.state, skip, count), bytesMax);
   }
 
   // LogFollower
 
   get settledOffset(): number {
-    return this.state.settled.floor;
+    return this.#state?.settled.floor ?? this.#floor;
   }
 
   get keepSettledMs(): number {
@@ -400,7 +375,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   sequenced(batch: PendingBatch): void {
     const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
     if (!isControlBatch(batchAttributes(batch.bytes, batch.at)))
-      this.#published += batch.recordCount;
+      this.#count().published += batch.recordCount;
     this.state.unsettledBytes += bodyBytes;
     this.#admissions?.noteSequenced(batch.recordCount, bodyBytes);
   }
@@ -443,7 +418,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.home.noteDamage(this, false);
     this.#dispatcher?.end(reason);
     this.#dispatcher = undefined;
-    this.#endDeaths(Number.POSITIVE_INFINITY);
+    this.#deaths?.end(Number.POSITIVE_INFINITY);
     this.home.noteWindow(this, false);
   }
 
@@ -451,9 +426,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   adopt(state: QueueState): void {
     this.end('failed');
     this.isDropped = false;
-    this.state = state;
+    this.#state = state;
     this.changes = undefined;
-    this.dyingCount = 0;
+    this.#deaths = undefined;
     this.#admissions = undefined;
     this.areGroupsKnown = !this.form.isGrouped || state.leasedCount + state.delayedCount === 0;
     this.#trim();
@@ -463,15 +438,15 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#gapsEnd = this.partition.transactions === undefined ? 0 : this.partition.nextOffset;
     this.arm(this.#nextWakeMs());
     if (this.mustLook()) this.schedule();
+    this.#pack();
   }
 
   /** Its time has come: leases that ended, messages that are due, waits that are over. */
   wake(nowMs: number): void {
     if (this.isDropped || this.home.isLost || this.#isAwaited) return;
-    const { leases, delayed } = this.state;
-    if (leases !== undefined) {
-      leases.takeExpired(nowMs, (slot) => this.#expireLease(slot), wakeMax);
-    }
+    const leases = this.#state?.leases;
+    const delayed = this.#state?.delayed;
+    leases?.takeExpired(nowMs, (slot) => this.#expireLease(slot), wakeMax);
     if (delayed !== undefined && delayed.nextDueMs() <= nowMs) {
       const count = this.state.takeDue(nowMs, wakeMax);
       this.#note().noteDue(nowMs, count);
@@ -492,6 +467,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** One round; true when it should have another soon. */
   round(max: number): boolean {
     if (this.isDropped || this.home.isLost || this.#isAwaited || this.#rewinding > 0) return false;
+    // Nothing is here, and nobody wants it.
+    if (this.#state === undefined && this.#dispatcher === undefined) return false;
     const dispatcher = this.#dispatch();
     const goesOn = dispatcher.run(max);
     if (!goesOn) this.#isDoubtful = false;
@@ -512,7 +489,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** Whether the head must be looked at though nobody wants it. */
   mustLook(): boolean {
-    if (this.state.readyCount(this.partition.nextOffset) === 0) return false;
+    if (this.#state === undefined || this.#state.readyCount(this.partition.nextOffset) === 0)
+      return false;
     return (
       this.#settings.messageTtlMs >= 0 ||
       this.state.mayExpire ||
@@ -530,11 +508,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   isOverLength(): boolean {
     const { readyMax, readyBytesMax, overflow } = this.#settings;
     if (overflow !== 'drop-head' || (readyMax < 0 && readyBytesMax < 0)) return false;
-    const { state } = this;
-    return (
-      (readyMax >= 0 && state.readyCount(this.partition.nextOffset) > readyMax) ||
-      (readyBytesMax >= 0 && state.readyBytes > readyBytesMax)
-    );
+    return this.state.isAbove(readyMax, readyBytesMax, this.partition.nextOffset);
   }
 
   /** Whether another message may be leased to a consumer. */
@@ -559,12 +533,12 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const bodyBytes = Math.max(view.valueBytes, 0);
     state.takeChosen();
     if (ownerId !== owners.dying) {
-      this.#delivered++;
-      if (deliveries > 0) this.#redelivered++;
-    } else this.dyingCount++;
+      this.#count().delivered++;
+      if (deliveries > 0) this.#count().redelivered++;
+    } else this.#noteDying();
     const changes = this.#note();
     if (isAutoSettled) {
-      this.#accepted++;
+      this.#count().accepted++;
       if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bodyBytes, rank);
       this.#settle(offset, bodyBytes, changes);
       return 0;
@@ -602,7 +576,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   noteDeath(): void {
-    this.#dead++;
+    this.#count().dead++;
   }
 
   /** The message that was chosen cannot be read: it is kept, and nobody gets it. False when no more may be kept. */
@@ -610,8 +584,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { state } = this;
     const { offset, rank } = state;
     if (!state.canDamage(offset)) return false;
-    const known = state.bodyBytes;
-    const bytes = known > 0 ? known : this.#averageReadyBytes();
+    const bytes = state.bodyBytes || averageReadyBytes(state, this.partition);
     state.takeChosen();
     const changes = this.#note();
     if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bytes, rank);
@@ -627,7 +600,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const bodyBytes = leases.bodyBytes(slot);
     if (!this.state.canDamage(offset)) return false;
     leases.remove(slot);
-    this.#endDeaths(1);
+    this.#deaths?.end(1);
     this.#damage(offset, bodyBytes);
     return true;
   }
@@ -640,7 +613,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   #noteDamage(): void {
-    this.home.noteDamage(this, this.state.damagedCount > 0);
+    this.home.noteDamage(this, (this.#state?.damagedCount ?? 0) > 0);
   }
 
   /** The log begins later than the queue thought; true when that explains what is missing. */
@@ -659,7 +632,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   #expireDedup(nowMs: number): void {
-    const { dedup } = this.state;
+    const dedup = this.#state?.dedup;
     if (dedup === undefined) return;
     dedup.expire(nowMs - this.#settings.dedupWindowMs);
     if (dedup.count === 0) this.state.dedup = undefined;
@@ -675,6 +648,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return this.changes ?? this.home.openChanges(this);
   }
 
+  #ownerIds(): OwnerIds {
+    return (this.#owners ??= new OwnerIds(owners.first));
+  }
+
   #compile({ filter }: QueueSettings): ((message: QueueMessage) => boolean) | undefined {
     return filter === undefined ? undefined : this.home.compileFilter(filter);
   }
@@ -682,16 +659,6 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** The queue's own filter: what it does not match is not for anybody here. */
   isMatched(message: QueueMessage): boolean {
     return this.#filter === undefined || this.#filter(message);
-  }
-
-  #ownerId(owner: object): number {
-    this.#owners ??= new WeakMap();
-    let id = this.#owners.get(owner);
-    if (id === undefined) {
-      id = this.#nextOwner++;
-      this.#owners.set(owner, id);
-    }
-    return id;
   }
 
   #settle(offset: number, bodyBytes: number, changes: QueueChanges): void {
@@ -704,7 +671,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const leases = this.state.openLeases();
     const offset = leases.offset(slot);
     const bodyBytes = leases.bodyBytes(slot);
-    if (leases.owner(slot) === owners.dying) this.#endDeaths(1);
+    if (leases.owner(slot) === owners.dying) this.#deaths?.end(1);
     leases.remove(slot);
     this.#settle(offset, bodyBytes, this.#note());
     this.home.ride();
@@ -721,8 +688,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       this.#kill(slot, 1, 'delivery-limit');
       return;
     }
-    if (leases.owner(slot) === owners.dying) this.#endDeaths(1);
-    const ms = delayMs ?? (isFailure ? this.#retryDelayMs(failures) : 0);
+    if (leases.owner(slot) === owners.dying) this.#deaths?.end(1);
+    const ms = delayMs ?? (isFailure ? retryDelayMs(this.#settings, failures) : 0);
     const dueMs = ms <= 0 ? -1 : this.home.clock.nowMs() + ms;
     const offset = leases.offset(slot);
     this.state.giveBack(slot, isFailure, dueMs);
@@ -732,28 +699,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
   }
 
-  /** Messages that are given out again have the priority that they had: their headers say it. */
   async #restoreRanks(from: number, state: QueueState): Promise<void> {
-    const usual = state.rankOf(-1);
     this.#rewinding++;
     try {
-      // What has just been purged may be on its way to the disk.
-      await this.settled();
-      await readPriorities(this.partition, from, state.ingested, async (runs) => {
-        const ranked: number[] = [];
-        for (let at = 0; at < runs.length; at += 3) {
-          const rank = state.rankOf(runs[at + 2]!);
-          if (rank !== usual) ranked.push(runs[at]!, runs[at + 1]!, rank);
-        }
-        // A recovery has put another state in its place, or the queue is gone.
-        if (this.state !== state || this.isDropped) return false;
-        if (ranked.length === 0) return true;
-        for (let at = 0; at < ranked.length; at += 3)
-          state.rankRun(ranked[at]!, ranked[at + 1]!, ranked[at + 2]!);
-        this.#note().noteRanked(ranked);
-        await this.settled();
-        return this.state === state && !this.isDropped;
-      });
+      await restoreRanks(this, from, state, (runs) => this.#note().noteRanked(runs));
     } finally {
       this.#rewinding--;
       this.schedule();
@@ -767,32 +716,15 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.arm(this.#nextWakeMs());
   }
 
-  #retryDelayMs(failures: number): number {
-    const { retryDelayMs, retryDelayFactor, retryDelayMaxMs } = this.#settings;
-    if (retryDelayMs <= 0) return 0;
-    const delayMs = retryDelayMs * retryDelayFactor ** Math.max(failures - 1, 0);
-    return Math.floor(Math.min(delayMs, retryDelayMaxMs));
-  }
-
-  /** So many leases of dead messages have ended. */
-  #endDeaths(count: number): void {
-    this.dyingCount = Math.max(0, this.dyingCount - count);
-    const mourners = this.#mourners;
-    if (mourners === undefined) return;
-    for (const mourner of mourners) mourner.left -= count;
-    while (mourners[0] !== undefined && mourners[0].left <= 0) mourners.shift()?.resolve();
-    if (mourners.length === 0) this.#mourners = undefined;
-  }
-
   /** The message of a lease dies. */
   #kill(slot: number, failures: number, reason: DeathReason): void {
     const leases = this.state.openLeases();
-    this.#dead++;
+    this.#count().dead++;
     if (!this.#settings.deadLetter || (reason === 'expired' && this.#settings.dropsExpired)) {
       this.#settleSlot(slot);
       return;
     }
-    if (leases.owner(slot) !== owners.dying) this.dyingCount++;
+    if (leases.owner(slot) !== owners.dying) this.#noteDying();
     const offset = leases.offset(slot);
     const bodyBytes = leases.bodyBytes(slot);
     const deliveries = leases.deliveries(slot);
@@ -822,60 +754,23 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** Settles what consumers have; returns how many messages. */
   #purgeLeases(): number {
-    const { leases } = this.state;
-    let count = 0;
-    leases?.forEach((slot) => {
-      const owner = leases.owner(slot);
-      if (owner === owners.dying || owner === owners.held) return;
-      const offset = leases.offset(slot);
-      const bodyBytes = leases.bodyBytes(slot);
-      leases.remove(slot);
-      this.#settle(offset, bodyBytes, this.#note());
-      count++;
-    });
+    const changes = this.#note();
+    const count = this.state.takeLeased((offset, bytes) => this.#settle(offset, bytes, changes));
     if (count > 0 && this.#dispatcher?.hasTakers === true) this.schedule();
     return count;
   }
 
   #trim(): void {
-    const { state, partition } = this;
-    const { floor } = state.settled;
-    if (partition.logStartOffset <= floor) return;
-    const before = state.readyCount(partition.nextOffset) + state.delayedCount;
-    const damaged = state.damagedCount;
-    const average = before === 0 ? 0 : this.#purgeableBytes() / before;
-    const leased = state.leasedBytes;
-    const count = state.trim(partition.logStartOffset);
-    this.#endDeaths(this.dyingCount - (state.leases?.countOf(owners.dying) ?? 0));
-    const gone = leased - state.leasedBytes + Math.floor(count * average);
-    state.spendBytes(Math.min(gone, state.unsettledBytes));
-    if (state.damagedCount !== damaged) this.#noteDamage();
-    if (state.readyCount(partition.nextOffset) + state.delayedCount + state.leasedCount === 0)
-      state.unsettledBytes = 0;
-  }
-
-  #averageReadyBytes(): number {
-    const count = this.state.readyCount(this.partition.nextOffset);
-    return count === 0 ? 0 : Math.floor(this.state.readyBytes / count);
-  }
-
-  #averageBytes(): number {
-    const { sizeBytes, highWatermark, logStartOffset } = this.partition;
-    const count = highWatermark - logStartOffset;
-    return count <= 0 ? 0 : Math.floor(sizeBytes / count);
-  }
-
-  /** Body bytes of what is ingested and not leased. */
-  #purgeableBytes(): number {
-    let waiting = 0;
-    for (const batch of this.partition.waiting) waiting += Math.max(batch.bodyBytes, 0);
-    return Math.max(0, this.state.unsettledBytes - this.state.leasedBytes - waiting);
+    if (this.partition.logStartOffset <= this.settledOffset) return;
+    trimState(this.state, this.partition);
+    this.#deaths?.end(this.dyingCount - (this.state.leases?.countOf(owners.dying) ?? 0));
+    this.#noteDamage();
   }
 
   #nextWakeMs(): number {
     return Math.min(
-      this.state.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
-      this.state.delayed?.nextDueMs() ?? Number.POSITIVE_INFINITY,
+      this.#state?.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
+      this.#state?.delayed?.nextDueMs() ?? Number.POSITIVE_INFINITY,
       this.#dispatcher?.headExpiryMs ?? Number.POSITIVE_INFINITY,
       this.#dispatcher?.retryAtMs ?? Number.POSITIVE_INFINITY,
     );
@@ -898,5 +793,6 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#dispatcher = undefined;
     if (this.state.leases?.count === 0) this.state.leases = undefined;
     if (this.state.returned?.count === 0) this.state.returned = undefined;
+    this.#pack();
   }
 }

@@ -1,6 +1,6 @@
 import type { PartitionLog } from '../partition-log.ts';
 import { copyView, isDamage, isDeleted, MessageView, MessageWindow } from './message-window.ts';
-import type { Listed } from './queue-state.ts';
+import type { Listed } from './queue-listing.ts';
 import type { QueueMessage } from './types.ts';
 
 const peekBytes = 64 * 1024;

@@ -27,3 +27,10 @@ export const defaultQueueForm: QueueForm = {
   isGrouped: false,
   isFair: false,
 };
+
+/** Milliseconds until a message that has failed so often may be given out again. */
+export function retryDelayMs(settings: QueueSettings, failures: number): number {
+  if (settings.retryDelayMs <= 0) return 0;
+  const delayMs = settings.retryDelayMs * settings.retryDelayFactor ** Math.max(failures - 1, 0);
+  return Math.floor(Math.min(delayMs, settings.retryDelayMaxMs));
+}

@@ -1,11 +1,5 @@
-import { limits, present, ProtocolError } from '../../base/index.ts';
-import {
-  batchBaseOffset,
-  batchLastOffset,
-  type ByteReader,
-  type ByteWriter,
-  RecordCursor,
-} from '../../bytes/index.ts';
+import { limits, ProtocolError } from '../../base/index.ts';
+import { batchBaseOffset, batchLastOffset, RecordCursor } from '../../bytes/index.ts';
 import { Schedule } from '../../message/index.ts';
 import type { QueueReplay } from './queue-changes.ts';
 import {
@@ -18,7 +12,7 @@ import {
   OffsetSet,
   ReturnedSet,
 } from './structures/index.ts';
-import type { QueueForm } from './types.ts';
+import type { Lease, QueueForm } from './types.ts';
 
 /** Owners of leases below this one are not consumers. */
 export const owners = {
@@ -32,31 +26,11 @@ export const owners = {
   first: 3,
 } as const;
 
-/** A message's place and past. */
-export interface Listed {
-  rank: number;
-  offset: number;
-  deliveries: number;
-  failures: number;
-}
-
 /** Where the message that comes next would be taken from. */
 export type Source = 'none' | 'returned' | 'lane' | 'cursor' | 'group';
 
 /** More leases than a queue makes before its table is made anew. */
 const serialStep = 0x1000000;
-
-const presenceBit = {
-  skipped: 1,
-  leases: 2,
-  returned: 4,
-  delayed: 8,
-  lanes: 16,
-  dedup: 32,
-  mayExpire: 64,
-  damaged: 128,
-  dedupWithOffsets: 256,
-} as const;
 
 /**
  * What a queue is as of the journal: it changes by operations that are journaled, and by batches that are built into
@@ -320,6 +294,24 @@ export class QueueState implements QueueReplay {
     return this.cursor;
   }
 
+  /** Nothing is here but the floor: all of it can be made again from that. */
+  get isEmpty(): boolean {
+    const { floor, countAbove } = this.settled;
+    return (
+      countAbove === 0 &&
+      this.cursor === floor &&
+      this.ingested === floor &&
+      this.unsettledBytes === 0 &&
+      !this.mayExpire &&
+      this.leasedCount + this.delayedCount + this.damagedCount === 0 &&
+      (this.returned?.count ?? 0) + (this.aside?.count ?? 0) + (this.lanes?.count ?? 0) === 0 &&
+      this.dedup === undefined &&
+      (this.groups?.groupCount ?? 0) === 0 &&
+      this.admittedIds === undefined &&
+      this.skipped === undefined
+    );
+  }
+
   /** The table of leases, made when there is none. */
   openLeases(): LeaseTable {
     if (this.leases === undefined) {
@@ -513,59 +505,6 @@ export class QueueState implements QueueReplay {
     return this.settled.raiseFloor(startOffset) - damaged;
   }
 
-  /** Messages in the order in which they would be given out, from the `skip`-th on, `count` of them. */
-  *list(skip: number, count: number): Generator<Listed> {
-    const most = skip + count;
-    const behind: Listed[] = [];
-    this.returned?.forEach((rank, offset, _bodyBytes, deliveries, failures) => {
-      behind.push({ rank, offset, deliveries, failures });
-      return behind.length < most;
-    });
-    this.#listAside(behind);
-    let laneCount = 0;
-    const runs: Array<{ rank: number; offset: number; count: number }> = [];
-    this.lanes?.forEach((rank, offset, length) => {
-      runs.push({ rank, offset, count: length });
-      laneCount += length;
-      return laneCount < most;
-    });
-    if (this.lanes === undefined) {
-      const { skipped } = this;
-      for (let at = this.nextUntouched(); at < this.ingested && laneCount < most; ) {
-        const end = Math.min(skipped?.nextPresent(at) ?? this.ingested, this.ingested);
-        runs.push({ rank: 0, offset: at, count: end - at });
-        laneCount += end - at;
-        at = skipped?.nextMissing(end) ?? end;
-      }
-    }
-    let number = 0;
-    let next = 0;
-    for (const run of runs) {
-      for (let offset = run.offset; offset < run.offset + run.count; offset++) {
-        for (let first = behind[next]; first !== undefined; first = behind[++next]) {
-          if (first.rank > run.rank || (first.rank === run.rank && first.offset > offset)) break;
-          if (number++ >= skip) yield first;
-          if (number >= most) return;
-        }
-        if (number++ >= skip) yield { rank: run.rank, offset, deliveries: 0, failures: 0 };
-        if (number >= most) return;
-      }
-    }
-    for (; next < behind.length && number < most; next++)
-      if (number++ >= skip) yield present(behind[next], 'in range');
-  }
-
-  /** Adds what is set aside, and what waits for others of its group. */
-  #listAside(listed: Listed[]): void {
-    const { length } = listed;
-    for (const some of [this.aside, this.groups]) {
-      some?.forEach((rank, offset, _bodyBytes, deliveries, failures) => {
-        listed.push({ rank, offset, deliveries, failures });
-      });
-    }
-    if (listed.length > length) listed.sort((a, b) => a.rank - b.rank || a.offset - b.offset);
-  }
-
   /** Settles everything below `offset` that is not leased, be it damaged; returns how many messages. */
   purge(offset: number, bodyBytes: number): number {
     let count = 0;
@@ -714,6 +653,40 @@ export class QueueState implements QueueReplay {
     for (const slot of ended) this.giveBack(slot, true, -1);
   }
 
+  /** Ends the leases of those who were given a message, one by one; returns how many. */
+  takeLeased(visit: (offset: number, bodyBytes: number) => void): number {
+    const { leases } = this;
+    let count = 0;
+    leases?.forEach((slot) => {
+      const owner = leases.owner(slot);
+      if (owner === owners.dying || owner === owners.held) return;
+      const offset = leases.offset(slot);
+      const bodyBytes = leases.bodyBytes(slot);
+      leases.remove(slot);
+      visit(offset, bodyBytes);
+      count++;
+    });
+    return count;
+  }
+
+  /** Whether more is ready than that (−1: any number). */
+  isAbove(readyMax: number, readyBytesMax: number, nextOffset: number): boolean {
+    return (
+      (readyMax >= 0 && this.readyCount(nextOffset) > readyMax) ||
+      (readyBytesMax >= 0 && this.readyBytes > readyBytesMax)
+    );
+  }
+
+  /** See `PartitionQueue.findLease`. */
+  findLease(offset: number, deliveries: number): Lease | undefined {
+    const { leases } = this;
+    const slot = leases?.findByOffset(offset) ?? -1;
+    if (leases === undefined || slot < 0 || leases.deliveries(slot) !== deliveries)
+      return undefined;
+    const owner = leases.owner(slot);
+    return owner < owners.first && owner !== owners.none ? undefined : leases.leaseOf(slot);
+  }
+
   /** Leases a message again that was given back, as if it had not been; false when it is not ready. */
   leaseAgain(offset: number): boolean {
     const { returned } = this;
@@ -743,75 +716,10 @@ export class QueueState implements QueueReplay {
     }
     if (this.cursor === offset) this.cursor = offset + 1;
   }
-
-  /**
-   * OffsetSet settled; varlongs cursor, ingested and body bytes (the first two less the floor); unsigned varint of what
-   * follows (see `presenceBit`); the structures in that order, `returned` with what is set aside. An idle queue takes about
-   * ten bytes.
-   */
-  encodeTo(writer: ByteWriter): void {
-    this.settled.encodeTo(writer);
-    const { floor } = this.settled;
-    writer.varlong(this.cursor - floor);
-    writer.varlong(this.ingested - floor);
-    writer.varlong(this.unsettledBytes);
-    const { leases, returned, aside, delayed, lanes, skipped, dedup, groups } = this;
-    const asideCount = (aside?.count ?? 0) + (groups?.count ?? 0);
-    const returnedCount = (returned?.count ?? 0) + asideCount;
-    writer.unsignedVarint(
-      (skipped === undefined ? 0 : presenceBit.skipped) |
-        ((leases?.count ?? 0) === 0 ? 0 : presenceBit.leases) |
-        (returnedCount === 0 ? 0 : presenceBit.returned) |
-        ((delayed?.count ?? 0) === 0 ? 0 : presenceBit.delayed) |
-        ((lanes?.count ?? 0) === 0 ? 0 : presenceBit.lanes) |
-        ((dedup?.count ?? 0) === 0 ? 0 : presenceBit.dedupWithOffsets) |
-        (this.mayExpire ? presenceBit.mayExpire : 0) |
-        (this.damagedCount === 0 ? 0 : presenceBit.damaged),
-    );
-    skipped?.encodeTo(writer);
-    if (leases !== undefined && leases.count > 0) leases.encodeTo(writer);
-    if (returnedCount > 0) {
-      const all = asideCount === 0 ? returned : joined([returned, aside, groups]);
-      all?.encodeTo(writer);
-    }
-    if (delayed !== undefined && delayed.count > 0) delayed.encodeTo(writer);
-    if (lanes !== undefined && lanes.count > 0) lanes.encodeTo(writer);
-    if (dedup !== undefined && dedup.count > 0) dedup.encodeTo(writer);
-    if (this.damagedCount > 0) this.damaged?.encodeTo(writer);
-  }
-
-  static decode(reader: ByteReader, form: QueueForm, serial: number): QueueState {
-    const settled = OffsetSet.decode(reader);
-    const { floor } = settled;
-    const state = new QueueState(form, floor, floor, serial);
-    state.settled = settled;
-    state.cursor = floor + reader.varlong();
-    state.ingested = floor + reader.varlong();
-    state.unsettledBytes = reader.varlong();
-    const bits = reader.unsignedVarint();
-    if (bits & presenceBit.skipped) state.skipped = OffsetSet.decode(reader);
-    if (bits & presenceBit.leases) state.leases = LeaseTable.decode(reader, owners.none, serial);
-    if (bits & presenceBit.returned) state.returned = ReturnedSet.decode(reader);
-    if (bits & presenceBit.delayed) state.delayed = DelayedSet.decode(reader);
-    if (bits & presenceBit.lanes) state.lanes = LaneSet.decode(reader);
-    if (bits & (presenceBit.dedup | presenceBit.dedupWithOffsets)) {
-      const hasOffsets = (bits & presenceBit.dedupWithOffsets) !== 0;
-      state.dedup = DedupWindow.decode(reader, serial, hasOffsets);
-    }
-    state.mayExpire = (bits & presenceBit.mayExpire) !== 0;
-    if (bits & presenceBit.damaged) state.damaged = DamagedSet.decode(reader);
-    return state;
-  }
 }
 
-function joined(sets: ReadonlyArray<ReturnedSet | GroupTable | undefined>): ReturnedSet {
-  const all = new ReturnedSet();
-  for (const set of sets) {
-    set?.forEach((rank, offset, bodyBytes, deliveries, failures) => {
-      all.add(rank, offset, bodyBytes, deliveries, failures);
-    });
-  }
-  return all;
+export function emptyState(form: QueueForm, floor: number, serial: number): QueueState {
+  return new QueueState(form, floor, floor, serial);
 }
 
 function offsetsBefore(set: ReturnedSet | undefined, end: number): number[] {

@@ -3,15 +3,17 @@ import { batchBaseOffset, ByteReader, ByteWriter } from '../../bytes/index.ts';
 import type { EntrySource, StateExtension } from '../extension.ts';
 import { DeadlineQueue, type Deadline } from '../group/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
-import { LiveQueue, type QueueHome } from './live-queue.ts';
+import { LiveQueue } from './live-queue.ts';
 import {
   decodeIdentity,
   encodeIdentity,
   type QueueIdentity,
   queueEntryKind,
 } from './queue-entries.ts';
+import type { QueueHome } from './queue-home.ts';
 import { ChangeTally, QueueChanges, replayChanges } from './queue-changes.ts';
 import { QueueState } from './queue-state.ts';
+import { decodeState } from './queue-state-codec.ts';
 import { ReadAheadBudget } from './read-ahead.ts';
 import type {
   PartitionQueue,
@@ -70,8 +72,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   readonly readAhead = new ReadAheadBudget(limits.queueReadAheadBytesMax);
   readonly #compileFilter: FilterCompiler | undefined;
   readonly #queues = new Map<number, LiveQueue>();
-  /** By partition number. Nearly every partition has one queue or none: a map for each would be most of their memory. */
-  #byPartition = new Map<number, readonly LiveQueue[]>();
+  /** By partition number. Nearly every partition has one queue or none: a list for each would be much of their memory. */
+  #byPartition = new Map<number, LiveQueue | readonly LiveQueue[]>();
   #host: QueueHost | undefined;
   #nextQueue = 1;
   isLost = false;
@@ -145,7 +147,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     }
     const start = Math.min(Math.max(startOffset, log.logStartOffset), log.nextOffset);
     const ingested = Math.max(start, log.builtOffset);
-    const state = new QueueState(form, start, ingested, this.#serial());
+    const state = new QueueState(form, start, ingested, this.serial());
     state.unsettledBytes = estimateBytes(log, start);
     const id = this.#nextQueue;
     const queue = new LiveQueue(id, log, subscription, state, settings, this);
@@ -199,7 +201,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
       const identity = decodeIdentity(reader);
       const startOffset = reader.varlong();
       const ingested = reader.varlong();
-      const state = new QueueState(identity.form, startOffset, ingested, this.#serial());
+      const state = new QueueState(identity.form, startOffset, ingested, this.serial());
       state.unsettledBytes = reader.varlong();
       this.#addReplayed({ ...identity, state, openedAt: ingested });
       this.#nextQueue = Math.max(this.#nextQueue, identity.id + 1);
@@ -228,7 +230,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     writer.uint32(this.#queues.size);
     for (const queue of this.#queues.values()) {
       encodeIdentity(writer, queue);
-      queue.state.encodeTo(writer);
+      queue.encodeState(writer);
     }
     return writer.take();
   }
@@ -243,7 +245,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     this.#nextQueue = reader.uint32();
     for (let count = reader.uint32(); count > 0; count--) {
       const identity = decodeIdentity(reader);
-      const queueState = QueueState.decode(reader, identity.form, this.#serial());
+      const queueState = decodeState(reader, identity.form, this.serial());
       this.#addReplayed({ ...identity, state: queueState, openedAt: 0 });
     }
   }
@@ -279,7 +281,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
       queue.adopt(state);
     }
     for (const queues of before.values()) {
-      for (const gone of queues) {
+      for (const gone of listOf(queues)) {
         if (this.#queues.get(gone.id) === gone) continue;
         gone.partition.unfollow(gone);
         this.#disarm(gone);
@@ -455,7 +457,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #add(queue: LiveQueue): void {
     this.#queues.set(queue.id, queue);
     const { number } = queue.partition;
-    this.#byPartition.set(number, (this.#byPartition.get(number) ?? none).concat(queue));
+    const others = listOf(this.#byPartition.get(number));
+    this.#byPartition.set(number, others.length === 0 ? queue : others.concat(queue));
     queue.partition.unfollow(queue);
     queue.partition.follow(queue);
   }
@@ -464,7 +467,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #remove(queue: LiveQueue): void {
     this.#queues.delete(queue.id);
     const { number } = queue.partition;
-    const others = (this.#byPartition.get(number) ?? []).filter((one) => one !== queue);
+    const others = listOf(this.#byPartition.get(number)).filter((one) => one !== queue);
     if (others.length === 0) this.#byPartition.delete(number);
     else this.#byPartition.set(number, others);
     queue.partition.unfollow(queue);
@@ -555,7 +558,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     return this.#host.submit(kind, payload);
   }
 
-  #serial(): number {
+  serial(): number {
     return this.random.nextInt(0x7fffffff);
   }
 }
@@ -575,9 +578,15 @@ function estimateBytes(log: PartitionLog, from: number): number {
 
 const none: readonly LiveQueue[] = [];
 
+function listOf(queues: LiveQueue | readonly LiveQueue[] | undefined): readonly LiveQueue[] {
+  if (queues === undefined) return none;
+  return queues instanceof LiveQueue ? [queues] : queues;
+}
+
 function findOf(
-  queues: readonly LiveQueue[] | undefined,
+  queues: LiveQueue | readonly LiveQueue[] | undefined,
   subscription: string,
 ): LiveQueue | undefined {
+  if (queues instanceof LiveQueue) return queues.subscription === subscription ? queues : undefined;
   return queues?.find((queue) => queue.subscription === subscription);
 }

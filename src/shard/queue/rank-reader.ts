@@ -1,16 +1,48 @@
 import { limits } from '../../base/index.ts';
 import { Schedule } from '../../message/index.ts';
 import type { PartitionLog } from '../partition-log.ts';
+import type { LiveQueue } from './live-queue.ts';
 import { isDamage, isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import type { QueueState } from './queue-state.ts';
 
 const readBytes = 256 * 1024;
+
+/**
+ * Messages of the queue that are given out again from `from` on have the priority that they had: their headers say it.
+ * `note` is told the runs (first offset, count, rank) of those with another priority than the usual one.
+ */
+export async function restoreRanks(
+  queue: LiveQueue,
+  from: number,
+  state: QueueState,
+  note: (runs: readonly number[]) => void,
+): Promise<void> {
+  const usual = state.rankOf(-1);
+  // What has just been purged may be on its way to the disk.
+  await queue.settled();
+  await readPriorities(queue.partition, from, state.ingested, async (runs) => {
+    const ranked: number[] = [];
+    for (let at = 0; at < runs.length; at += 3) {
+      const rank = state.rankOf(runs[at + 2]!);
+      if (rank !== usual) ranked.push(runs[at]!, runs[at + 1]!, rank);
+    }
+    // A recovery has put another state in its place, or the queue is gone.
+    if (queue.state !== state || queue.isDropped) return false;
+    if (ranked.length === 0) return true;
+    for (let at = 0; at < ranked.length; at += 3)
+      state.rankRun(ranked[at]!, ranked[at + 1]!, ranked[at + 2]!);
+    note(ranked);
+    await queue.settled();
+    return queue.state === state && !queue.isDropped;
+  });
+}
 
 /**
  * Reads the priorities of the messages between two offsets, a stretch at a time: runs of first offset, count and
  * priority (−1: none), some thousands at most. Messages that are gone or damaged are passed over. Rejects where the log
  * cannot be read now. All must be durable.
  */
-export async function readPriorities(
+async function readPriorities(
   log: PartitionLog,
   from: number,
   to: number,
