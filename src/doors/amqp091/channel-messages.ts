@@ -29,6 +29,8 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
   prefetch = 0;
   #globalPrefetch = 0;
   #hasRefused = false;
+  /** Tags of consumers that have ended while a queue is being deleted on this channel. */
+  #untold: string[] | undefined;
   #isClosed = false;
   #isCommitting = false;
   /** Queues with dead letters in which this channel gave messages back, rejected or fetched some since it last waited. */
@@ -260,9 +262,25 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
     this.#consumers.delete(consumer.tag);
     this.sink.flush();
     this.sources.trim(this.#isThere);
+    if (this.#untold === undefined) this.#tellEnded(consumer.tag);
+    else this.#untold.push(consumer.tag);
+  }
+
+  /** The client is not told that consumers end until `tellEnded`: first comes the answer to what ends them. */
+  holdEnded(): void {
+    this.#untold ??= [];
+  }
+
+  tellEnded(): void {
+    const untold = this.#untold ?? [];
+    this.#untold = undefined;
+    if (!this.#isClosed) for (const tag of untold) this.#tellEnded(tag);
+  }
+
+  #tellEnded(consumerTag: string): void {
     const { link, number } = this.channel;
     if (!link.hasCancelNotify) return;
-    link.send(encodeMethod(number, 'basicCancel', { consumerTag: consumer.tag, nowait: true }));
+    link.send(encodeMethod(number, 'basicCancel', { consumerTag, nowait: true }));
   }
 
   /** The clock is read once for what one turn of the event loop delivers. */

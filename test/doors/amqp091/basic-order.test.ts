@@ -151,6 +151,26 @@ describe('on one channel', () => {
     await delivered(client);
     assert.equal(await body(client), '2');
   });
+
+  it('a consumer is told of its queue’s deletion behind the answer', async (t) => {
+    const { port } = await openBed(t);
+    const notices: [string, Field] = ['consumer_cancel_notify', { type: 't', value: true }];
+    const client = await RawClient.open(port, { capabilities: new Map([notices]) });
+    t.after(() => client.destroy());
+    await client.openChannel(1);
+    await declare(client, 'q');
+    consume(client, 'q');
+    await client.next('basicConsumeOk', patienceMs);
+    client.send(1, 'queueDelete', {
+      ticket: 0,
+      queue: 'q',
+      ifUnused: false,
+      ifEmpty: false,
+      nowait: false,
+    });
+    await client.next('queueDeleteOk', patienceMs);
+    assert.equal((await client.next('basicCancel', patienceMs)).consumerTag, 'c');
+  });
 });
 
 describe('on another channel of the connection', () => {

@@ -4,6 +4,7 @@ import { AmqpError } from '../amqp-error.ts';
 import { fieldsOf } from '../binding-fields.ts';
 import { type DeclaredQueue, declareQueue, findUsable, queueType } from '../declared-queue.ts';
 import { exchangeType, localRandomType } from './exchange.ts';
+import { messagesOf } from './basic-messages.ts';
 import { type ChannelContext, register } from '../handler.ts';
 import type { MessageLink } from '../message-channel.ts';
 import { replyQueueName } from '../publish-replies.ts';
@@ -235,7 +236,21 @@ async function deleteLog(link: MessageLink, name: string): Promise<void> {
   if (topics.find(name, link.namespace) !== undefined) await topics.delete(name, link.namespace);
 }
 
+/** Consumers of the queue on this very channel are told behind the answer. */
 async function remove(
+  channel: ChannelContext,
+  values: MethodArguments<'queueDelete'>,
+): Promise<void> {
+  const messages = messagesOf(channel);
+  messages.holdEnded();
+  try {
+    await deleteQueue(channel, values);
+  } finally {
+    messages.tellEnded();
+  }
+}
+
+async function deleteQueue(
   channel: ChannelContext,
   values: MethodArguments<'queueDelete'>,
 ): Promise<void> {

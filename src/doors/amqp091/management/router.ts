@@ -32,7 +32,8 @@ export class Router {
 
   /** `allow` is given for OPTIONS. Throws an ApiError: 404 for a path that is not served, 405 for a wrong method. */
   find(method: string, path: string): FoundRoute | { readonly allow: string } {
-    const segments = path.split('/');
+    // RabbitMQ does not look at a slash behind the path, and some of its clients send one.
+    const segments = path.replace(/\/$/, '').split('/');
     const wanted = method === 'HEAD' ? 'GET' : method;
     const allowed = new Set<string>();
     for (const { route, segments: pattern } of this.#bySegmentCount.get(segments.length) ?? []) {

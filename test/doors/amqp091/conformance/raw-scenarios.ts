@@ -481,7 +481,6 @@ const messages: readonly RawScenario[] = [
       await session.answer();
       session.send('queueDelete', deletion);
     },
-    differs: 'the consumer is told before delete-ok, there after it',
   },
   {
     name: 'prefetch 2: two, and two more after an ack of both',

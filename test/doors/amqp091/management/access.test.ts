@@ -90,3 +90,17 @@ describe('the management: who may do what', () => {
     assert.equal((await call('GET', 'users/u')).status, 404);
   });
 });
+
+test('topic permissions for one exchange are deleted alone; a slash behind a path means nothing', async (t) => {
+  const { call } = await openBed(t);
+  const place = 'topic-permissions/%2F/guest';
+  for (const exchange of ['amq.topic', 'amq.direct']) {
+    assert.equal((await call('PUT', place, { exchange, write: 'a', read: 'b' })).status, 201);
+  }
+  assert.equal((await call('DELETE', `${place}/amq.direct`)).status, 204);
+  assert.equal((await call('DELETE', `${place}/amq.direct`)).status, 404);
+  const left = await call('GET', 'topic-permissions/');
+  assert.equal(left.status, 200);
+  assert.match(JSON.stringify(left.json), /"amq\.topic"/);
+  assert.doesNotMatch(JSON.stringify(left.json), /"amq\.direct"/);
+});

@@ -45,7 +45,7 @@ describe('the management: exchanges, queues, bindings, messages', () => {
       ['DELETE', 'exchanges/%2F/x', undefined, 204],
       ['DELETE', 'queues/%2F/q?if-empty=true', undefined, 204],
       ['GET', 'queues/%2F/q', undefined, 404, 'Not Found'],
-      ['GET', 'queues/', undefined, 404, 'Not Found'],
+      ['GET', 'queues/', undefined, 200],
       ['PATCH', 'queues', undefined, 405, '/api/queues has HEAD, GET, OPTIONS'],
     ];
     for (const [method, path, body, status, reason] of cases) {

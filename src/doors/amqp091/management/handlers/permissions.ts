@@ -135,8 +135,12 @@ async function putTopic(context: ApiContext, request: ApiRequest): Promise<ApiRe
 async function removeTopic(context: ApiContext, request: ApiRequest): Promise<ApiReply> {
   const { access } = context.services;
   const { user, namespace } = foundPlaceOf(context, request);
-  if (access.listTopicPermissions({ user, namespace }).length === 0) throw missing();
-  await access.deleteTopicPermissions(user, namespace);
+  const { exchange } = request.params;
+  const found = access
+    .listTopicPermissions({ user, namespace })
+    .some((permission) => exchange === undefined || permission.exchange === exchange);
+  if (!found) throw missing();
+  await access.deleteTopicPermissions(user, namespace, exchange);
   return noContent;
 }
 
@@ -152,4 +156,10 @@ export const permissionRoutes: readonly ApiRoute[] = [
   { method: 'GET', path: oneTopic, audience: 'administrator', handle: describeTopic },
   { method: 'PUT', path: oneTopic, audience: 'administrator', handle: putTopic },
   { method: 'DELETE', path: oneTopic, audience: 'administrator', handle: removeTopic },
+  {
+    method: 'DELETE',
+    path: `${oneTopic}/{exchange}`,
+    audience: 'administrator',
+    handle: removeTopic,
+  },
 ];
