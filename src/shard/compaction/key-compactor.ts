@@ -27,6 +27,8 @@ import { RegionOutput } from './region-output.ts';
 /** Bytes that are looked at in one go: a millisecond or so, and a fifth of that while others write. */
 const sliceBytes = 128 * 1024;
 const busySliceBytes = 32 * 1024;
+/** Records of one batch whose keys are noted in one go while others write: a tenth of a millisecond or so. */
+const busySliceRecords = 128;
 /** Bytes of extents that are rewritten into one segment, about: as much is on the disk twice for a while. */
 const regionBytesMax = 64 * 1024 * 1024;
 /** Markers stay so long at least, that no reader who met records of their transactions is still at it. */
@@ -166,12 +168,23 @@ export class KeyCompactor {
       bytesMax: this.#options.mapBytesMax,
     });
     const mapping = new Mapping(log, map, endOffset);
+    const read = new ReadBatches();
     for (const extent of log.extents.slice()) {
       if (extent.endOffset <= baseOffset) continue;
       if (extent.firstOffset >= endOffset || mapping.isFull) break;
-      for await (const _ of host.reader().scan(log, extent, mapping, this.#slice)) {
-        if (host.isStopped()) return undefined;
-        await this.#pace(mapping.takeBytes());
+      for await (const _ of host.reader().scan(log, extent, read, this.#slice)) {
+        for (const { bytes, at, length } of read.takeAll()) {
+          mapping.open(bytes, at);
+          while (
+            !mapping.step(this.#options.isBusy() ? busySliceRecords : Number.MAX_SAFE_INTEGER)
+          ) {
+            await new Promise<void>((resolve) => this.#options.clock.setAfterIo(resolve));
+          }
+          await this.#pace(length);
+          if (host.isStopped()) return undefined;
+          if (mapping.isFull) break;
+        }
+        if (mapping.isFull) break;
       }
     }
     return { map, endOffset: mapping.endOffset, hasUnreadable: mapping.hasUnreadable };
@@ -267,8 +280,24 @@ export class KeyCompactor {
   }
 }
 
+/** The batches of one read, in memory that is theirs. */
+class ReadBatches implements BatchSink {
+  readonly isFull = false;
+  #batches: Array<{ bytes: Uint8Array; at: number; length: number }> = [];
+
+  take(bytes: Uint8Array, at: number, length: number): void {
+    this.#batches.push({ bytes, at, length });
+  }
+
+  takeAll(): ReadonlyArray<{ bytes: Uint8Array; at: number; length: number }> {
+    const batches = this.#batches;
+    this.#batches = [];
+    return batches;
+  }
+}
+
 /** Notes the keys of batches until there is no more room for them. */
-class Mapping implements BatchSink {
+class Mapping {
   isFull = false;
   hasUnreadable = false;
   /** Everything from the map's base to here was noted. */
@@ -276,7 +305,7 @@ class Mapping implements BatchSink {
   readonly #log: PartitionLog;
   readonly #map: KeyMap;
   readonly #cursor = new RecordCursor(emptyBatch(0, 0, 0), 0, 0);
-  #bytes = 0;
+  #isOpen = false;
 
   constructor(log: PartitionLog, map: KeyMap, endOffset: number) {
     this.#log = log;
@@ -284,16 +313,10 @@ class Mapping implements BatchSink {
     this.endOffset = endOffset;
   }
 
-  /** Bytes of the batches since the last call. */
-  takeBytes(): number {
-    const bytes = this.#bytes;
-    this.#bytes = 0;
-    return bytes;
-  }
-
-  take(bytes: Uint8Array, at: number, length: number): void {
-    this.#bytes += length;
+  /** The next batch; `step` goes through it. */
+  open(bytes: Uint8Array, at: number): void {
     const attributes = batchAttributes(bytes, at);
+    this.#isOpen = false;
     if (
       isControlBatch(attributes) ||
       batchRecordCount(bytes, at) === 0 ||
@@ -302,25 +325,42 @@ class Mapping implements BatchSink {
         this.#log.isAborted(batchProducerId(bytes, at), batchBaseOffset(bytes, at)))
     )
       return;
+    try {
+      this.#cursor.open(bytes, at, limits.decompressedBytesMax);
+      this.#isOpen = true;
+    } catch (error) {
+      this.#noteUnreadable(error);
+    }
+  }
+
+  /** Notes the keys of some records; true when the batch has no more, or the map no more room. */
+  step(records: number): boolean {
+    if (!this.#isOpen) return true;
     const map = this.#map;
     const cursor = this.#cursor;
     try {
-      cursor.open(bytes, at, limits.decompressedBytesMax);
-      while (cursor.next()) {
+      for (let left = records; left > 0; left--) {
+        if (!cursor.next()) return true;
         if (cursor.keyBytes < 0 || cursor.offset < map.baseOffset) continue;
         const { keyAt } = cursor;
         if (!map.put(cursor.bytes, keyAt, keyAt + cursor.keyBytes, cursor.offset)) {
           this.isFull = true;
           this.endOffset = cursor.offset;
-          return;
+          return true;
         }
         if (cursor.valueBytes < 0) map.tombstones++;
       }
     } catch (error) {
-      // It stays as it is: the log took what it cannot read.
-      if (!(error instanceof ProtocolError)) throw error;
-      this.hasUnreadable = true;
+      this.#noteUnreadable(error);
+      return true;
     }
+    return false;
+  }
+
+  /** It stays as it is: the log took what it cannot read. */
+  #noteUnreadable(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.hasUnreadable = true;
   }
 }
 
