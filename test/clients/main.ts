@@ -25,6 +25,7 @@ const suites: Readonly<Record<string, string>> = {
   'amqp-go': 'amqp091-go (Go)',
   'amqp-java': "RabbitMQ's PerfTest over its Java client (a JDK and Maven)",
   'amqp-conformance': "answers of the AMQP door beside RabbitMQ's (Debian's rabbitmq-server)",
+  'aws-go': 'AWS SDK for Go 2 (Go)',
   'aws-python': 'boto3 in both protocols, the AWS CLI and Celery over SQS (Python 3.9 or later)',
   'real-data':
     'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
