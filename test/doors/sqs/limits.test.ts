@@ -69,7 +69,7 @@ test('what is beyond the limits of the API is refused in its words', async (t) =
   const bed = await openBed(t);
   const QueueUrl = `${bed.url}/000000000000/work`;
   await bed.json('CreateQueue', { QueueName: 'work' });
-  const table: Array<[action: string, input: object, type: string, status?: number]> = [
+  const table: Array<[action: string, input: object | string, type: string, status?: number]> = [
     ['CreateQueue', { QueueName: 'a b' }, 'InvalidParameterValueException'],
     ['CreateQueue', { QueueName: 'x'.repeat(81) }, 'InvalidParameterValueException'],
     ['CreateQueue', { QueueName: 'a.fifo' }, 'InvalidParameterValueException'],
