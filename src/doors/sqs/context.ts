@@ -89,7 +89,7 @@ export interface SqsRequest {
   /** `http://HOST:PORT`, as the caller wrote it. */
   readonly baseUrl: string;
   readonly region: string;
-  /** Access key of the caller, or the account's number. */
+  /** Access key of the caller where keys are verified, else the account's number. */
   readonly callerId: string;
   /** `X-Amzn-Trace-Id`: what messages get that say no trace of their own. */
   readonly traceHeader: string | undefined;
