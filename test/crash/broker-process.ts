@@ -98,6 +98,8 @@ export class BrokerProcess {
     while (!existsSync(this.#readyFile)) {
       if (!this.isRunning || Date.now() > deadlineMs) {
         this.#child.kill('SIGKILL');
+        // What it printed comes behind its end.
+        await this.exited;
         throw new Error(`the server did not become ready:\n${this.output.slice(-4000)}`);
       }
       await pause(pollMs);
