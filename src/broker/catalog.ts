@@ -368,7 +368,7 @@ export function checkTopicOptions(
     throw new BrokerError('config-invalid', `dirtyShareMin cannot be ${dirtyShareMin}`);
   }
   if (compression !== undefined && compression !== 'producer' && !codecs.includes(compression)) {
-    throw new BrokerError('config-invalid', `compression cannot be ${String(compression)}`);
+    throw new BrokerError('config-invalid', `compression cannot be ${compression}`);
   }
   if (cleanup !== undefined && !['delete', 'compact', 'compact,delete'].includes(cleanup)) {
     throw new BrokerError('config-invalid', `cleanup cannot be ${cleanup}`);
