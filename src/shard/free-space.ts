@@ -79,7 +79,7 @@ export class FreeSpace {
       this.#space = await backing.space();
       this.#spentBytes += pendingBefore - spentBefore;
       const usableBytes = this.#space.freeBytes - this.#spentBytes;
-      if (usableBytes < bytesMin) this.#becomeLow();
+      if (bytesMin > 0 && usableBytes < bytesMin) this.#becomeLow();
       // More than what was missing, or it would be refused again at once.
       else if (this.#isLow && usableBytes >= bytesMin * 1.25) {
         this.#isLow = false;

@@ -99,8 +99,10 @@ export class BrokerProcess {
       if (!this.isRunning || Date.now() > deadlineMs) {
         this.#child.kill('SIGKILL');
         // What it printed comes behind its end.
-        await this.exited;
-        throw new Error(`the server did not become ready:\n${this.output.slice(-4000)}`);
+        const { code, signal } = await this.exited;
+        throw new Error(
+          `the server did not become ready (${code ?? signal}):\n${this.output.slice(-4000)}`,
+        );
       }
       await pause(pollMs);
     }

@@ -91,4 +91,14 @@ describe('the reserve of free space', () => {
     disk.freeBytes = 300;
     assert.deepEqual(await space.roomForMoves(), { spareBytes: 0, anyBytes: 25 });
   });
+
+  test('is not kept where there is none: the disk itself refuses', async () => {
+    const { disk, space, state } = await open(0);
+    space.spend(2000);
+    state.pendingBytes = 2000;
+    disk.freeBytes = 1;
+    await space.look();
+    space.spend(1);
+    assert.deepEqual([space.isLow, state.lowCount], [false, 0]);
+  });
 });

@@ -194,6 +194,7 @@ export class QueueModel {
       const { isPulled, leaseMs } = this.plan;
       const isTimed = isPulled && leaseMs >= 0;
       expectThat(message.holder === undefined || isTimed, `${name} is given out twice`);
+      const isFirst = delivery.deliveries === 1 && !message.wasTaken;
       expectThat(
         delivery.deliveries > message.deliveries || this.isDamaged,
         `${name}: ${delivery.deliveries} deliveries follow ${message.deliveries}`,
@@ -203,7 +204,8 @@ export class QueueModel {
         `${name} comes before its time`,
       );
       expectThat(
-        message.expiresAtMs > nowMs || isPulled,
+        // Whoever waits for a message when it comes gets it, however late the disk makes it.
+        message.expiresAtMs > nowMs || isPulled || isFirst,
         `${name} is given out though it has expired`,
       );
       const most = this.plan.failuresMax;
