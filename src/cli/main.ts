@@ -51,6 +51,12 @@ const program = new Command('pabal')
     '\nStart with "pabal serve", then "pabal send TOPIC" and "pabal receive TOPIC".',
   );
 
+/*
+ * Modules that are still being read do not keep a process: where they are translated on the way (tsx), Node may find nothing
+ * left to wait for, and ends with 13.
+ */
+const hold = setInterval(() => undefined, 60_000);
+
 for (const command of await loadCommands(process.argv[2])) program.addCommand(command);
 shareSettings(program);
 
@@ -67,4 +73,6 @@ try {
 } catch (error) {
   process.stderr.write(`pabal: ${lineOf(error)}\n`);
   process.exitCode = exitCodeOf(error);
+} finally {
+  clearInterval(hold);
 }

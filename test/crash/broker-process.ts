@@ -7,6 +7,8 @@ const root = path.resolve(import.meta.dirname, '../..');
 const readyTimeoutMs = 60_000;
 const printTimeoutMs = 20_000;
 const pollMs = 5;
+/** Node's exit code when nothing is left to wait for and a module still awaits. */
+const unsettledImport = 13;
 
 export interface BrokerProcessOptions {
   /** Of the stored data; it may have been used by a process before. */
@@ -32,8 +34,10 @@ export class BrokerProcess {
   adminPort = 0;
   amqpPort = 0;
   sqsPort = 0;
-  readonly exited: Promise<Exit>;
-  readonly #child: ChildProcess;
+  /** Of the process that runs now. */
+  exited: Promise<Exit>;
+  readonly #options: BrokerProcessOptions;
+  #child: ChildProcess;
   readonly #readyFile: string;
   readonly #output: string[] = [];
 
@@ -50,10 +54,17 @@ export class BrokerProcess {
   }
 
   private constructor(options: BrokerProcessOptions) {
+    this.#options = options;
     this.#readyFile = `${options.dataPath}.ready.json`;
     rmSync(this.#readyFile, { force: true });
+    this.#child = this.#spawn();
+    this.exited = this.#watch();
+  }
+
+  #spawn(): ChildProcess {
+    const options = this.#options;
     const main = path.join(root, 'src/cli/main.ts');
-    this.#child = spawn(
+    return spawn(
       process.execPath,
       [
         ...(options.nodeFlags ?? []),
@@ -67,11 +78,15 @@ export class BrokerProcess {
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+  }
+
+  #watch(): Promise<Exit> {
+    const child = this.#child;
+    for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (data: Buffer) => this.#output.push(data.toString()));
     }
-    this.exited = new Promise((resolve) => {
-      this.#child.once('close', (code, signal) => resolve({ code, signal }));
+    return new Promise((resolve) => {
+      child.once('close', (code, signal) => resolve({ code, signal }));
     });
   }
 
@@ -100,6 +115,12 @@ export class BrokerProcess {
         this.#child.kill('SIGKILL');
         // What it printed comes behind its end.
         const { code, signal } = await this.exited;
+        // Node under tsx sometimes ends while it still loads modules, before a line of the server ran; never from `dist`.
+        if (code === unsettledImport && this.output === '' && Date.now() < deadlineMs) {
+          this.#child = this.#spawn();
+          this.exited = this.#watch();
+          continue;
+        }
         throw new Error(
           `the server did not become ready (${code ?? signal}):\n${this.output.slice(-4000)}`,
         );
