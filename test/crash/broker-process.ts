@@ -115,7 +115,7 @@ export class BrokerProcess {
         this.#child.kill('SIGKILL');
         // What it printed comes behind its end.
         const { code, signal } = await this.exited;
-        // Node under tsx sometimes ends while it still loads modules, before a line of the server ran; never from `dist`.
+        // Node under tsx sometimes ends while it still loads modules, before a line of the server ran.
         if (code === unsettledImport && this.output === '' && Date.now() < deadlineMs) {
           this.#child = this.#spawn();
           this.exited = this.#watch();

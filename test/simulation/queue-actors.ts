@@ -233,7 +233,12 @@ export class QueueWorld {
       world.trace(`${messages.map(({ id }) => id).join(' ')}: ${error?.code ?? 'published'}`);
       try {
         if (error !== undefined) world.forgive(error, 'topic-not-found');
-        else for (const message of messages) message.isConfirmed = true;
+        else {
+          for (const message of messages) {
+            message.isConfirmed = true;
+            message.confirmedMs = Math.min(message.confirmedMs, world.clock.nowMs());
+          }
+        }
       } catch (violation) {
         world.failure ??= violation;
       }

@@ -35,6 +35,8 @@ export interface QueuedMessage {
   expiresAtMs: number;
   /** Stored durably: its publisher was told. */
   isConfirmed: boolean;
+  /** When its publisher was told; Infinity before. */
+  confirmedMs: number;
   /** -1: nobody has seen it yet. */
   offset: number;
   isTouched: boolean;
@@ -63,6 +65,8 @@ export interface QueuedMessage {
 
 /** Settled before it came: it was refused, and went straight to the dead. */
 const neverHere = -1;
+/** A queue's round comes at most this long after its publishers were told. */
+const roundSlackMs = 10;
 /** An id is remembered a little longer than it must be, for its message may still be on its way to the disk. */
 const dedupSlackMs = 2500;
 
@@ -109,6 +113,7 @@ export class QueueModel {
       deliverAtMs,
       expiresAtMs,
       isConfirmed: false,
+      confirmedMs: Number.POSITIVE_INFINITY,
       offset: -1,
       isTouched: false,
       deliveries: 0,
@@ -194,7 +199,11 @@ export class QueueModel {
       const { isPulled, leaseMs } = this.plan;
       const isTimed = isPulled && leaseMs >= 0;
       expectThat(message.holder === undefined || isTimed, `${name} is given out twice`);
-      const isFirst = delivery.deliveries === 1 && !message.wasTaken;
+      // Whoever waits for a message when it comes gets it, however late the disk makes it; but only then.
+      const isJustStored =
+        delivery.deliveries === 1 &&
+        !message.wasTaken &&
+        message.confirmedMs >= Math.min(message.expiresAtMs - roundSlackMs, nowMs);
       expectThat(
         delivery.deliveries > message.deliveries || this.isDamaged,
         `${name}: ${delivery.deliveries} deliveries follow ${message.deliveries}`,
@@ -204,8 +213,7 @@ export class QueueModel {
         `${name} comes before its time`,
       );
       expectThat(
-        // Whoever waits for a message when it comes gets it, however late the disk makes it.
-        message.expiresAtMs > nowMs || isPulled || isFirst,
+        message.expiresAtMs > nowMs || isPulled || isJustStored,
         `${name} is given out though it has expired`,
       );
       const most = this.plan.failuresMax;
