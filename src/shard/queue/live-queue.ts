@@ -255,17 +255,28 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return lease;
   }
 
-  findLease(offset: number, deliveries: number): Lease | undefined {
+  findLease(offset: number, deliveries = -1): Lease | undefined {
     return this.#state?.findLease(offset, deliveries);
   }
 
-  acceptLate(offset: number, deliveries: number): boolean {
-    const { returned } = this.state;
-    if (returned === undefined || !this.canHold()) return false;
-    if (!returned.find(offset) || returned.deliveries !== deliveries) return false;
-    if (!this.state.leaseAgain(offset)) return false;
+  has(offset: number): boolean {
+    if (offset >= this.partition.nextOffset || offset < this.settledOffset) return false;
+    return this.#state?.settled.has(offset) !== true;
+  }
+
+  acceptLate(offset: number): boolean {
+    const lease = this.findLease(offset);
+    if (lease !== undefined) return this.accept(lease);
+    if (offset >= this.partition.highWatermark || !this.has(offset)) return false;
+    const { state } = this;
+    const bodyBytes = state.takeWaiting(offset);
+    if (bodyBytes === undefined) return false;
     this.#count().accepted++;
-    this.#settleSlot(this.state.openLeases().findByOffset(offset));
+    // What nobody has looked at is of no known size.
+    this.#settle(offset, bodyBytes || averageReadyBytes(state, this.partition), this.#note());
+    this.home.ride();
+    // Others may have waited for it.
+    this.schedule();
     return true;
   }
 
@@ -683,8 +694,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #giveBack(slot: number, isFailure: boolean, delayMs: number | undefined): void {
     const leases = this.state.openLeases();
     const failures = leases.failures(slot) + (isFailure ? 1 : 0);
-    const { failuresMax } = this.#settings;
-    if (isFailure && failuresMax >= 0 && failures > failuresMax) {
+    const { failuresMax, keepsFailed } = this.#settings;
+    if (isFailure && failuresMax >= 0 && failures > failuresMax && !keepsFailed) {
       this.#kill(slot, 1, 'delivery-limit');
       return;
     }
@@ -761,8 +772,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   #trim(): void {
-    if (this.partition.logStartOffset <= this.settledOffset) return;
-    trimState(this.state, this.partition);
+    const { logStartOffset } = this.partition;
+    if (logStartOffset <= this.settledOffset) return;
+    // Replay counts the messages that came due: it must know which of them had gone by then.
+    this.#note().noteTrimmed(logStartOffset, trimState(this.state, this.partition));
     this.#deaths?.end(this.dyingCount - (this.state.leases?.countOf(owners.dying) ?? 0));
     this.#noteDamage();
   }

@@ -20,8 +20,12 @@ export function purgeableBytes(state: QueueState, log: PartitionLog): number {
   return Math.max(0, state.unsettledBytes - state.leasedBytes - waiting);
 }
 
-/** Takes the state along to where the log begins; what is gone had as many bytes as others, nobody knows better. */
-export function trimState(state: QueueState, log: PartitionLog): void {
+/**
+ * Takes the state along to where the log begins; what is gone had as many bytes as others, nobody knows better. Returns how
+ * many that were.
+ */
+export function trimState(state: QueueState, log: PartitionLog): number {
+  const { unsettledBytes } = state;
   const before = state.readyCount(log.nextOffset) + state.delayedCount;
   const average = before === 0 ? 0 : purgeableBytes(state, log) / before;
   const leased = state.leasedBytes;
@@ -30,4 +34,5 @@ export function trimState(state: QueueState, log: PartitionLog): void {
   state.spendBytes(Math.min(gone, state.unsettledBytes));
   if (state.readyCount(log.nextOffset) + state.delayedCount + state.leasedCount === 0)
     state.unsettledBytes = 0;
+  return unsettledBytes - state.unsettledBytes;
 }

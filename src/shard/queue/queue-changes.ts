@@ -18,6 +18,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *   8 damaged   varlong body bytes of all; runs: they cannot be read, and nobody gets them
  *   9 forgotten the deduplication ids of all messages that were ingested
  *  10 retried   varlong body bytes: everything that was damaged is ready, as if it had never been delivered
+ *  11 trimmed   varlong offset: the log begins there, and what lay before is gone; varlong body bytes of it
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -32,6 +33,7 @@ const operation = {
   damaged: 8,
   forgotten: 9,
   retried: 10,
+  trimmed: 11,
 } as const;
 
 const isSameDeadline = 1;
@@ -66,6 +68,7 @@ export interface QueueReplay {
   replayDamaged(from: number, count: number): void;
   replayForgotten(): void;
   replayRetried(bodyBytes: number): void;
+  replayTrimmed(offset: number, bodyBytes: number): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -173,6 +176,13 @@ export class QueueChanges {
 
   noteForgotten(): void {
     this.#close().uint8(operation.forgotten);
+  }
+
+  noteTrimmed(offset: number, bodyBytes: number): void {
+    const writer = this.#close();
+    writer.uint8(operation.trimmed);
+    writer.varlong(offset);
+    writer.varlong(bodyBytes);
   }
 
   noteRewound(offset: number, bodyBytes: number): void {
@@ -350,6 +360,11 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
       case operation.forgotten:
         target.replayForgotten();
         break;
+      case operation.trimmed: {
+        const offset = reader.varlong();
+        target.replayTrimmed(offset, reader.varlong());
+        break;
+      }
       case operation.rewound: {
         const offset = reader.varlong();
         target.replayRewound(offset, reader.varlong());

@@ -635,6 +635,11 @@ export class QueueState implements QueueReplay {
     this.dedup = undefined;
   }
 
+  replayTrimmed(offset: number, bodyBytes: number): void {
+    this.trim(offset);
+    this.spendBytes(bodyBytes);
+  }
+
   replayRewound(offset: number, bodyBytes: number): void {
     this.rewind(offset, bodyBytes);
   }
@@ -677,12 +682,12 @@ export class QueueState implements QueueReplay {
     );
   }
 
-  /** See `PartitionQueue.findLease`. */
+  /** See `PartitionQueue.findLease`; −1: whatever the count is. */
   findLease(offset: number, deliveries: number): Lease | undefined {
     const { leases } = this;
     const slot = leases?.findByOffset(offset) ?? -1;
-    if (leases === undefined || slot < 0 || leases.deliveries(slot) !== deliveries)
-      return undefined;
+    if (leases === undefined || slot < 0) return undefined;
+    if (deliveries >= 0 && leases.deliveries(slot) !== deliveries) return undefined;
     const owner = leases.owner(slot);
     return owner < owners.first && owner !== owners.none ? undefined : leases.leaseOf(slot);
   }
@@ -694,6 +699,28 @@ export class QueueState implements QueueReplay {
     const { rank, bodyBytes, deliveries, failures } = returned;
     this.openLeases().add(offset, bodyBytes, deliveries, failures, -1, owners.held, rank);
     return true;
+  }
+
+  /**
+   * Takes a message away from where it is ready, so that the caller settles it; undefined when it is not ready. Its body bytes
+   * are 0 where nobody has looked at it.
+   */
+  takeWaiting(offset: number): number | undefined {
+    const { groups } = this;
+    for (const some of [this.returned, this.aside])
+      if (some?.remove(offset) === true) return some.bodyBytes;
+    if (groups?.find(offset) === true) {
+      const { bodyBytes } = groups;
+      groups.remove(groups.group, offset);
+      return bodyBytes;
+    }
+    if (this.leases !== undefined && this.leases.findByOffset(offset) >= 0) return undefined;
+    if (this.damaged?.has(offset) === true || offset >= this.ingested) return undefined;
+    if (this.lanes !== undefined) return this.lanes.remove(offset) ? 0 : undefined;
+    // What waits for its time is in `skipped`, or before the cursor.
+    if (offset < this.nextUntouched() || this.skipped?.has(offset) === true) return undefined;
+    this.#skip(offset);
+    return 0;
   }
 
   /** Takes `offset` away from wherever it is ready; `deliveries` and `failures` are then its own. */

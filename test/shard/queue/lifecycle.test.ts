@@ -307,6 +307,30 @@ test('a log that keeps its own retention takes the floor of its queues along', a
   assert.equal(bed.findQueue().counts().ready, 2);
 });
 
+test('what was deleted before it came due does not count among what comes due, also after a crash', async () => {
+  const bed = await QueueBed.open();
+  const queue = bed.openQueue({ leaseMs: 600_000 });
+  const consumer = new TestConsumer();
+  queue.attach(consumer);
+  const nowMs = bed.clock.nowMs();
+  const late = (text: string, ms: number): Sent => ({
+    text,
+    headers: { 'pabal.deliver-at': `${nowMs + ms}` },
+  });
+  await bed.send(late('a', 1000), late('b', 1000), late('c', 2000), late('d', 2000));
+  await bed.clock.runUntil(bed.log.deleteBefore(2));
+  await bed.clock.runFor(3000);
+  assert.deepEqual(consumer.drain(), ['c', 'd']);
+  await bed.settle();
+  await bed.crash();
+  const again = bed.findQueue({ leaseMs: 600_000 });
+  const other = new TestConsumer();
+  again.attach(other);
+  await bed.clock.runFor(5000);
+  assert.deepEqual(other.drain(), []);
+  assert.deepEqual([again.counts().leased, again.counts().delayed], [2, 0]);
+});
+
 test('going back restores priorities and the order within each, also after a crash; a delay that ended does not begin again', async () => {
   for (const tailCacheBytes of [1024 * 1024, 4096]) {
     const bed = await QueueBed.open({ tailCacheBytes });

@@ -23,6 +23,7 @@ function replay(payload: Uint8Array): string[] {
     replayDue: (nowMs, count) => void lines.push(`due ${nowMs} ${count}`),
     replayRetried: (bytes) => void lines.push(`retried ${bytes}`),
     replayForgotten: () => void lines.push('forgotten'),
+    replayTrimmed: (offset, bytes) => void lines.push(`trimmed ${offset} ${bytes}`),
     replayPurged: (offset, bytes) => void lines.push(`purged ${offset} ${bytes}`),
     replayRewound: (offset, bytes) => void lines.push(`rewound ${offset} ${bytes}`),
     replayRanked: (from, count, rank) => void lines.push(`ranked ${from} ${count} ${rank}`),

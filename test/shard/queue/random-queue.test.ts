@@ -25,6 +25,8 @@ interface Known {
 interface Plan {
   form: Partial<QueueForm>;
   settings: Partial<QueueSettings>;
+  /** Records are deleted, be they settled or not. */
+  isTrimmed?: boolean;
 }
 
 const plans: Plan[] = [
@@ -36,6 +38,9 @@ const plans: Plan[] = [
   { form: { priorityMax: 2, isGrouped: true }, settings: { retryDelayMs: 5 } },
   { form: {}, settings: { keepSettledMs: 1e9, retryDelayMs: 10 } },
   { form: { priorityMax: 2 }, settings: { keepSettledMs: 1e9, leaseMs: 30 } },
+  { form: {}, settings: { leaseMs: 500 }, isTrimmed: true },
+  { form: { priorityMax: 2, priorityDefault: 1 }, settings: { retryDelayMs: 20 }, isTrimmed: true },
+  { form: { isGrouped: true }, settings: { leaseMs: 100, retryDelayMs: 20 }, isTrimmed: true },
 ];
 
 /** One queue, used and crashed at random, against what was promised. */
@@ -107,6 +112,10 @@ class RandomQueue {
         break;
       case 13:
         if (this.plan.settings.keepSettledMs && random.nextInt(4) === 0) await this.#rewind();
+        break;
+      case 14:
+        if (this.plan.isTrimmed && random.nextInt(3) === 0) await this.#trim();
+        else await bed.clock.runFor(random.nextInt(15));
         break;
       case 12:
         await this.#acquire();
@@ -258,6 +267,21 @@ class RandomQueue {
     await this.bed.clock.runUntil(rewinding);
   }
 
+  /** The log begins later: what lay before is gone for good, wherever it was. */
+  async #trim(): Promise<void> {
+    const { bed } = this;
+    this.#gather();
+    const { highWatermark, logStartOffset } = bed.log;
+    const end = logStartOffset + this.random.nextInt(highWatermark - logStartOffset + 1);
+    await bed.clock.runUntil(bed.log.deleteBefore(end));
+    this.#gather();
+    for (const message of this.known.slice(0, end)) {
+      message.isAsked = true;
+      message.mayBeGone = true;
+      message.isGone = true;
+    }
+  }
+
   /** Leases outlive a crash where they have a time. */
   #isLeased(offset: number): boolean {
     for (let deliveries = 1; deliveries < 200; deliveries++)
@@ -343,8 +367,8 @@ class RandomQueue {
       }
     }
     assert.equal(seen.size, expected.ready + expected.leased + expected.delayed);
-    // How many bytes come back with a rewind is not known.
-    if (!this.plan.settings.keepSettledMs)
+    // How many bytes come back with a rewind, or go with the log's start, is not known.
+    if (!this.plan.settings.keepSettledMs && !this.plan.isTrimmed)
       assert.equal(bytes, expected.readyBytes + expected.leasedBytes);
     for (const [offset, message] of this.known.entries())
       assert.ok(message.mayBeGone || seen.has(offset), `${message.text} is lost`);
