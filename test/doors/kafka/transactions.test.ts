@@ -129,9 +129,9 @@ test('requests of transactions, code by code', async (t) => {
   const { producerId, producerEpoch } = init;
   assert.equal(init.errorCode, errorCodes.NONE);
   const batch = transactionalBatch({ producerId, epoch: producerEpoch, sequence: 0 }, ['x']);
-  const produce = async (): Promise<number | undefined> => {
+  const produce = async (transactionalId: string | null = 'w'): Promise<number | undefined> => {
     const topicData = [{ name: 'orders', partitionData: [{ index: 0, records: batch }] }];
-    const request = { transactionalId: 'w', acks: -1, timeoutMs: 1000, topicData };
+    const request = { transactionalId, acks: -1, timeoutMs: 1000, topicData };
     const { responses } = await client.ask('Produce', 9, request);
     return responses[0]?.partitionResponses[0]?.errorCode;
   };
@@ -154,6 +154,8 @@ test('requests of transactions, code by code', async (t) => {
     errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
   ]);
   assert.deepEqual(await add(producerEpoch, 3, [0]), [errorCodes.NONE]);
+  // Whoever knows the producer's id gets nothing into its transaction without naming that.
+  assert.equal(await produce(null), errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
   assert.equal(await produce(), errorCodes.NONE);
   const commit = await client.ask('TxnOffsetCommit', 3, {
     transactionalId: 'w',

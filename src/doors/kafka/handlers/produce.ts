@@ -1,6 +1,7 @@
 // Produce 3-13. Acks 1 and -1 both wait until the records are durable. Batches are checked and appended as they are,
 // never decoded. Since version 12 a transactional Produce takes its partitions into the transaction (KIP-890); before, what
-// is not in it is refused, since version 11 as TRANSACTION_ABORTABLE (KIP-1050). Deviations: the request's timeout is not looked at, because there are no replicas to wait for.
+// is not in it is refused, since version 11 as TRANSACTION_ABORTABLE (KIP-1050). Transactional batches without a transactional
+// id are refused, for nobody was asked whether the client may. Deviations: the request's timeout is not looked at, because there are no replicas to wait for.
 import { BrokerError, ProtocolError } from '../../../base/index.ts';
 import {
   batchAttributes,
@@ -64,7 +65,7 @@ function appendAll(
   refusal: number,
 ): Answer {
   const { broker } = context;
-  const { acks } = request;
+  const { acks, transactionalId } = request;
   const areAcksValid = acks === -1 || acks === 0 || acks === 1;
   const responses: TopicResponse[] = [];
   const appends: Promise<void>[] = [];
@@ -89,6 +90,8 @@ function appendAll(
           version >= 13 ? errorCodes.UNKNOWN_TOPIC_ID : errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
       } else if (isInternalTopic(topic.name)) {
         outcome.errorCode = errorCodes.INVALID_TOPIC_EXCEPTION;
+      } else if (transactionalId === null && records !== null && isTransactional(records)) {
+        outcome.errorCode = errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
       } else if (refusal !== errorCodes.NONE && records !== null && isTransactional(records)) {
         outcome.errorCode = refusal;
       } else {
