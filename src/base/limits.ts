@@ -61,6 +61,11 @@ export const limits = {
   initialRebalanceDelayMs: 100,
   topicPatternCharsMax: 1000,
   topicPatternStepsMax: 2000,
+  /** Streams group: groups of one door, members of one group; names in a topology, and its bytes as it is stored. */
+  streamsGroupsMax: 1000,
+  streamsGroupMembersMax: 1000,
+  streamsTopologyTopicsMax: 10_000,
+  streamsTopologyBytesMax: 64 * 1024,
   /** Share group: members of one group, topics that a member names; sessions of one door. */
   shareGroupMembersMax: 200,
   shareMemberTopicsMax: 10_000,
@@ -210,6 +215,8 @@ export const limits = {
   webKeepAliveMs: 65_000,
   /** Web queues: answers and times that are remembered of one kind (the oldest is forgotten), tasks that move messages. */
   webMemoriesMax: 100_000,
+  /** Web queues: bytes of answers that are remembered in case the same attempt comes again; the oldest are forgotten. */
+  webMemoryBytesMax: 64 * MIB,
   webMoveTasksMax: 100,
   /** Management: objects whose rates are told (those of the others are 0), times that are remembered of the totals. */
   managementSampledMax: 10_000,

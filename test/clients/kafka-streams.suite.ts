@@ -6,8 +6,18 @@ import { runCommand } from './external-suite.ts';
 import { compileApp, JavaProcess, quietLog } from './kafka-apps.ts';
 import { ServerProcess } from './server-process.ts';
 
-/** A word count over a repartition topic and a compacted changelog, with exactly_once_v2: see java/WordCount.java. */
-describe(`Kafka Streams ${findKafkaVersion()}, exactly once`, () => {
+/**
+ * A word count over a repartition topic and a compacted changelog, with exactly_once_v2: see java/WordCount.java. In groups of
+ * both kinds: consumers divide the work, or the broker does (KIP-1071).
+ */
+for (const protocol of ['classic', 'streams'] as const) checkStreams(protocol);
+
+function checkStreams(protocol: 'classic' | 'streams'): void {
+  describe(`Kafka Streams ${findKafkaVersion()}, exactly once, group protocol ${protocol}`, () =>
+    checkAll(protocol));
+}
+
+function checkAll(protocol: 'classic' | 'streams'): void {
   let server: ServerProcess;
   let classPath: string;
 
@@ -28,7 +38,7 @@ describe(`Kafka Streams ${findKafkaVersion()}, exactly once`, () => {
     runCommand(['java', '-Xmx256m', quietLog, ...words(...rest)]);
   const startWorker = async (name: string, number: number): Promise<JavaProcess> => {
     const worker = new JavaProcess(
-      words('work', name, path.join(server.directory, `state-${name}-${number}`)),
+      words('work', name, path.join(server.directory, `state-${name}-${number}`), protocol),
     );
     await worker.until('a running worker', () => worker.output.includes('RUNNING'));
     return worker;
@@ -63,4 +73,4 @@ describe(`Kafka Streams ${findKafkaVersion()}, exactly once`, () => {
     assert.match(await run('verify', name, '30000', '10000'), /counted 40000/);
     assert.equal(await other.finish(), 0);
   });
-});
+}

@@ -18,11 +18,13 @@ import {
 import { type Api, KafkaConnection } from './connection.ts';
 import { FetchBudget } from './fetch-budget.ts';
 import { FetchSessions } from './fetch-sessions.ts';
+import { GroupConfigs } from './group-configs.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';
 import { registrations } from './handlers/index.ts';
 import { OverloadGate } from './overload-gate.ts';
 import type { SaslPeer } from './sasl.ts';
 import { ShareGroups } from './share-groups/index.ts';
+import { StreamsGroups } from './streams-groups/index.ts';
 import { apiKeys } from './wire/index.ts';
 
 export interface KafkaDoorOptions {
@@ -66,19 +68,24 @@ export interface KafkaDoorLimits {
 export class KafkaDoor {
   readonly metrics: DoorMetrics;
   readonly #listener: Listener;
-  readonly #shareGroups: ShareGroups;
+  readonly #services: DoorServices;
 
   /** Resolves once clients can connect; rejects with the system's error when the port cannot be bound. */
   static async open(options: KafkaDoorOptions): Promise<KafkaDoor> {
     const metrics = new DoorMetrics();
     const sendLedger = { queuedBytes: 0 };
     const limits: KafkaDoorLimits = { ...defaultLimits, ...options.limits };
+    const configs = new GroupConfigs(options.broker);
+    const streamsGroups = new StreamsGroups(options.broker, options.clock, configs);
+    const isStreams = (groupId: string): boolean => streamsGroups.has(groupId);
+    const shareGroups = new ShareGroups(options.broker, options.clock, configs, isStreams);
     const door: DoorServices = {
       metrics,
       random: options.random,
       fetchSessions: new FetchSessions(options.clock, options.random),
       fetchBudget: new FetchBudget(defaultLimits.sendQueuesBytesMax, sendLedger),
-      shareGroups: new ShareGroups(options.broker, options.clock),
+      shareGroups,
+      streamsGroups,
       apiVersions: listApiVersions(),
     };
     const { broker, clock, log, random, tls } = options;
@@ -127,13 +134,13 @@ export class KafkaDoor {
           }),
       createProtocol: (connection) => new KafkaConnection(connection, connectionOptions),
     });
-    return new KafkaDoor(listener, metrics, door.shareGroups);
+    return new KafkaDoor(listener, door);
   }
 
-  private constructor(listener: Listener, metrics: DoorMetrics, shareGroups: ShareGroups) {
+  private constructor(listener: Listener, services: DoorServices) {
     this.#listener = listener;
-    this.metrics = metrics;
-    this.#shareGroups = shareGroups;
+    this.metrics = services.metrics;
+    this.#services = services;
   }
 
   get host(): string {
@@ -147,7 +154,8 @@ export class KafkaDoor {
   /** Stops accepting, answers what is in flight, and closes every connection after at most `drainMs`. */
   async close(drainMs: number): Promise<void> {
     await this.#listener.close(drainMs);
-    this.#shareGroups.close();
+    this.#services.shareGroups.close();
+    this.#services.streamsGroups.close();
   }
 }
 

@@ -9,6 +9,8 @@ export const features: ReadonlyArray<{
   { name: 'group.version', minVersion: 0, maxVersion: 1, level: 1 },
   // Level 1: share groups (KIP-932).
   { name: 'share.version', minVersion: 0, maxVersion: 1, level: 1 },
+  // Level 1: streams groups (KIP-1071).
+  { name: 'streams.version', minVersion: 0, maxVersion: 1, level: 1 },
   // Level 2: each transaction has an epoch of its own, and a Produce takes its partitions in (KIP-890).
   { name: 'transaction.version', minVersion: 0, maxVersion: 2, level: 2 },
 ];

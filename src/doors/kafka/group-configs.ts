@@ -3,7 +3,7 @@ import type { BrokerPort } from '../../broker/index.ts';
 import { type ConfigKind, parseConfig } from './config-kind.ts';
 import { internalTopics } from './internal-topics.ts';
 
-/** A configuration of groups, under Kafka's name (KIP-848, KIP-932, KIP-1240). */
+/** A configuration of groups, under Kafka's name (KIP-848, KIP-932, KIP-1071, KIP-1240). */
 export interface GroupConfig {
   readonly name: string;
   readonly kind: ConfigKind;
@@ -25,7 +25,7 @@ function int(
 
 const kept = 'Kept for clients that look at it; it changes nothing in this broker.';
 
-function offload(kindOfGroup: 'consumer' | 'share'): GroupConfig {
+function offload(kindOfGroup: 'consumer' | 'share' | 'streams'): GroupConfig {
   return {
     name: `${kindOfGroup}.assignor.offload.enable`,
     kind: { type: 'boolean' },
@@ -114,6 +114,37 @@ export const groupConfigs: readonly GroupConfig[] = [
     [45_000, 45_000, 60_000],
     'group.share.session.timeout.ms',
     'A member of a share group that sends no heartbeat for this long is removed.',
+  ),
+  int(
+    'streams.assignment.interval.ms',
+    [0, 1000, 15_000],
+    'group.streams.assignment.interval.ms',
+    kept,
+  ),
+  offload('streams'),
+  int(
+    'streams.heartbeat.interval.ms',
+    [5000, 5000, 15_000],
+    'group.streams.heartbeat.interval.ms',
+    'How often the members of a streams group are asked to send heartbeats.',
+  ),
+  int(
+    'streams.initial.rebalance.delay.ms',
+    [0, 3000, 2_147_483_647],
+    'group.streams.initial.rebalance.delay.ms',
+    'How long the first members of a streams group wait for each other.',
+  ),
+  int(
+    'streams.num.standby.replicas',
+    [0, 0, 2],
+    'group.streams.num.standby.replicas',
+    'Standby copies of each task with state.',
+  ),
+  int(
+    'streams.session.timeout.ms',
+    [45_000, 45_000, 60_000],
+    'group.streams.session.timeout.ms',
+    'A member of a streams group that sends no heartbeat for this long is removed.',
   ),
 ];
 

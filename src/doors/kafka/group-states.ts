@@ -19,3 +19,6 @@ export const consumerGroupType = 'consumer';
 
 /** The type of the groups of KIP-932, and what they have for a protocol type. */
 export const shareGroupType = 'share';
+
+/** The type of the groups of KIP-1071, and what they have for a protocol type. */
+export const streamsGroupType = 'streams';

@@ -7,6 +7,7 @@ import type { FetchBudget } from './fetch-budget.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { SaslSession } from './sasl.ts';
 import type { ShareGroups } from './share-groups/index.ts';
+import type { StreamsGroups } from './streams-groups/index.ts';
 import type { ApiName, RequestOf, ResponseInput } from './wire/index.ts';
 
 /** What a handler may use. One per connection; it lives as long as the connection. */
@@ -25,6 +26,7 @@ export interface DoorServices {
   readonly fetchSessions: FetchSessions;
   readonly fetchBudget: FetchBudget;
   readonly shareGroups: ShareGroups;
+  readonly streamsGroups: StreamsGroups;
   /** What ApiVersions answers, in order of key. */
   readonly apiVersions: ReadonlyArray<{ apiKey: number; minVersion: number; maxVersion: number }>;
 }

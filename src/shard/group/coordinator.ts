@@ -256,6 +256,10 @@ export class GroupCoordinator implements Groups {
     return this.#offsets.delete(groupId, keys);
   }
 
+  hold(groupId: string, isHeld: boolean): void {
+    this.#offsets.hold(groupId, isHeld);
+  }
+
   async forgetTopic(topicId: string): Promise<void> {
     this.#checkOpen();
     await this.#offsets.forgetTopic(topicId);

@@ -39,6 +39,8 @@ export class Offsets {
   readonly #managed: ManagedGroups;
   readonly #topics: GroupTopics;
   readonly #retentionMs: number;
+  /** Groups whose members somebody else knows. */
+  readonly #held = new Set<string>();
 
   constructor(parts: OffsetsParts) {
     this.#clock = parts.clock;
@@ -107,6 +109,15 @@ export class Offsets {
     return outcomes;
   }
 
+  /** Groups that are held keep their offsets; from the release on they have no members. */
+  hold(groupId: string, isHeld: boolean): void {
+    if (isHeld) this.#held.add(groupId);
+    else if (this.#held.delete(groupId)) {
+      const group = this.#table.find(groupId);
+      if (group !== undefined) group.emptySinceMs = this.#clock.nowMs();
+    }
+  }
+
   async forgetTopic(topicId: string): Promise<void> {
     const waits: Promise<void>[] = [];
     for (const group of this.#table.all()) {
@@ -130,6 +141,7 @@ export class Offsets {
     for (let count = 0; count < expiryBatch; count++) {
       const { done, value: group } = groups.next();
       if (done === true) return;
+      if (this.#held.has(group.groupId)) continue;
       if (group.size > 0) this.#expireUnsubscribed(group);
       else if (group.state !== 'empty') continue;
       else if (group.kind === 'managed' || group.pending.size === 0) this.#expireGroup(group);

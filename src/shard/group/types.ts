@@ -273,6 +273,10 @@ export interface Groups {
     groupId: string,
     keys: readonly NamedPartitionKey[],
   ): Promise<Array<Error | undefined>>;
+  /**
+   * Whether a group has members that are not the coordinator's: its offsets are kept, however old. Not stored.
+   */
+  hold(groupId: string, isHeld: boolean): void;
   /** Forgets a deleted topic's offsets in all groups. */
   forgetTopic(topicId: string): Promise<void>;
 }

@@ -23,7 +23,7 @@ import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Produced;
 
 /**
- * Counts words with Kafka Streams, exactly once: BOOTSTRAP create|produce|work|verify NAME [COUNT...|STATE_DIRECTORY]. Without
+ * Counts words with Kafka Streams, exactly once: BOOTSTRAP create|produce|work|verify NAME [COUNT...|STATE_DIRECTORY PROTOCOL]. Without
  * caches each word makes one record with its count, so that a word that is counted twice, or not, shows.
  */
 public final class WordCount {
@@ -43,7 +43,7 @@ public final class WordCount {
     switch (arguments[1]) {
       case "create" -> create();
       case "produce" -> produce(Integer.parseInt(arguments[3]));
-      case "work" -> work(name, arguments[3]);
+      case "work" -> work(name, arguments[3], arguments[4]);
       case "verify" -> verify(List.of(arguments).subList(3, arguments.length));
       default -> throw new IllegalArgumentException(arguments[1]);
     }
@@ -82,7 +82,7 @@ public final class WordCount {
     }
   }
 
-  private static void work(String name, String stateDirectory) throws Exception {
+  private static void work(String name, String stateDirectory, String protocol) throws Exception {
     StreamsBuilder builder = new StreamsBuilder();
     builder.stream(input, Consumed.with(Serdes.String(), Serdes.String()))
         .flatMapValues(line -> List.of(line.split(" ")))
@@ -98,8 +98,11 @@ public final class WordCount {
     properties.put("statestore.cache.max.bytes", "0");
     properties.put("num.stream.threads", "2");
     properties.put("consumer.auto.offset.reset", "earliest");
-    properties.put("consumer.session.timeout.ms", "6000");
-    properties.put("consumer.heartbeat.interval.ms", "1000");
+    properties.put("group.protocol", protocol);
+    if (protocol.equals("classic")) {
+      properties.put("consumer.session.timeout.ms", "6000");
+      properties.put("consumer.heartbeat.interval.ms", "1000");
+    }
     KafkaStreams streams = new KafkaStreams(builder.build(), properties);
     CountDownLatch failed = new CountDownLatch(1);
     streams.setStateListener(

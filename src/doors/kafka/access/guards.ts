@@ -3,6 +3,7 @@ import type { ApiName, RequestOf } from '../wire/index.ts';
 import * as cluster from './cluster-guards.ts';
 import * as group from './group-guards.ts';
 import { free, Gate, type Guard, type Proceed } from './guard.ts';
+import * as streams from './streams-guards.ts';
 import * as topic from './topic-guards.ts';
 import * as transaction from './transaction-guards.ts';
 
@@ -74,6 +75,8 @@ const guards: { readonly [N in ApiName]: Guard<N> } = {
   ShareGroupDescribe: group.shareGroupDescribe,
   ShareFetch: group.shareFetch,
   ShareAcknowledge: group.shareAcknowledge,
+  StreamsGroupHeartbeat: streams.streamsGroupHeartbeat,
+  StreamsGroupDescribe: streams.streamsGroupDescribe,
   DescribeShareGroupOffsets: group.describeShareGroupOffsets,
   AlterShareGroupOffsets: group.alterShareGroupOffsets,
   DeleteShareGroupOffsets: group.deleteShareGroupOffsets,

@@ -26,7 +26,7 @@ export async function consumerGroupHeartbeat(
   const refusal = check(request, version);
   if (refusal !== undefined) return refuse(refusal);
   const { groupId, memberEpoch } = request;
-  if (door.shareGroups.has(groupId)) {
+  if (door.shareGroups.has(groupId) || door.streamsGroups.hasMembers(groupId)) {
     const message = `Group ${groupId} is not a consumer group.`;
     return refuse(new Refusal(errorCodes.GROUP_ID_NOT_FOUND, message));
   }
@@ -49,6 +49,8 @@ export async function consumerGroupHeartbeat(
   if (request.serverAssignor !== null) beat.assignorName = request.serverAssignor;
   if (request.topicPartitions !== null) beat.owned = request.topicPartitions;
   try {
+    // A streams group without members is whose who comes first.
+    if (memberEpoch === 0) await door.streamsGroups.forget(groupId);
     const { memberId, epoch, isWaiting, assignment } = await broker.groupsFor(groupId).beat(beat);
     const isGone = memberEpoch === leaving || memberEpoch === away;
     const intervalMs = configs.number(groupId, 'consumer.heartbeat.interval.ms');

@@ -7,7 +7,7 @@ import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export function describeGroups(
-  { broker }: HandlerContext,
+  { broker, door }: HandlerContext,
   request: RequestOf<'DescribeGroups'>,
   version: number,
 ): ResponseInput<'DescribeGroups'> {
@@ -17,7 +17,8 @@ export function describeGroups(
   return {
     groups: request.groups.map((groupId) => {
       const group = broker.groupsFor(groupId).describe(groupId);
-      if (group.isManaged) return describeOther(groupId, version);
+      if (group.isManaged || door.streamsGroups.has(groupId))
+        return describeOther(groupId, version);
       const isMissing = group.state === 'dead' && version >= 6;
       return {
         errorCode: isMissing ? errorCodes.GROUP_ID_NOT_FOUND : errorCodes.NONE,

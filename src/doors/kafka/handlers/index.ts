@@ -62,6 +62,8 @@ import { shareAcknowledge } from './share-acknowledge.ts';
 import { shareFetch } from './share-fetch.ts';
 import { shareGroupDescribe } from './share-group-describe.ts';
 import { shareGroupHeartbeat } from './share-group-heartbeat.ts';
+import { streamsGroupDescribe } from './streams-group-describe.ts';
+import { streamsGroupHeartbeat } from './streams-group-heartbeat.ts';
 import { syncGroup } from './sync-group.ts';
 import { txnOffsetCommit } from './txn-offset-commit.ts';
 import { updateFeatures } from './update-features.ts';
@@ -131,6 +133,8 @@ export const registrations: readonly Registration[] = [
   register('ShareGroupDescribe', [1, 1], shareGroupDescribe),
   register('ShareFetch', [1, 2], shareFetch),
   register('ShareAcknowledge', [1, 2], shareAcknowledge),
+  register('StreamsGroupHeartbeat', [0, 0], streamsGroupHeartbeat),
+  register('StreamsGroupDescribe', [0, 0], streamsGroupDescribe),
   register('DescribeShareGroupOffsets', [0, 1], describeShareGroupOffsets),
   register('AlterShareGroupOffsets', [0, 0], alterShareGroupOffsets),
   register('DeleteShareGroupOffsets', [0, 0], deleteShareGroupOffsets),

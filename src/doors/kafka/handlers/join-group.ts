@@ -31,7 +31,10 @@ export async function joinGroup(
   if (groupInstanceId !== null) join.instanceId = groupInstanceId;
   if (reason !== null) join.reason = reason;
   try {
-    if (door.shareGroups.has(groupId)) throw new BrokerError('group-protocol-mismatch', groupId);
+    const isOther = door.shareGroups.has(groupId) || door.streamsGroups.hasMembers(groupId);
+    if (isOther) throw new BrokerError('group-protocol-mismatch', groupId);
+    // A streams group without members is whose who comes first.
+    await door.streamsGroups.forget(groupId);
     const result = await untilInterrupted(connection, broker.groupsFor(groupId).join(join));
     return {
       errorCode: errorCodes.NONE,

@@ -6,6 +6,7 @@ import {
   consumerGroupType,
   groupStateNames,
   shareGroupType,
+  streamsGroupType,
 } from '../group-states.ts';
 import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
@@ -19,6 +20,8 @@ export function listGroups(
   const consumer = broker
     .listGroupCoordinators()
     .flatMap((coordinator) => coordinator.list())
+    // The coordinator knows the offsets of streams groups, and calls them empty.
+    .filter(({ groupId }) => !door.streamsGroups.has(groupId))
     .map(({ groupId, isManaged, protocolType, state }) => ({
       groupId,
       protocolType,
@@ -34,9 +37,17 @@ export function listGroups(
       groupType: shareGroupType,
     }),
   );
+  const streams = (passesType(streamsGroupType) ? door.streamsGroups.list() : []).map(
+    ({ groupId, state }) => ({
+      groupId,
+      protocolType: streamsGroupType,
+      groupState: state,
+      groupType: streamsGroupType,
+    }),
+  );
   return {
     errorCode: errorCodes.NONE,
-    groups: [...consumer, ...share].filter(({ groupState }) => passesState(groupState)),
+    groups: [...consumer, ...share, ...streams].filter(({ groupState }) => passesState(groupState)),
   };
 }
 

@@ -21,16 +21,16 @@ interface Item {
 }
 
 export async function offsetCommit(
-  { broker }: HandlerContext,
+  context: HandlerContext,
   request: Request,
   version: number,
 ): Promise<ResponseInput<'OffsetCommit'>> {
   const topics = request.topics.map((asked) => ({
     asked,
-    items: examine(broker, asked, version),
+    items: examine(context.broker, asked, version),
   }));
   const groupError = await commit(
-    broker,
+    context,
     request,
     topics.flatMap(({ items }) => items),
   );
@@ -69,7 +69,7 @@ function checkPartition(topic: Topic, partition: AskedPartition): number {
 }
 
 async function commit(
-  broker: BrokerPort,
+  { broker, door }: HandlerContext,
   request: Request,
   items: readonly Item[],
 ): Promise<number> {
@@ -90,8 +90,19 @@ async function commit(
   // Where nothing can be stored for another reason, the group is still asked: its error goes first.
   if (!hasTopic) return errorCodes.NONE;
   const { groupId } = request;
+  let identity = identify(request);
+  if (door.streamsGroups.has(groupId)) {
+    const { memberId, generationIdOrMemberEpoch: epoch } = request;
+    const partitions = commits.map(({ topicId, partition }) => ({
+      topic: broker.topics.findById(topicId)?.name ?? '',
+      partition,
+    }));
+    const refused = door.streamsGroups.checkMember(groupId, memberId, epoch, partitions);
+    if (refused !== undefined) return refused;
+    identity = undefined;
+  }
   try {
-    await broker.groupsFor(groupId).commit(groupId, identify(request), commits);
+    await broker.groupsFor(groupId).commit(groupId, identity, commits);
     return errorCodes.NONE;
   } catch (error) {
     return groupErrorCode(error);

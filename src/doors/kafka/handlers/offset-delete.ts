@@ -1,11 +1,12 @@
 // OffsetDelete 0 (KIP-496): forgets offsets of topics that no member of the group subscribes to.
+import { BrokerError } from '../../../base/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import { groupErrorCode } from '../group-errors.ts';
 import type { HandlerContext } from '../handler.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export async function offsetDelete(
-  { broker }: HandlerContext,
+  { broker, door }: HandlerContext,
   { groupId, topics }: RequestOf<'OffsetDelete'>,
 ): Promise<ResponseInput<'OffsetDelete'>> {
   const found = topics.map(({ name }) => broker.topics.find(name));
@@ -19,10 +20,15 @@ export async function offsetDelete(
       })),
   );
   try {
-    const outcomes = await broker.groupsFor(groupId).deleteOffsets(groupId, keys);
+    const { streamsGroups } = door;
+    const isFree = ({ topicName }: { topicName: string }): boolean =>
+      !streamsGroups.isSubscribed(groupId, topicName);
+    const outcomes = await broker.groupsFor(groupId).deleteOffsets(groupId, keys.filter(isFree));
     const codes = new Map<string, number>();
-    for (const [index, { topicName, partition }] of keys.entries()) {
-      const error = outcomes[index];
+    let next = 0;
+    for (const key of keys) {
+      const { topicName, partition } = key;
+      const error = isFree(key) ? outcomes[next++] : new BrokerError('group-subscribed');
       const code = error === undefined ? errorCodes.NONE : groupErrorCode(error);
       codes.set(`${partition}/${topicName}`, code);
     }

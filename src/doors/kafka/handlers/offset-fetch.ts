@@ -48,20 +48,20 @@ interface Answer {
 }
 
 export async function offsetFetch(
-  { broker }: HandlerContext,
+  context: HandlerContext,
   request: RequestOf<'OffsetFetch'>,
   version: number,
 ): Promise<ResponseInput<'OffsetFetch'>> {
   if (version >= 8) {
     const { requireStable } = request;
     const answers = request.groups.map((group) =>
-      answer(broker, group, version >= 10, requireStable),
+      answer(context, group, version >= 10, requireStable),
     );
     return { groups: await Promise.all(answers) };
   }
   const { groupId, topics } = request;
   const { errorCode, topics: answered } = await answer(
-    broker,
+    context,
     { groupId, topics },
     false,
     request.requireStable,
@@ -74,7 +74,7 @@ export async function offsetFetch(
 }
 
 async function answer(
-  broker: BrokerPort,
+  { broker, door }: HandlerContext,
   { groupId, topics, memberId = null, memberEpoch = -1 }: Question,
   isById: boolean,
   requireStable: boolean,
@@ -85,6 +85,10 @@ async function answer(
       requireStable && groups.hasPendingOffset(groupId, { topicId, partition });
     const isMember = memberId !== null || memberEpoch >= 0;
     const member = isMember ? { memberId: memberId ?? '', epoch: memberEpoch } : undefined;
+    if (member !== undefined && door.streamsGroups.has(groupId)) {
+      const refused = door.streamsGroups.checkMember(groupId, member.memberId, member.epoch);
+      if (refused !== undefined) return { groupId, errorCode: refused, topics: [] };
+    }
     if (topics === null) {
       const found = await groups.fetchOffsets(groupId, undefined, member);
       return {

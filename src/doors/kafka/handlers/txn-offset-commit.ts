@@ -9,7 +9,7 @@ import type { RequestOf, ResponseInput } from '../wire/index.ts';
 type Request = RequestOf<'TxnOffsetCommit'>;
 
 export async function txnOffsetCommit(
-  { broker }: HandlerContext,
+  { broker, door }: HandlerContext,
   request: Request,
 ): Promise<ResponseInput<'TxnOffsetCommit'>> {
   const { transactionalId, producerId, producerEpoch: epoch, groupId, topics } = request;
@@ -28,9 +28,23 @@ export async function txnOffsetCommit(
     }
   }
   let errorCode: number = errorCodes.NONE;
+  let member = identify(request);
+  if (member !== undefined && door.streamsGroups.has(groupId)) {
+    const { memberId, generation } = member;
+    const partitions = topics.flatMap(({ name, partitions: asked }) =>
+      asked.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
+    );
+    const refused = door.streamsGroups.checkMember(groupId, memberId, generation, partitions);
+    // As Kafka says it to producers.
+    const isStale = refused === errorCodes.STALE_MEMBER_EPOCH;
+    errorCode = isStale ? errorCodes.ILLEGAL_GENERATION : (refused ?? errorCodes.NONE);
+    member = undefined;
+  }
   try {
     const identity = { transactionalId, producerId, epoch };
-    await broker.transactions.commitOffsets(identity, groupId, identify(request), commits);
+    if (errorCode === errorCodes.NONE) {
+      await broker.transactions.commitOffsets(identity, groupId, member, commits);
+    }
   } catch (error) {
     errorCode = transactionErrorCode(error, false);
   }

@@ -38,15 +38,23 @@ export class ShareGroups {
   readonly sessions: ShareSessions;
   readonly #broker: BrokerPort;
   readonly #clock: Clock;
+  readonly #isOther: (groupId: string) => boolean;
   /** Those that have members. */
   readonly #groups = new Map<string, ShareGroup>();
   readonly #timeouts: DeadlineQueue;
   readonly #deadlines = new Map<ShareMember, Deadline>();
 
-  constructor(broker: BrokerPort, clock: Clock) {
+  /** `isOther`: whether a group is of a kind that only the door knows. */
+  constructor(
+    broker: BrokerPort,
+    clock: Clock,
+    configs = new GroupConfigs(broker),
+    isOther: (groupId: string) => boolean = () => false,
+  ) {
     this.#broker = broker;
+    this.#isOther = isOther;
     this.#clock = clock;
-    this.configs = new GroupConfigs(broker);
+    this.configs = configs;
     this.queues = new ShareQueues(broker, this.configs, () => clock.nowMs());
     this.sessions = new ShareSessions(this.configs);
     this.#timeouts = new DeadlineQueue(clock);
@@ -157,7 +165,10 @@ export class ShareGroups {
   }
 
   #create(groupId: string): ShareGroup | Refusal {
-    if (this.#broker.groupsFor(groupId).describe(groupId).state !== 'dead') {
+    if (
+      this.#isOther(groupId) ||
+      this.#broker.groupsFor(groupId).describe(groupId).state !== 'dead'
+    ) {
       return new Refusal(errorCodes.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a share group.`);
     }
     if (this.#groups.size >= limits.groupsMax) {

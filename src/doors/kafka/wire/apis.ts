@@ -59,6 +59,8 @@ import { shareAcknowledge } from './messages/share-acknowledge.ts';
 import { shareFetch } from './messages/share-fetch.ts';
 import { shareGroupDescribe } from './messages/share-group-describe.ts';
 import { shareGroupHeartbeat } from './messages/share-group-heartbeat.ts';
+import { streamsGroupDescribe } from './messages/streams-group-describe.ts';
+import { streamsGroupHeartbeat } from './messages/streams-group-heartbeat.ts';
 import { syncGroup } from './messages/sync-group.ts';
 import { txnOffsetCommit } from './messages/txn-offset-commit.ts';
 import { updateFeatures } from './messages/update-features.ts';
@@ -128,6 +130,8 @@ export const apis = {
   ShareGroupDescribe: shareGroupDescribe,
   ShareFetch: shareFetch,
   ShareAcknowledge: shareAcknowledge,
+  StreamsGroupHeartbeat: streamsGroupHeartbeat,
+  StreamsGroupDescribe: streamsGroupDescribe,
   DescribeShareGroupOffsets: describeShareGroupOffsets,
   AlterShareGroupOffsets: alterShareGroupOffsets,
   DeleteShareGroupOffsets: deleteShareGroupOffsets,
