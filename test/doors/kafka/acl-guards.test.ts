@@ -302,6 +302,63 @@ const cases: ReadonlyArray<Case<ApiName>> = [
       group?.errorCode === codes.GROUP_ID_NOT_FOUND ? 0 : group?.errorCode,
   }),
   define({
+    api: 'StreamsGroupHeartbeat',
+    version: 0,
+    body: () => ({
+      groupId: 'st',
+      memberId: 'm',
+      memberEpoch: 1,
+      endpointInformationEpoch: 0,
+    }),
+    needs: [['read', 'group', 'st']],
+    refusal: groupRefused,
+    codeOf: ({ errorCode }) => (errorCode === codes.UNKNOWN_MEMBER_ID ? 0 : errorCode),
+  }),
+  define({
+    api: 'StreamsGroupHeartbeat',
+    version: 0,
+    body: () => ({
+      groupId: 'st',
+      memberId: 'm',
+      memberEpoch: 0,
+      endpointInformationEpoch: 0,
+      rebalanceTimeoutMs: 1000,
+      processId: 'p',
+      topology: {
+        epoch: 0,
+        subtopologies: [
+          {
+            subtopologyId: '0',
+            sourceTopics: [topic],
+            sourceTopicRegex: [],
+            stateChangelogTopics: [],
+            repartitionSinkTopics: [],
+            repartitionSourceTopics: [],
+            copartitionGroups: [],
+          },
+        ],
+      },
+      activeTasks: [],
+      standbyTasks: [],
+      warmupTasks: [],
+    }),
+    needs: [
+      ['read', 'group', 'st'],
+      ['describe', 'topic', topic],
+    ],
+    refusal: topicRefused,
+    codeOf: ({ errorCode }) => errorCode,
+  }),
+  define({
+    api: 'StreamsGroupDescribe',
+    version: 0,
+    body: () => ({ groupIds: ['st'], includeAuthorizedOperations: false }),
+    needs: [['describe', 'group', 'st']],
+    refusal: groupRefused,
+    codeOf: ({ groups: [group] }) =>
+      group?.errorCode === codes.GROUP_ID_NOT_FOUND ? 0 : group?.errorCode,
+  }),
+  define({
     api: 'CreateTopics',
     version: 5,
     body: () => ({

@@ -173,6 +173,19 @@ describe('offsets are forgotten', () => {
     assert.deepEqual(await fetchAll(group), [1]);
   });
 
+  test('not while somebody else has members of the group', async () => {
+    const group = new GroupFixture({ offsetsRetentionMs: 20_000, expiryCheckMs: 1000 });
+    group.commit(undefined, offsetAt(1));
+    group.coordinator.hold(groupId, true);
+    await group.clock.advance(90_000);
+    assert.deepEqual(await fetchAll(group), [1]);
+    group.coordinator.hold(groupId, false);
+    await group.clock.advance(19_000);
+    assert.deepEqual(await fetchAll(group), [1]);
+    await group.clock.advance(2001);
+    assert.deepEqual(await fetchAll(group), []);
+  });
+
   test('never with a negative retention', async () => {
     const group = new GroupFixture({ offsetsRetentionMs: -1 });
     group.commit(undefined, offsetAt(1));

@@ -60,15 +60,6 @@ function mayDescribeAll(
 export const streamsGroupDescribe: Guard<'StreamsGroupDescribe'> = (gate, request, proceed) => {
   const [groupIds, denied] = split(request.groupIds, (id) => gate.may('describe', 'group', id));
   const allowed: RequestOf<'StreamsGroupDescribe'> = { ...request, groupIds };
-  const hide = (groupId: string, errorCode: number, errorMessage: string) => ({
-    errorCode,
-    errorMessage,
-    groupId,
-    groupState: '',
-    groupEpoch: 0,
-    assignmentEpoch: 0,
-    members: [],
-  });
   return after<'StreamsGroupDescribe'>(proceed(allowed), (response) => ({
     ...response,
     groups: [
@@ -82,3 +73,15 @@ export const streamsGroupDescribe: Guard<'StreamsGroupDescribe'> = (gate, reques
     ],
   }));
 };
+
+function hide(groupId: string, errorCode: number, errorMessage: string) {
+  return {
+    errorCode,
+    errorMessage,
+    groupId,
+    groupState: '',
+    groupEpoch: 0,
+    assignmentEpoch: 0,
+    members: [],
+  };
+}

@@ -177,8 +177,6 @@ export class StreamsGroup {
       active: without(before.active, kept.active),
       standby: without(before.standby, kept.standby),
     };
-    const mayStillHave = (keys: TaskKeys, told: TaskKeys | undefined): boolean =>
-      keys.size > 0 && (told === undefined || !isDisjoint(told, keys));
     if (
       mayStillHave(surplus.active, owned?.active) ||
       mayStillHave(surplus.standby, owned?.standby)
@@ -274,6 +272,11 @@ export class StreamsGroup {
     }
     return { active, inProcess };
   }
+}
+
+/** `owned`: what the member says that it has; undefined when it says nothing. */
+function mayStillHave(keys: TaskKeys, owned: TaskKeys | undefined): boolean {
+  return keys.size > 0 && (owned === undefined || !isDisjoint(owned, keys));
 }
 
 function intersect(left: TaskKeys, right: TaskKeys): Set<string> {

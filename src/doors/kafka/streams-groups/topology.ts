@@ -69,13 +69,15 @@ function isWithinBounds(
   group: Subtopology['copartitionGroups'][number],
   { sourceTopics, repartitionSourceTopics }: Subtopology,
 ): boolean {
-  const fits = (indexes: readonly number[], length: number): boolean =>
-    indexes.every((index) => index >= 0 && index < length);
   return (
     group.sourceTopicRegex.length === 0 &&
     fits(group.sourceTopics, sourceTopics.length) &&
     fits(group.repartitionSourceTopics, repartitionSourceTopics.length)
   );
+}
+
+function fits(indexes: readonly number[], length: number): boolean {
+  return indexes.every((index) => index >= 0 && index < length);
 }
 
 /** Topics that must be there before a subtopology can be worked on. */
