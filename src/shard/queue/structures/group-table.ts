@@ -17,6 +17,8 @@ interface Group {
   held: number;
   /** With order: their offsets, in no order; few, for they all came in one run. */
   out: number[];
+  /** The run of each of them. */
+  outRuns: number[];
   /** With order: the run that has all that is out and may get what follows; 0: none. */
   run: number;
   waiting: ReturnedSet | undefined;
@@ -38,8 +40,9 @@ interface Group {
  *   behind it in the group wait. One that was given back may go again although later ones are out. Among groups, a message
  *   that nobody had yet has its place in the log, one that was given back (`giveBack`) a place behind what was there then.
  * - **Runs** (ordered): whoever takes several messages at once names a run, a number of its own. As long as all that is out
- *   of a group belongs to the run, the next messages of the group may go to it; it gets those before others, and looks past
- *   some messages of other groups for them, which wait here.
+ *   of a group belongs to the run, the next messages of the group may go to it, and otherwise those that were given back and
+ *   have nothing before them but what the run has; it gets those before others, and looks past some messages of other groups
+ *   for them, which wait here.
  * - **Fair:** any number of messages of a group may be in flight. Those of a noisy group wait while there are others to
  *   give out; of the waiting ones, the group with the fewest in flight goes first. What is returned leaves.
  *
@@ -188,8 +191,8 @@ export class GroupTable {
   /** Finds the next message of the group from which that run took last; false when none waits, or it may not go. */
   firstOfRun(run: number): boolean {
     const group = this.#runGroup;
-    if (group === undefined || this.#run !== run || group.run !== run) return false;
-    if (group.waiting === undefined) return false;
+    if (group === undefined || this.#run !== run || group.waiting === undefined) return false;
+    if (group.run !== run && !mayGo(group, group.headOffset, group.isHeadAgain, run)) return false;
     this.#show(group);
     return true;
   }
@@ -215,6 +218,17 @@ export class GroupTable {
     group.waiting.removeFirst();
     this.#noteRemoved(group, this.bodyBytes);
     this.#hold(group, offset, run);
+  }
+
+  /** Finds a message that waits by its offset, looking into each group: `group` and `bodyBytes` are then its own. */
+  find(offset: number): boolean {
+    for (const { name, waiting } of this.#groups.values()) {
+      if (waiting?.find(offset) !== true) continue;
+      this.group = name;
+      this.bodyBytes = waiting.bodyBytes;
+      return true;
+    }
+    return false;
   }
 
   /** Removes a message that waits, which was settled without being given out; false when it does not wait. */
@@ -321,6 +335,7 @@ export class GroupTable {
       name,
       held: 0,
       out: [],
+      outRuns: [],
       run: 0,
       waiting: undefined,
       place: none,
@@ -373,7 +388,7 @@ export class GroupTable {
     if (waiting?.first() === true) {
       if (waiting.rank < rank || (waiting.rank === rank && waiting.offset < offset)) return false;
     }
-    return (run !== 0 && group.run === run) || mayGo(group, offset, deliveries > 0);
+    return (run !== 0 && group.run === run) || mayGo(group, offset, deliveries > 0, run);
   }
 
   #isPassed(group: Group, run: number): boolean {
@@ -398,6 +413,8 @@ export class GroupTable {
       const at = group.out.indexOf(offset);
       group.out[at] = group.out.at(-1)!;
       group.out.pop();
+      group.outRuns[at] = group.outRuns.at(-1)!;
+      group.outRuns.pop();
     }
     if (this.#held === 0) this.#releaseSlots();
     return group;
@@ -408,6 +425,7 @@ export class GroupTable {
       // Whoever has all of it may have the next one.
       if (group.held === 0 || group.run !== run) group.run = group.held === 0 ? run : 0;
       group.out.push(offset);
+      group.outRuns.push(run);
       this.#run = run;
       this.#runGroup = group;
     }
@@ -521,10 +539,16 @@ export class GroupTable {
   }
 }
 
-/** With order: whether what is out of the group lets a message go: one that comes again only waits for those before it. */
-function mayGo(group: Group, offset: number, isAgain: boolean): boolean {
+/**
+ * With order: whether what is out of the group lets a message go: one that comes again only waits for those before it, and
+ * not for those that the run has.
+ */
+function mayGo(group: Group, offset: number, isAgain: boolean, run = 0): boolean {
   if (group.held === 0) return true;
   if (!isAgain) return false;
-  for (const other of group.out) if (other < offset) return false;
+  const { out, outRuns } = group;
+  for (let at = 0; at < out.length; at++) {
+    if (out[at]! < offset && (run === 0 || outRuns[at] !== run)) return false;
+  }
   return true;
 }

@@ -244,6 +244,27 @@ describe('a table of groups', () => {
     assert.equal(table.offset, 4);
   });
 
+  test('gives a run all that came back of a group before what is still out of it', () => {
+    const table = new GroupTable(false);
+    for (let offset = 0; offset < 5; offset++)
+      assert.equal(table.enter('a', 0, offset, 1, 0, 0, 1), true);
+    // All but the fourth come back.
+    for (const offset of [1, 0, 2, 4]) table.giveBack(0, offset, 1, 1, 1, 9);
+    const given: number[] = [];
+    for (let isThere = table.first(); isThere; isThere = table.firstOfRun(2)) {
+      // Another run gets nothing in between.
+      assert.equal(table.firstOfRun(3), false);
+      given.push(table.offset);
+      table.takeFirst(2);
+    }
+    assert.deepEqual(given, [0, 1, 2]);
+    assert.equal(table.first(), false);
+    table.leave(3);
+    for (const offset of given) table.leave(offset);
+    assert.equal(table.first(), true);
+    assert.equal(table.offset, 4);
+  });
+
   test('looks past a bounded number of groups for a run', () => {
     const table = new GroupTable(false);
     assert.equal(table.enter('first', 0, 0, 1, 0, 0, 1), true);
