@@ -22,18 +22,17 @@ export function checkQueueSettings(settings: Partial<QueueSettings>): void {
   for (const [name, [min, max]] of Object.entries(numberRanges)) {
     checkWhole(name, Reflect.get(settings, name), min, max);
   }
-  const { retryDelayFactor, overflow, deadLetter, dropsExpired, isSingleActive, filter } = settings;
+  const { retryDelayFactor, overflow, deadLetter, filter } = settings;
   if (retryDelayFactor !== undefined && !(retryDelayFactor >= 1 && retryDelayFactor <= 1000)) {
     throw invalid('retryDelayFactor', 'a number from 1 to 1000', retryDelayFactor);
   }
   if (overflow !== undefined && !overflows.includes(overflow)) {
     throw invalid('overflow', overflows.join(' or '), overflow);
   }
-  if (dropsExpired !== undefined && typeof dropsExpired !== 'boolean') {
-    throw invalid('dropsExpired', 'true or false', dropsExpired);
-  }
-  if (isSingleActive !== undefined && typeof isSingleActive !== 'boolean') {
-    throw invalid('isSingleActive', 'true or false', isSingleActive);
+  for (const name of ['dropsExpired', 'keepsFailed', 'isSingleActive'] as const) {
+    const value: unknown = settings[name];
+    if (value !== undefined && typeof value !== 'boolean')
+      throw invalid(name, 'true or false', value);
   }
   if (deadLetter !== undefined) {
     if (typeof deadLetter.exchange !== 'string') {

@@ -63,6 +63,10 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
       ...truth,
       description: 'What expires is dropped, not dead-lettered; dead messages keep their time',
     },
+    keepsFailed: {
+      ...truth,
+      description: 'What failed too often dies when it would be given out next, not at once',
+    },
     isSingleActive: { ...truth, description: 'One consumer at a time gets messages' },
     keepSettledMs: { ...count, description: 'So long can be gone back' },
     leaseMs: { ...wholeNumber, description: '-1: until it is settled or the consumer goes' },

@@ -23,6 +23,7 @@ const settingReaders: Readers<QueueSettings> = {
   overflow: asOverflow,
   deadLetter: asDeadLetter,
   dropsExpired: asTruth,
+  keepsFailed: asTruth,
   isSingleActive: asTruth,
   keepSettledMs: asWholeNumber,
   leaseMs: asWholeNumber,

@@ -61,6 +61,11 @@ export class Dispatcher {
     );
   }
 
+  /** When it must look again; Infinity when it need not. */
+  get nextWakeMs(): number {
+    return Math.min(this.headExpiryMs, this.retryAtMs);
+  }
+
   /** Whether a message that comes would be looked at. */
   get hasTakers(): boolean {
     return this.consumers.count > 0 || this.#acquirers.length > 0 || this.#dying.length > 0;
@@ -208,7 +213,8 @@ export class Dispatcher {
     const { state, settings } = queue;
     view.deliveries = state.deliveries + 1;
     view.failures = state.failures;
-    if (settings.failuresMax >= 0 && state.failures > settings.failuresMax)
+    const isFailed = settings.failuresMax >= 0 && state.failures > settings.failuresMax;
+    if (isFailed && (taker !== undefined || !settings.keepsFailed))
       return this.#kill('delivery-limit');
     const isAwaited = taker !== undefined && !isAsking(taker);
     const expiresAtMs = this.#expiresAtMs();

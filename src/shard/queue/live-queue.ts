@@ -193,9 +193,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   // Settling
 
   accept(lease: Lease): boolean {
-    const { leases } = this.state;
-    const slot = leases?.find(lease) ?? -1;
-    if (leases === undefined || slot < 0) return false;
+    const slot = this.state.leases?.find(lease) ?? -1;
+    if (slot < 0) return false;
     this.#count().accepted++;
     this.#settleSlot(slot);
     return true;
@@ -268,12 +267,11 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const lease = this.findLease(offset);
     if (lease !== undefined) return this.accept(lease);
     if (offset >= this.partition.highWatermark || !this.has(offset)) return false;
-    const { state } = this;
-    const bodyBytes = state.takeWaiting(offset);
+    let bodyBytes = this.state.takeWaiting(offset);
     if (bodyBytes === undefined) return false;
+    if (bodyBytes < 0) bodyBytes = averageReadyBytes(this.state, this.partition);
     this.#count().accepted++;
-    // What nobody has looked at is of no known size.
-    this.#settle(offset, bodyBytes || averageReadyBytes(state, this.partition), this.#note());
+    this.#settle(offset, bodyBytes, this.#note());
     this.home.ride();
     // Others may have waited for it.
     this.schedule();
@@ -557,15 +555,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const ms = leaseMs ?? this.#settings.leaseMs;
     const deadlineMs = ms < 0 || ownerId === owners.dying ? -1 : this.home.clock.nowMs() + ms;
     const leases = state.openLeases();
-    const lease = leases.add(
-      offset,
-      bodyBytes,
-      deliveries + 1,
-      failures,
-      deadlineMs,
-      ownerId,
-      rank,
-    );
+    const count = deliveries + 1;
+    const lease = leases.add(offset, bodyBytes, count, failures, deadlineMs, ownerId, rank);
     changes.noteAcquired(offset, deadlineMs, bodyBytes, rank);
     if (deadlineMs >= 0) this.arm(deadlineMs);
     return lease;
@@ -781,12 +772,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   #nextWakeMs(): number {
-    return Math.min(
-      this.#state?.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
-      this.#state?.delayed?.nextDueMs() ?? Number.POSITIVE_INFINITY,
-      this.#dispatcher?.headExpiryMs ?? Number.POSITIVE_INFINITY,
-      this.#dispatcher?.retryAtMs ?? Number.POSITIVE_INFINITY,
-    );
+    const stateMs = this.#state?.nextWakeMs() ?? Number.POSITIVE_INFINITY;
+    return Math.min(stateMs, this.#dispatcher?.nextWakeMs ?? Number.POSITIVE_INFINITY);
   }
 
   #noteIfEmptied(): void {

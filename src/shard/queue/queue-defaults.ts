@@ -12,6 +12,7 @@ export const defaultQueueSettings: QueueSettings = {
   overflow: 'drop-head',
   deadLetter: undefined,
   dropsExpired: false,
+  keepsFailed: false,
   isSingleActive: false,
   keepSettledMs: 0,
   leaseMs: -1,

@@ -131,6 +131,12 @@ export class QueueState implements QueueReplay {
     return Math.max(0, this.unsettledBytes - this.leasedBytes - this.delayedBytes);
   }
 
+  /** When a lease ends or a message comes due next; Infinity when none does. */
+  nextWakeMs(): number {
+    const leaseMs = this.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY;
+    return Math.min(leaseMs, this.delayed?.nextDueMs() ?? Number.POSITIVE_INFINITY);
+  }
+
   rankOf(priority: number): number {
     const { priorityMax, priorityDefault } = this.form;
     if (priorityMax === 0) return 0;
@@ -702,8 +708,8 @@ export class QueueState implements QueueReplay {
   }
 
   /**
-   * Takes a message away from where it is ready, so that the caller settles it; undefined when it is not ready. Its body bytes
-   * are 0 where nobody has looked at it.
+   * Takes a message away from where it is ready, so that the caller settles it, and answers its body bytes: −1 where nobody
+   * has looked at it. Undefined when it is not ready.
    */
   takeWaiting(offset: number): number | undefined {
     const { groups } = this;
@@ -716,11 +722,11 @@ export class QueueState implements QueueReplay {
     }
     if (this.leases !== undefined && this.leases.findByOffset(offset) >= 0) return undefined;
     if (this.damaged?.has(offset) === true || offset >= this.ingested) return undefined;
-    if (this.lanes !== undefined) return this.lanes.remove(offset) ? 0 : undefined;
+    if (this.lanes !== undefined) return this.lanes.remove(offset) ? -1 : undefined;
     // What waits for its time is in `skipped`, or before the cursor.
     if (offset < this.nextUntouched() || this.skipped?.has(offset) === true) return undefined;
     this.#skip(offset);
-    return 0;
+    return -1;
   }
 
   /** Takes `offset` away from wherever it is ready; `deliveries` and `failures` are then its own. */

@@ -21,6 +21,8 @@ export interface QueueSettings {
   deadLetter: DeadLetterTarget | undefined;
   /** What expires is dropped even where there is a target, and a dead message keeps its time: its retention goes on. */
   dropsExpired: boolean;
+  /** What has failed once too often stays where it was, and dies when somebody would get it next; else it dies at once. */
+  keepsFailed: boolean;
   /** Only one consumer gets messages at a time; the next in line takes over when it goes. */
   isSingleActive: boolean;
   /** Settled messages stay readable (and can be gone back to) for this long; 0: they go. */
@@ -225,14 +227,20 @@ export interface PartitionQueue {
    */
   holdOffset(offset: number): Lease | undefined;
 
-  /** The lease of a delivery that is known by its offset and count (a receipt that outlives a restart). */
-  findLease(offset: number, deliveries: number): Lease | undefined;
+  /**
+   * The lease of a delivery that is known by its offset and count (a receipt that outlives a restart); without a count, that
+   * of whoever has the message now.
+   */
+  findLease(offset: number, deliveries?: number): Lease | undefined;
+
+  /** Whether the message at that offset is in the log and not settled, wherever it is. */
+  has(offset: number): boolean;
 
   /**
-   * Settles a message whose delivery ended by time, or was given back, and that nobody was given since: its consumer
-   * finished late. False, doing nothing, when it is leased anew, settled, or was never that delivery.
+   * Settles a message for somebody who had it before: it may be waiting again, or be in another one's hands, whose lease is
+   * stale from now on. False, doing nothing, for what is settled, dead, held by a transaction or waits for its time.
    */
-  acceptLate(offset: number, deliveries: number): boolean;
+  acceptLate(offset: number): boolean;
 
   /** Whether a message may be stored now: the length limit, deduplication. Notes the deduplication id. */
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate';

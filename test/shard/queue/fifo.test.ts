@@ -233,30 +233,3 @@ function pick(counts: {
   const { ready, readyBytes, leased, leasedBytes } = counts;
   return { ready, readyBytes, leased, leasedBytes };
 }
-
-test('a delivery that ended is still settled by the one who had it, until somebody else gets the message', async () => {
-  const bed = await QueueBed.open();
-  const queue = bed.openQueue({ leaseMs: 1000 });
-  await bed.send('a', 'b');
-  const request = {
-    count: 2,
-    bytesMax: 1000,
-    leaseMs: undefined,
-    isAutoSettled: false,
-    waitMs: 0,
-  };
-  assert.equal((await bed.clock.runUntil(queue.acquire(request))).length, 2);
-  assert.equal(queue.acceptLate(0, 1), false);
-  await bed.clock.runFor(2000);
-  assert.equal(queue.counts().ready, 2);
-  assert.equal(queue.acceptLate(0, 2), false);
-  assert.equal(queue.acceptLate(0, 1), true);
-  assert.equal(queue.acceptLate(0, 1), false);
-  assert.deepEqual((await bed.clock.runUntil(queue.acquire(request))).map(textOf), ['b']);
-  assert.equal(queue.acceptLate(1, 1), false);
-  await bed.settle();
-  await bed.crash();
-  const again = bed.findQueue({ leaseMs: 1000 });
-  assert.equal(again.settledOffset, 1);
-  assert.equal(again.counts().leased, 1);
-});

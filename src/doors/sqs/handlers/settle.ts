@@ -79,7 +79,7 @@ function deleteOne(request: SqsRequest, queue: Queue, input: Input): PartitionQu
   }
   if (!isFifo(queue)) {
     // Deleted before, or received again since: that is no error.
-    part.acceptLate(offset, deliveries);
+    part.acceptLate(offset);
     return part;
   }
   if (offset < part.settledOffset) return part;
