@@ -105,6 +105,9 @@ const rules = {
   /** Trace context in the form of a header of the X-Ray kind. */
   traceHeader: rule('trace-header'),
 
+  /** `empty`: the sender gave a table of headers, with nothing in it. One that gave none says nothing. */
+  headers: rule('headers', ['empty'], false),
+
   /** Which header has which type; see `HeaderTypes`. */
   types: rule('types', 'text', false),
 } as const satisfies Record<string, PropertyRule>;

@@ -173,19 +173,27 @@ describe('properties of a message', () => {
     );
   });
 
-  it('are a table without headers where the publisher said nothing, for amqplib’s users look into it', () => {
+  it('have a table of headers where the publisher gave one, an empty one too, and else none', () => {
     const headers = new Map<string, Field>();
     for (const octets of [
       [],
       [[property.deliveryMode, 2]],
       [[property.deliveryMode, 1]],
     ] as const) {
-      const said: Properties = { octets };
-      const shown = encodeProperties({ ...said, headers });
-      assert.deepEqual(Buffer.from(passThrough(said).bytes), shown);
-      assert.deepEqual(Buffer.from(passThrough({ ...said, headers }).bytes), shown);
+      for (const exchange of ['', 'shop']) {
+        for (const said of [{ octets }, { octets, headers }] satisfies Properties[]) {
+          assert.deepEqual(Buffer.from(passThrough(said, exchange).bytes), encodeProperties(said));
+        }
+      }
     }
   });
+
+  it('have an empty table of headers where nothing but BCC was in it', () => {
+    const bcc: Field = { type: 'A', value: [{ type: 'S', value: 'hidden' }] };
+    const out = passThrough({ headers: new Map([['BCC', bcc]]) });
+    assert.deepEqual(Buffer.from(out.bytes), encodeProperties({ headers: new Map() }));
+  });
+
   it('keep exchange and routing key', () => {
     const values: Properties = { octets: [[property.deliveryMode, 2]] };
     const { exchange, routingKey } = passThrough(values, 'shop', 'order.new');

@@ -71,8 +71,7 @@ export function showProperties(bytes: Uint8Array): JsonObject | readonly never[]
     if (at === -1) continue;
     const end = at + header.size[index]!;
     if (form === 'table') {
-      // The door sends a table with every message: one without entries tells nothing.
-      if (end - at > 4) shown[name] = plainTable(readTable(whole, at, end));
+      shown[name] = plainTable(readTable(whole, at, end));
     } else if (form === 'octet') shown[name] = whole[at];
     else if (form === 'time') shown[name] = Number(whole.readBigUInt64BE(at));
     else shown[name] = whole.toString('utf8', at, end);

@@ -3,6 +3,7 @@ import { badRequest, validationFailed } from './api-error.ts';
 import type { ApiContext } from './api.ts';
 import { isObject, type JsonObject } from './body.ts';
 import { print, readPolicy, showPolicyBasics } from './policy-definition.ts';
+import { checkPluginParameter, isPluginComponent } from './plugin-parameters.ts';
 import { parseStored } from './shown-fields.ts';
 
 /*
@@ -23,14 +24,6 @@ export const operatorComponent = 'operator_policy';
 
 /** Where parameters without a vhost are kept, which no component may be called. */
 export const globalComponent = 'global-parameter';
-
-/** Those of plugins of RabbitMQ: kept for tools, nothing is done by them. */
-const keptComponents: ReadonlySet<string> = new Set([
-  'federation',
-  'federation-upstream',
-  'federation-upstream-set',
-  'shovel',
-]);
 
 /** Names of a vhost's limits, there and here. */
 const limitNames: ReadonlyArray<readonly [theirs: string, ours: string]> = [
@@ -92,7 +85,8 @@ export async function putParameter(
   } else if (component === operatorComponent) {
     if (!isObject(value)) throw badRequest(['not_a_map', 'value']);
     await services.access.putPolicy(readPolicy(value, { namespace, name, isOperator: true }));
-  } else if (keptComponents.has(component)) {
+  } else if (isPluginComponent(component)) {
+    checkPluginParameter(component, name, value);
     await services.access.putParameter(component, namespace, name, JSON.stringify(value));
   } else throw validationFailed(`component ${component} not found`);
 }

@@ -2,6 +2,7 @@ import type { ApiRoute } from './api.ts';
 import { bindingRoutes } from './handlers/bindings.ts';
 import { connectionRoutes } from './handlers/connections.ts';
 import { definitionRoutes } from './handlers/definitions.ts';
+import { deprecatedFeatureRoutes } from './handlers/deprecated-features.ts';
 import { exchangeRoutes } from './handlers/exchanges.ts';
 import { healthRoutes } from './handlers/health.ts';
 import { overviewRoutes } from './handlers/overview.ts';
@@ -16,6 +17,7 @@ import { vhostRoutes } from './handlers/vhosts.ts';
 /** Everything that this door serves. */
 export const routes: readonly ApiRoute[] = [
   ...overviewRoutes,
+  ...deprecatedFeatureRoutes,
   ...definitionRoutes,
   ...connectionRoutes,
   ...exchangeRoutes,

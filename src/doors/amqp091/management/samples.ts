@@ -68,18 +68,19 @@ export class Samples {
     const described: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(counters)) {
       described[name] = value;
-      described[`${name}_details`] = this.details(key, name, window);
+      described[`${name}_details`] = this.#details(key, name, value, window);
     }
     return described;
   }
 
-  details(key: string, name: string, window?: Window): Record<string, unknown> {
+  /** What has not been measured yet has one sample, of now: clients look at the first one without asking. */
+  #details(key: string, name: string, value: number, window?: Window): Record<string, unknown> {
     const rate = this.rate(key, name);
     if (window === undefined) return { rate };
     const samples = this.#samplesOf(key, name, window);
-    const first = samples.at(-1);
-    const last = samples[0];
-    if (first === undefined || last === undefined) return { rate, samples };
+    if (samples.length === 0) samples.push({ sample: value, timestamp: this.#clock.nowMs() });
+    const first = samples.at(-1)!;
+    const last = samples[0]!;
     const seconds = (last.timestamp - first.timestamp) / 1000;
     return {
       rate,

@@ -86,8 +86,11 @@ export class PropertiesEncoder {
     this.#delayMs = undefined;
     const read: EncodedProperties = newProperties();
     this.#readProperties(header, read, replyTo);
+    const hasTable = header.has(basic.headers);
+    const isTableEmpty = hasTable && header.size[basic.headers] === tableLengthBytes;
     // A record without any property would be taken for one of a log producer, and shown with the record's timestamp.
     if (
+      !isTableEmpty &&
       exchange === '' &&
       (header.flags & ~bareFlags) === 0 &&
       header.octet(basic.deliveryMode) === 2
@@ -95,7 +98,7 @@ export class PropertiesEncoder {
       writer.text(property.deliveryMode, 'persistent');
     // Headers that stand for a property give way to the property.
     if (read.ttlMs !== undefined) writer.integer(property.expiresAt, nowMs + read.ttlMs);
-    if (header.has(basic.headers)) this.#copyHeaders(header, isDelayed);
+    if (hasTable) this.#copyHeaders(header, isDelayed);
     if (isDelayed && this.#delayMs !== undefined) {
       read.delayMs = Math.min(Math.max(this.#delayMs, 0), delayMsMax);
       writer.integer(property.deliverAt, nowMs + read.delayMs);
@@ -162,15 +165,20 @@ export class PropertiesEncoder {
     return text;
   }
 
+  /** A table in which nothing is left to hand on is told from none at all, as RabbitMQ does it. */
   #copyHeaders(header: ContentHeader, isDelayed: boolean): void {
+    const writer = this.#writer;
+    let isEmpty = true;
     const at = header.at[basic.headers]!;
     const cursor = this.#cursor;
     cursor.enter(header.bytes, at, at + header.size[basic.headers]!, false);
     while (cursor.next()) {
       if (this.#noteField(cursor, isDelayed)) continue;
-      this.#writer.nameSlice(cursor.bytes, cursor.nameAt, cursor.nameAt + cursor.nameBytes);
-      copyValue(cursor, this.#writer);
+      isEmpty = false;
+      writer.nameSlice(cursor.bytes, cursor.nameAt, cursor.nameAt + cursor.nameBytes);
+      copyValue(cursor, writer);
     }
+    if (isEmpty && this.#cc === undefined) writer.text(property.headers, 'empty');
   }
 
   /** Looks at the headers that mean something here; true for one that is not handed on. */
@@ -240,6 +248,9 @@ function writeDigits(bytes: Buffer, at: number, ms: number): void {
 const delayMsMax = 4_294_967_295;
 /** With no more than these no property is stored. */
 const bareFlags = propertyFlag(basic.headers) | propertyFlag(basic.deliveryMode);
+
+/** What stands before a table's entries. */
+const tableLengthBytes = 4;
 
 const noCopies: readonly string[] = [];
 const bccName = Buffer.from('BCC', 'latin1');

@@ -210,8 +210,10 @@ export class PropertiesWriter {
     if (this.#short(property.contentType)) flags |= propertyFlag(basic.contentType);
     if (this.#short(property.contentEncoding)) flags |= propertyFlag(basic.contentEncoding);
     const tableBytes = this.#table.position;
-    if (tableBytes <= tableMax) {
-      // Also when it is empty: amqplib always sends a table, and its users read headers of every message without asking.
+    // A record of a log producer always has headers, if only none. Of others an empty table goes out where one came in:
+    // clients show it as an empty map, and its absence as none.
+    const hasTable = tableBytes > 0 || this.#has(property.headers) || !this.#hasProperties;
+    if (hasTable && tableBytes <= tableMax) {
       flags |= propertyFlag(basic.headers);
       writer.uint32(tableBytes);
       if (tableBytes > 0) writer.range(this.#table.finish(), 0, tableBytes);

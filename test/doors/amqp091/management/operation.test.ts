@@ -91,6 +91,56 @@ describe('the management: what goes on', () => {
     }
   });
 
+  test('tells what RabbitMQ means to give up, and what of it is used', async (t) => {
+    const { call } = await openBed(t);
+    const path = 'deprecated-features';
+    const { json: all } = await call('GET', `${path}?columns=name,state`);
+    assert.deepEqual(all, [
+      { name: 'classic_queue_mirroring', state: 'denied' },
+      { name: 'global_qos', state: 'permitted' },
+      { name: 'management_metrics_collection', state: 'permitted' },
+      { name: 'ram_node_type', state: 'denied' },
+      { name: 'transient_nonexcl_queues', state: 'permitted' },
+    ]);
+    await call('PUT', 'queues/%2F/lasting', { durable: true });
+    assert.deepEqual((await call('GET', `${path}/used`)).json, []);
+    await call('PUT', 'queues/%2F/passing', { durable: false });
+    const { json: used } = await call('GET', `${path}/used?columns=name`);
+    assert.deepEqual(used, [{ name: 'transient_nonexcl_queues' }]);
+  });
+
+  const pluginParameters: ReadonlyArray<readonly [string, unknown, string | undefined]> = [
+    ['federation-upstream', { uri: 'amqp://a' }, undefined],
+    ['federation-upstream', { uri: ['amqp://a', 'amqp://b'], 'max-hops': 1 }, undefined],
+    ['federation-upstream', {}, 'Key "uri" not found in p'],
+    ['federation-upstream', { uri: 1 }, 'uri should be list, actually was 1'],
+    ['federation-upstream', { uri: [1] }, 'uri should be binary, actually was 1'],
+    ['federation-upstream', 1, 'p not a list 1'],
+    ['federation-upstream-set', [{ upstream: 'u' }], undefined],
+    ['federation-upstream-set', [{}], 'Key "upstream" not found in p'],
+    ['federation-upstream-set', 1, 'p not a list 1'],
+    ['shovel', { 'src-uri': 'amqp://a', 'dest-uri': 'amqp://b' }, undefined],
+    ['shovel', { 'src-uri': 'amqp://a' }, 'Key "dest-uri" not found in p'],
+    ['nonsense', {}, 'component nonsense not found'],
+  ];
+  test('keeps parameters of federation and shovels that their plugins would take', async (t) => {
+    const { call } = await openBed(t);
+    for (const [component, value, refusal] of pluginParameters) {
+      const path = `parameters/${component}/%2F/p`;
+      const { status, json } = await call('PUT', path, { value });
+      if (refusal === undefined) {
+        assert.equal(status, 201, path);
+        const { json: kept } = await call('GET', `${path}?columns=value`);
+        assert.deepEqual(kept, { value, vhost: '/', component, name: 'p' });
+        assert.equal((await call('DELETE', path)).status, 204);
+      } else {
+        assert.equal(status, 400, path);
+        const reason = `Validation failed\n\n${refusal}\n`;
+        assert.deepEqual(json, { error: 'bad_request', reason });
+      }
+    }
+  });
+
   test('needs nobody to tell what it is', async (t) => {
     const { call, url } = await openBed(t);
     assert.equal((await call('GET', 'auth', undefined, { user: '' })).status, 200);
@@ -113,6 +163,21 @@ describe('the management: what goes on', () => {
 });
 
 describe('rates', () => {
+  test('of what was not measured yet have one sample, of now', () => {
+    const clock = new SimulatedClock();
+    const samples = new Samples(clock, () => []);
+    const window = { ageMs: 20_000, incrementMs: 10_000 };
+    assert.deepEqual(samples.describe('new', { messages: 3 }, window), {
+      messages: 3,
+      messages_details: {
+        rate: 0,
+        samples: [{ sample: 3, timestamp: clock.nowMs() }],
+        avg: 3,
+        avg_rate: 0,
+      },
+    });
+  });
+
   test('are those of the last two samples, while somebody asks', async () => {
     const clock = new SimulatedClock();
     let count = 0;
@@ -133,16 +198,18 @@ describe('rates', () => {
     assert.equal(samples.rate('one', 'publish'), 0);
     count = 100;
     await clock.runFor(5000);
-    const { samples: shown, avg_rate: average } = samples.details(totalsKey, 'publish', {
-      ageMs: 20_000,
-      incrementMs: 10_000,
+    const window = { ageMs: 20_000, incrementMs: 10_000 };
+    const { publish_details: details } = samples.describe(totalsKey, { publish: count }, window);
+    const atMs = clock.nowMs();
+    assert.deepEqual(details, {
+      rate: 10,
+      samples: [
+        { sample: 100, timestamp: atMs },
+        { sample: 50, timestamp: atMs - 10_000 },
+      ],
+      avg: 75,
+      avg_rate: 5,
     });
-    assert.ok(Array.isArray(shown));
-    assert.deepEqual(
-      shown.map(({ sample }) => sample),
-      [100, 50],
-    );
-    assert.equal(average, 5);
     await clock.runFor(120_000);
     const before = measured;
     await clock.runFor(120_000);

@@ -170,8 +170,6 @@ function resetNode(context: ApiContext, request: ApiRequest): ApiReply {
 const rebalance = (): ApiReply => noContent;
 
 const nothingPaths: readonly string[] = [
-  '/api/deprecated-features',
-  '/api/deprecated-features/used',
   '/api/federation-links',
   '/api/federation-links/{vhost}',
   '/api/shovels',
