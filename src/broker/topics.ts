@@ -38,6 +38,8 @@ export interface TopicsParts {
 /** Creates, changes and deletes topics: the catalog's entry on the first shard, the partitions each on their own. */
 export class Topics implements TopicsPort {
   readonly #parts: TopicsParts;
+  /** By topic id, until the creation is durable. */
+  readonly #creations = new Map<string, Promise<void>>();
 
   constructor(parts: TopicsParts) {
     this.#parts = parts;
@@ -69,6 +71,10 @@ export class Topics implements TopicsPort {
       createdMs: clock.nowMs(),
       ...(namespace === '' ? {} : { namespace }),
     };
+    // Who makes the same topic at the same time hears of it once it is there to be found.
+    const other = this.#parts.catalog.find(namespace, name);
+    const creation = other === undefined ? undefined : this.#creations.get(other.id);
+    if (creation !== undefined) await creation.catch(ignoreError);
     this.#checkNew(stored);
     if (request.isDryRun) return new DryTopic(stored);
     const { topic, durable } = this.#add(stored);
@@ -207,6 +213,9 @@ export class Topics implements TopicsPort {
     const durable = Promise.all([created, ...parts]).then(() => {
       catalog.show(topic);
     });
+    this.#creations.set(stored.id, durable);
+    const forget = (): void => void this.#creations.delete(stored.id);
+    durable.then(forget, forget);
     return { topic: find, durable };
   }
 
@@ -288,6 +297,8 @@ export function shardIndex(name: string, shardCount: number): number {
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   return (hash >>> 0) % shardCount;
 }
+
+function ignoreError(): void {}
 
 function withoutUndefined<T extends object>(
   value: T,

@@ -60,6 +60,14 @@ test('what is sent is read with key, value, headers and time, also by the next b
   await second.close();
 });
 
+test('who makes a topic that is being made hears of it when it can be found', async (t) => {
+  const broker = await openMemory(t);
+  const first = broker.topics.create({ name: 'twin' });
+  await assert.rejects(broker.topics.create({ name: 'twin' }), { code: 'topic-exists' });
+  assert.notEqual(broker.topics.find('twin'), undefined);
+  await first;
+});
+
 test('topics are created once, listed, grown and deleted', async (context) => {
   const broker = await openMemory(context);
   await broker.createTopic('b', { partitions: 2 });
