@@ -91,6 +91,17 @@ describe('the management: what goes on', () => {
     }
   });
 
+  test('gives samples of queues to whoever asks for them, in lists too', async (t) => {
+    const { call } = await openBed(t);
+    await call('PUT', 'queues/%2F/q', { durable: true });
+    for (const path of ['queues', 'queues/%2F', 'queues/%2F/q']) {
+      const { json } = await call('GET', `${path}?lengths_age=1800&lengths_incr=30`);
+      const [queue]: unknown[] = [json].flat();
+      const text = JSON.stringify(queue);
+      assert.match(text, /"messages_details":\{"rate":0,"samples":\[\{"sample":0,/, path);
+    }
+  });
+
   test('tells what RabbitMQ means to give up, and what of it is used', async (t) => {
     const { call } = await openBed(t);
     const path = 'deprecated-features';

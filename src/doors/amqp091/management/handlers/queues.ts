@@ -13,10 +13,15 @@ import { argumentsOf, needText, truthOf } from '../body.ts';
 import { DirectChannel } from '../direct-channel.ts';
 import { listReply, objectReply } from '../listing.ts';
 import { listConsumers } from '../peer-view.ts';
-import { showQueue, showQueueBasics } from '../queue-view.ts';
+import { type QueueWindows, showQueue, showQueueBasics } from '../queue-view.ts';
 import { windowOf } from '../samples.ts';
 import { enter, lookInto, visibleNamespaces } from '../vhost-access.ts';
 import { bindingOrder } from './exchanges.ts';
+
+/** What samples are asked for. */
+function windowsOf(query: URLSearchParams): QueueWindows {
+  return { lengths: windowOf(query, 'lengths'), rates: windowOf(query, 'msg_rates') };
+}
 
 /** Named subscriptions are no queues to RabbitMQ's clients. */
 export function isShown({ subscription }: Queue): boolean {
@@ -32,8 +37,9 @@ function getQueue({ services }: ApiContext, namespace: string, request: ApiReque
 function showAll(context: ApiContext, queues: readonly Queue[], query: URLSearchParams): ApiReply {
   const isPlain = query.get('disable_stats') === 'true';
   if (!isPlain) context.samples.touch();
+  const windows = windowsOf(query);
   const show = (queue: Queue) =>
-    isPlain ? showQueueBasics(context, queue) : showQueue(context, queue);
+    isPlain ? showQueueBasics(context, queue) : showQueue(context, queue, windows);
   return listReply(queues.filter(isShown).map(show), query);
 }
 
@@ -52,10 +58,7 @@ function describe(context: ApiContext, request: ApiRequest): ApiReply {
   const namespace = lookInto(context, request);
   const queue = getQueue(context, namespace, request);
   context.samples.touch();
-  const windows = {
-    lengths: windowOf(request.query, 'lengths'),
-    rates: windowOf(request.query, 'msg_rates'),
-  };
+  const windows = windowsOf(request.query);
   const consumers = listConsumers(context, (consumer) => {
     const { name, namespace: place } = consumer.queue;
     return name === queue.name && place === namespace;
