@@ -22,6 +22,7 @@ import {
   readRoute,
 } from '../message/index.ts';
 import type {
+  DeathNotes,
   DeathReason,
   Lease,
   PartitionQueue,
@@ -108,7 +109,9 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
     const { owner } = part;
     // A queue that is not linked yet, in the first moments of a broker.
     if (!(owner instanceof TopicQueue)) return this.#giveBack(flight);
-    const { valueAt, valueBytes } = message;
+    const isBare = owner.settings.deadLetter?.isBare === true;
+    const { valueAt } = message;
+    const valueBytes = isBare ? -1 : message.valueBytes;
     const body = valueBytes <= 0 ? [] : [message.bytes.subarray(valueAt, valueAt + valueBytes)];
     const deceased: Deceased = {
       bytes: message.bytes,
@@ -227,8 +230,9 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
     const newKeys = target.key === undefined ? keys : [target.key];
     const writer = this.#writer;
     writer.reset();
-    if (typeof route.key === 'string') writer.key = Buffer.from(route.key, 'utf8');
-    else if (route.key !== undefined) writer.key = route.key;
+    const isWhole = target.isBare !== true;
+    if (isWhole && typeof route.key === 'string') writer.key = Buffer.from(route.key, 'utf8');
+    else if (isWhole && typeof route.key === 'object') writer.key = route.key;
     const copies = newKeys.slice(1);
     const key = addRoute(writer, target.exchange, newKeys[0] ?? '', copies.length > 0);
     if (copies.length > 0) writer.text(property.copies, encodeCopies(copies));
@@ -247,7 +251,8 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
       const deliveries = place.origin.deliveries + (first?.deliveries ?? 0);
       writer.text(property.origin, encodeOrigin({ ...(first ?? place.origin), deliveries }));
     }
-    writer.copy(bytes, headersAt, headersEnd, isLeftOut);
+    if (target.notes !== undefined) note(writer, target.notes, queue, place?.origin, reason);
+    if (isWhole) writer.copy(bytes, headersAt, headersEnd, isLeftOut);
     const letter = this.#letter;
     letter.key = key;
     letter.headers = writer.finish();
@@ -276,6 +281,32 @@ export class DeadLetters implements QueueEvents, RefusedMessages {
       if (topic !== undefined && !topics.includes(topic)) topics.push(topic);
     }
     return topics;
+  }
+}
+
+/** `origin`: undefined for a message that its queue refused. */
+function note(
+  writer: HeaderWriter,
+  notes: DeathNotes,
+  { name, subscription }: TopicQueue,
+  origin: Origin | undefined,
+  reason: DeathReason,
+): void {
+  const texts: Array<readonly [string, string]> = [
+    [notes.topic, name],
+    [notes.subscription, subscription === '' ? name : subscription],
+    [notes.reason, notes.reasons[reason]],
+  ];
+  if (origin !== undefined) {
+    texts.push(
+      [notes.partition, String(origin.partition)],
+      [notes.offset, String(origin.offset)],
+      [notes.deliveries, String(origin.deliveries)],
+    );
+  }
+  for (const [header, value] of texts) {
+    writer.name(header);
+    writer.valueText(value);
   }
 }
 

@@ -48,6 +48,13 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
   DeadLetterTarget: partial({
     exchange: { ...text, description: 'Empty: the queue whose name is the key' },
     key: { ...text, description: 'Absent: the keys that the message had' },
+    notes: {
+      type: 'object',
+      readOnly: true,
+      description:
+        'Names of headers that a protocol wants on dead messages, and its words for reasons',
+    },
+    isBare: { ...truth, readOnly: true, description: 'Without key, headers and body' },
   }),
   QueueSettings: partial({
     failuresMax: { ...wholeNumber, description: 'Failures that a message survives; -1: any' },

@@ -3,6 +3,7 @@ import { type ConfigTypeName } from './config-kind.ts';
 import { configSources } from './config-sources.ts';
 import { groupConfigs } from './group-configs.ts';
 import type { HandlerContext } from './handler.ts';
+import { deadLetterPrefix } from './share-groups/index.ts';
 import { topicConfigs } from './topic-configs.ts';
 
 /** A configuration of the broker that Kafka's tools look at. None of them can be changed by a client. */
@@ -53,6 +54,18 @@ export function listBrokerConfigs(context: HandlerContext): BrokerConfig[] {
     preset('fetch.max.bytes', limits.fetchBytesMax, 'int', 'The largest response to a fetch.'),
     preset('max.connections', limits.connectionsMax, 'int', 'Connections at the same time.'),
     preset('connections.max.idle.ms', limits.idleMs, 'long', 'When idle connections are closed.'),
+    preset(
+      'errors.deadletterqueue.topic.name.prefix',
+      deadLetterPrefix,
+      'string',
+      "How the names of share groups' dead-letter topics begin.",
+    ),
+    preset(
+      'errors.deadletterqueue.auto.create.topics.enable',
+      'false',
+      'boolean',
+      'Whether dead-letter topics are created when they are needed.',
+    ),
     preset('group.max.size', limits.groupMembersMax, 'int', 'Members of a consumer group.'),
     ...groupConfigs.flatMap(({ brokerName, kind, default: value, documentation }) =>
       brokerName === undefined ? [] : [preset(brokerName, value, kind.type, documentation)],

@@ -2,10 +2,12 @@ import { limits } from '../../base/index.ts';
 import type { Topic } from '../../broker/index.ts';
 import { resourceTypes } from './config-sources.ts';
 import { errorCodes } from './error-codes.ts';
+import { deadLetterConfigs } from './group-configs.ts';
 import type { HandlerContext } from './handler.ts';
 import { ensureInternalTopic, internalTopics } from './internal-topics.ts';
 import { Refusal } from './refusal.ts';
 import { findRepeated } from './repetition.ts';
+import { findDeadLetterProblem } from './share-groups/index.ts';
 import type { TopicChange } from './topic-configs.ts';
 
 /** A request to change one thing's configuration, in either of its two forms. */
@@ -135,6 +137,14 @@ async function alterGroup<R extends AlteredResource>(
   const { configs, queues } = context.door.shareGroups;
   const wanted = planGroup(resource, configs.own(groupId));
   if (wanted instanceof Refusal) return wanted;
+  const deadLetterTopic = wanted[deadLetterConfigs.topic] ?? '';
+  const problem = findDeadLetterProblem(context.broker, deadLetterTopic);
+  if (problem !== undefined) {
+    return new Refusal(
+      errorCodes.INVALID_CONFIG,
+      `Invalid value ${deadLetterTopic} for configuration ${deadLetterConfigs.topic}: ${problem}`,
+    );
+  }
   if (isDryRun) return undefined;
   try {
     await ensureInternalTopic(context, internalTopics.offsets);

@@ -7,8 +7,8 @@ export const features: ReadonlyArray<{
 }> = [
   // Level 1: groups whose work the broker divides (KIP-848).
   { name: 'group.version', minVersion: 0, maxVersion: 1, level: 1 },
-  // Level 1: share groups (KIP-932).
-  { name: 'share.version', minVersion: 0, maxVersion: 1, level: 1 },
+  // Level 1: share groups (KIP-932). Level 2: their dead-letter topics (KIP-1191).
+  { name: 'share.version', minVersion: 0, maxVersion: 2, level: 2 },
   // Level 1: streams groups (KIP-1071).
   { name: 'streams.version', minVersion: 0, maxVersion: 1, level: 1 },
   // Level 2: each transaction has an epoch of its own, and a Produce takes its partitions in (KIP-890).

@@ -3,7 +3,7 @@ import type { BrokerPort } from '../../broker/index.ts';
 import { type ConfigKind, parseConfig } from './config-kind.ts';
 import { internalTopics } from './internal-topics.ts';
 
-/** A configuration of groups, under Kafka's name (KIP-848, KIP-932, KIP-1071, KIP-1240). */
+/** A configuration of groups, under Kafka's name (KIP-848, KIP-932, KIP-1071, KIP-1191, KIP-1240). */
 export interface GroupConfig {
   readonly name: string;
   readonly kind: ConfigKind;
@@ -35,6 +35,12 @@ function offload(kindOfGroup: 'consumer' | 'share' | 'streams'): GroupConfig {
   };
 }
 
+/** Of share groups (KIP-1191). */
+export const deadLetterConfigs = {
+  topic: 'errors.deadletterqueue.topic.name',
+  copies: 'errors.deadletterqueue.copy.record.enable',
+} as const;
+
 /** All of them, in order of name, with Kafka's bounds and defaults. */
 export const groupConfigs: readonly GroupConfig[] = [
   int(
@@ -56,6 +62,22 @@ export const groupConfigs: readonly GroupConfig[] = [
     'group.consumer.session.timeout.ms',
     'A member of a consumer group that sends no heartbeat for this long is removed.',
   ),
+  {
+    name: deadLetterConfigs.copies,
+    kind: { type: 'boolean' },
+    default: 'false',
+    brokerName: undefined,
+    documentation:
+      'Whether a record in the dead-letter topic has the key, the value and the headers of the one that died.',
+  },
+  {
+    name: deadLetterConfigs.topic,
+    kind: { type: 'string' },
+    default: '',
+    brokerName: undefined,
+    documentation:
+      'The topic to which a share group sends what is rejected or was delivered too often; empty: it is dropped.',
+  },
   int(
     'share.assignment.interval.ms',
     [0, 1000, 15_000],

@@ -146,6 +146,15 @@ export const topicConfigs: readonly TopicConfig[] = [
     documentation: 'Compacted topics keep a record without a value at least so long.',
     option: limitOption('tombstoneRetentionMs'),
   },
+  {
+    ...attribute(
+      'errors.deadletterqueue.group.enable',
+      { type: 'boolean' },
+      'false',
+      'errors.deadletterqueue.group.enable',
+    ),
+    documentation: 'Whether share groups may send their dead records here (KIP-1191).',
+  },
   attribute('file.delete.delay.ms', long(0n), '60000', 'log.segment.delete.delay.ms'),
   attribute('flush.messages', long(1n), longMax, 'log.flush.interval.messages'),
   attribute('flush.ms', long(0n), longMax, 'log.flush.interval.ms'),

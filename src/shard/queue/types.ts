@@ -57,6 +57,22 @@ export interface DeadLetterTarget {
   readonly exchange: string;
   /** Undefined: the keys that the message had. */
   readonly key: string | undefined;
+  /** What is noted on the dead message, besides its history. */
+  readonly notes?: DeathNotes;
+  /** Only what is noted goes there, without the key, the headers and the body of the message. */
+  readonly isBare?: boolean;
+}
+
+/** Headers that tell, as text, where a dead message comes from, under names that those who read it know. */
+export interface DeathNotes {
+  readonly topic: string;
+  readonly partition: string;
+  readonly offset: string;
+  readonly subscription: string;
+  readonly deliveries: string;
+  readonly reason: string;
+  /** How reasons are worded. */
+  readonly reasons: Readonly<Record<DeathReason, string>>;
 }
 
 /** Why a message left its queue without being accepted. */

@@ -1,3 +1,4 @@
+export { deadLetterPrefix, findDeadLetterProblem } from './dead-letter-topic.ts';
 export { applyAcknowledgements } from './acknowledgements.ts';
 export { assignorName } from './share-assignor.ts';
 export { ShareFetchRun } from './share-fetch-run.ts';

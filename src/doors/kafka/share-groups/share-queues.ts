@@ -1,7 +1,8 @@
 import { BrokerError } from '../../../base/index.ts';
 import type { BrokerPort, Queue, Topic } from '../../../broker/index.ts';
-import type { PartitionQueue } from '../../../shard/index.ts';
+import type { PartitionQueue, QueueSettings } from '../../../shard/index.ts';
 import type { GroupConfigs } from '../group-configs.ts';
+import { deadLetterOf } from './dead-letter-topic.ts';
 
 /** Names, on a queue, the share group that it was made for. */
 const groupAttribute = 'kafka.share-group';
@@ -69,10 +70,11 @@ export class ShareQueues {
   }
 
   /** What the group's configurations mean for a queue of its own. */
-  settings(groupId: string): { failuresMax: number; leaseMs: number } {
+  settings(groupId: string): Pick<QueueSettings, 'failuresMax' | 'leaseMs' | 'deadLetter'> {
     return {
       failuresMax: this.#configs.number(groupId, 'share.delivery.count.limit') - 1,
       leaseMs: this.#configs.number(groupId, 'share.record.lock.duration.ms'),
+      deadLetter: deadLetterOf(this.#configs, groupId),
     };
   }
 
