@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AssertionError, limits } from '../../base/index.ts';
-import { DoorMetrics } from '../../net/index.ts';
+import { DoorMetrics, MemoryBudget } from '../../net/index.ts';
 import { SqsContext, type SqsServices } from './context.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
 import { SnsApi } from './sns/index.ts';
@@ -17,6 +17,8 @@ export interface SqsDoorOptions extends SqsServices {
   readonly connectionsMax: number;
   /** A peer that sends or takes nothing for this long while it should is cut off. */
   readonly peerStallMs: number;
+  /** Memory of requests and answers of all connections; default: of `limits.inFlightBytesMax`. */
+  readonly budget?: MemoryBudget;
 }
 
 /** HTTP for clients of Amazon SQS, in both of its protocols: see README.md. */
@@ -38,6 +40,7 @@ export class SqsDoor {
       accessKeys: options.accessKeys,
       advertised: options.advertised,
       bodyBytesMax: requestBytesMax(options),
+      budget: options.budget ?? new MemoryBudget(limits.inFlightBytesMax),
       polls: new Set(),
       isClosing: false,
     };

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AssertionError } from '../../base/index.ts';
-import type { DoorMetrics } from '../../net/index.ts';
+import type { BudgetWaiter, DoorMetrics, MemoryBudget } from '../../net/index.ts';
 import { type Action, actions } from './actions.ts';
 import { accountId, type SqsContext, type SqsRequest } from './context.ts';
 import { QueryParameters, renderError, renderResponse } from './query-protocol.ts';
@@ -18,6 +18,8 @@ export interface ExchangeServices {
   readonly accessKeys: ReadonlyMap<string, string>;
   readonly advertised: { readonly host: string; readonly port: number } | undefined;
   readonly bodyBytesMax: number;
+  /** Of the bodies of all requests, and of answers that their callers have not taken yet. */
+  readonly budget: MemoryBudget;
   /** Those that wait for messages. */
   readonly polls: Set<Exchange>;
   isClosing: boolean;
@@ -33,7 +35,7 @@ const corsHeaders = {
 } as const;
 
 /** One request and its answer. */
-export class Exchange implements SqsRequest {
+export class Exchange implements SqsRequest, BudgetWaiter {
   readonly #services: ExchangeServices;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -41,6 +43,9 @@ export class Exchange implements SqsRequest {
   readonly #id: string;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
+  /** What it takes of the budget for a body that is still coming, and from there on. */
+  #assembling = 0;
+  #handling = 0;
   #isRefused = false;
   #isJson = true;
   #action: Action | undefined;
@@ -99,6 +104,8 @@ export class Exchange implements SqsRequest {
     this.#onGone = listener;
     if (listener === undefined) this.#services.polls.delete(this);
     else {
+      // Who waits for seconds must not keep others from reading.
+      this.#endHandling();
       this.#services.polls.add(this);
       if (this.#services.isClosing) listener();
     }
@@ -109,18 +116,51 @@ export class Exchange implements SqsRequest {
     this.#onGone?.();
   }
 
+  /** There is room for more of the body. */
+  resume(): void {
+    this.#request.resume();
+  }
+
   #take(chunk: Buffer): void {
     if (this.#isRefused) return;
     this.#bytes += chunk.length;
     if (this.#bytes > this.#services.bodyBytesMax) {
       this.#chunks.length = 0;
+      this.#endAssembling();
       this.#refuse(tooLarge(this.#services.bodyBytesMax));
       return;
     }
     this.#chunks.push(chunk);
+    const { budget } = this.#services;
+    this.#assembling += chunk.length;
+    budget.changeAssembling(chunk.length);
+    if (budget.mayRead(this)) return;
+    this.#request.pause();
+    budget.wait(this);
+  }
+
+  #endAssembling(): void {
+    const { budget } = this.#services;
+    budget.changeAssembling(-this.#assembling);
+    this.#assembling = 0;
+    budget.leave(this);
+  }
+
+  #beginHandling(bytes: number): void {
+    this.#handling += bytes;
+    this.#services.budget.beginHandling(bytes);
+  }
+
+  #endHandling(): void {
+    if (this.#handling === 0) return;
+    const bytes = this.#handling;
+    this.#handling = 0;
+    this.#services.budget.endHandling(bytes);
   }
 
   #closed(): void {
+    this.#endAssembling();
+    this.#endHandling();
     if (this.#response.writableFinished) return;
     this.isGone = true;
     this.#onGone?.();
@@ -128,6 +168,8 @@ export class Exchange implements SqsRequest {
 
   #start(): void {
     if (this.#isRefused) return;
+    this.#beginHandling(this.#assembling);
+    this.#endAssembling();
     const { method, url = '/' } = this.#request;
     if (method === 'GET' && url.endsWith('.pem')) {
       void this.#answerCertificate(url);
@@ -280,9 +322,14 @@ export class Exchange implements SqsRequest {
     const response = this.#response;
     const { metrics, context, isClosing } = this.#services;
     if (!response.destroyed && !response.headersSent) {
+      const bytes = Buffer.byteLength(text);
+      // From here on the answer counts in the place of the request, until the caller has taken it.
+      this.#chunks.length = 0;
+      this.#endHandling();
+      this.#beginHandling(bytes);
       const headers: Record<string, string | number> = {
         'content-type': this.#isJson ? jsonType : 'text/xml',
-        'content-length': Buffer.byteLength(text),
+        'content-length': bytes,
         'x-amzn-RequestId': this.#id,
       };
       if (this.#request.headers.origin !== undefined) Object.assign(headers, corsHeaders);

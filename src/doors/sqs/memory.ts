@@ -1,23 +1,31 @@
 import { type Clock, limits } from '../../base/index.ts';
 
-/** Remembers values for a while, at most `limits.webMemoriesMax` of them: beyond that the oldest are forgotten. */
+/**
+ * Remembers values for a while, at most `limits.webMemoriesMax` of them, and of `limits.webMemoryBytesMax` together: beyond
+ * that the oldest are forgotten.
+ */
 export class Memory<T> {
   readonly #clock: Clock;
   readonly #forMs: number;
-  readonly #entries = new Map<string, { value: T; untilMs: number }>();
+  readonly #entries = new Map<string, Entry<T>>();
+  #bytes = 0;
 
   constructor(clock: Clock, forMs: number) {
     this.#clock = clock;
     this.#forMs = forMs;
   }
 
-  set(key: string, value: T): void {
+  /** `bytes`: about how much memory the value takes, where that is more than a little. */
+  set(key: string, value: T, bytes = 0): void {
     const nowMs = this.#clock.monotonicMs();
-    this.#entries.delete(key);
-    this.#entries.set(key, { value, untilMs: nowMs + this.#forMs });
+    this.delete(key);
+    this.#entries.set(key, { value, bytes, untilMs: nowMs + this.#forMs });
+    this.#bytes += bytes;
+    const { webMemoriesMax, webMemoryBytesMax } = limits;
     for (const [oldest, { untilMs }] of this.#entries) {
-      if (untilMs > nowMs && this.#entries.size <= limits.webMemoriesMax) break;
-      this.#entries.delete(oldest);
+      const isFull = this.#entries.size > webMemoriesMax || this.#bytes > webMemoryBytesMax;
+      if (untilMs > nowMs && !isFull) break;
+      this.delete(oldest);
     }
   }
 
@@ -25,11 +33,20 @@ export class Memory<T> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     if (entry.untilMs > this.#clock.monotonicMs()) return entry.value;
-    this.#entries.delete(key);
+    this.delete(key);
     return undefined;
   }
 
   delete(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#bytes -= entry.bytes;
     this.#entries.delete(key);
   }
+}
+
+interface Entry<T> {
+  readonly value: T;
+  readonly bytes: number;
+  readonly untilMs: number;
 }

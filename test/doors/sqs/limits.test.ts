@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { MemoryBudget } from '../../../src/net/index.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
 
 /** What comes back on a connection that writes these, until it is closed. */
@@ -47,6 +48,59 @@ test('headers and bodies that are too large are refused', async (t) => {
   assert.match(chunked, /^(HTTP\/1\.1 413 |$)/);
   const { status } = await bed.json('ListQueues', {});
   assert.equal(status, 200);
+});
+
+/** Sends the beginning of a body; `end` sends the rest and resolves with the answer. */
+function beginBody(port: number, body: string, bytes: number): { end: () => Promise<string> } {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`${head}Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(body.slice(0, bytes));
+  return {
+    end: () =>
+      new Promise((resolve) => {
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += chunk.toString();
+        });
+        socket.on('close', () => resolve(text));
+        socket.write(body.slice(bytes));
+      }),
+  };
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; !isTrue(); tries++) {
+    assert.ok(tries < 6000, 'it did not happen');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test('bodies of all requests take so much memory and no more; the others are read when there is room', async (t) => {
+  const budget = new MemoryBudget(256 * 1024);
+  const bed = await openBed(t, { budget });
+  const body = `{"Padding":"${'x'.repeat(3 * 1024 * 1024)}"}`;
+  const half = body.length / 2;
+  const requests = [1, 2, 3, 4].map(() => beginBody(bed.port, body, half));
+  // One of them may be read to its end; of each of the others no more than a piece was taken before they had to wait.
+  await until(() => budget.usedBytes > half);
+  const small = bed.json('ListQueues', {});
+  await until(() => budget.usedBytes > half && budget.isExhausted);
+  assert.ok(budget.usedBytes < half + 1024 * 1024, `${budget.usedBytes} bytes`);
+  const answers = await Promise.all(requests.map((request) => request.end()));
+  for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.equal((await small).status, 200);
+  await until(() => budget.usedBytes === 0);
+});
+
+test('a caller that goes in the midst of its body gives its memory back', async (t) => {
+  const budget = new MemoryBudget(256 * 1024);
+  const bed = await openBed(t, { budget });
+  const socket = connect(bed.port, '127.0.0.1');
+  socket.write(`${head}Content-Length: 100000\r\n\r\n${'x'.repeat(1000)}`);
+  await until(() => budget.usedBytes >= 1000);
+  socket.destroy();
+  await until(() => budget.usedBytes === 0);
 });
 
 function attributes(count: number): object {

@@ -47,7 +47,10 @@ export async function receiveMessage(request: SqsRequest, input: Input): Promise
     lease: message.lease,
     answer: answerOf(request, queue, message, names, wants),
   }));
-  if (attempt !== undefined) request.context.attempts.set(attemptKey(queue, attempt), given);
+  if (attempt !== undefined) {
+    const { attempts } = request.context;
+    attempts.set(attemptKey(queue, attempt), given, messages.reduce(addTextBytes, 0));
+  }
   return { Messages: given.map(({ answer }) => answer) };
 }
 
@@ -134,6 +137,11 @@ function checkAttempt(queue: Queue, input: Input): string | undefined {
 
 function attemptKey(queue: Queue, attempt: string): string {
   return `${queue.topic.id}/${attempt}`;
+}
+
+/** Texts take up to two bytes for each of their characters. */
+function addTextBytes(sum: number, { valueBytes, headersBytes }: AcquiredMessage): number {
+  return sum + 2 * (Math.max(0, valueBytes) + headersBytes);
 }
 
 /** What the same attempt got before, while none of it was settled or given back; its time starts anew. */
