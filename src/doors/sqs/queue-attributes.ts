@@ -85,6 +85,31 @@ export function textAttribute(queue: Queue, name: string): string | undefined {
   return queue.attributes[prefix + name];
 }
 
+/** How long another scope of deduplication takes to count: the service promises a minute at most, and takes it. */
+const scopeDelayMs = 60_000;
+const scopeBefore = `${prefix}scopeBefore`;
+
+/** Whether a FIFO queue's deduplication ids count within groups. */
+export function isDedupByGroup(queue: Queue, nowMs: number): boolean {
+  const [before, until] = queue.attributes[scopeBefore]?.split(' ') ?? [];
+  const scope = nowMs < Number(until ?? 0) ? before : textAttribute(queue, 'DeduplicationScope');
+  return scope === 'messageGroup';
+}
+
+/** What a queue whose deduplication scope changes must remember. */
+export function noteScope(
+  { context }: SqsRequest,
+  queue: Queue,
+  attributes: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const wanted = attributes[`${prefix}DeduplicationScope`];
+  if (wanted === undefined || context.isRelaxed) return {};
+  if (wanted === (textAttribute(queue, 'DeduplicationScope') ?? 'queue')) return {};
+  const nowMs = context.clock.nowMs();
+  const now = isDedupByGroup(queue, nowMs) ? 'messageGroup' : 'queue';
+  return { [scopeBefore]: wanted === now ? '' : `${now} ${nowMs + scopeDelayMs}` };
+}
+
 /** Checks attributes that a caller gives and maps them to the broker's options. Throws SqsError. */
 export function checkAttributes(
   request: SqsRequest,
@@ -246,7 +271,7 @@ function redriveSettings(
   value: string,
   fifo: boolean,
 ): Partial<QueueSettings> {
-  if (value === '') return { deadLetter: undefined, failuresMax: -1 };
+  if (value === '') return { deadLetter: undefined, failuresMax: -1, keepsFailed: false };
   const refuse = (reason: string): SqsError => invalidValue(value, 'RedrivePolicy', reason);
   const policy = parseObject(value);
   if (policy === undefined) throw refuse('Redrive policy is not a valid JSON map.');
@@ -275,7 +300,8 @@ function redriveSettings(
   if (isFifo(target) !== fifo) {
     throw refuse('Dead-letter queue must be same type of queue as the source.');
   }
-  return { deadLetter: { exchange: '', key: name }, failuresMax: count - 1 };
+  // The service moves a message when it would be received once too often, and not before.
+  return { deadLetter: { exchange: '', key: name }, failuresMax: count - 1, keepsFailed: true };
 }
 
 /** Throws when the target of a redrive policy does not let the source in. */

@@ -92,6 +92,7 @@ for (const suffix of ['', '.fifo']) {
     const first = await fail(bed, source);
     const second = await fail(bed, source);
     assert.deepEqual([first?.MessageId, second?.MessageId], [MessageId, MessageId]);
+    assert.deepEqual(await receive(bed, source, false), []);
     const [buried] = await receive(bed, dead);
     assert.equal(buried?.MessageId, MessageId);
     assert.equal(buried?.Body, 'body');

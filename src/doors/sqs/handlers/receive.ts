@@ -24,6 +24,8 @@ const systemNames: ReadonlySet<string> = new Set([
   'DeadLetterQueueSourceArn',
 ]);
 
+const deathsPatienceMs = 1000;
+
 export async function receiveMessage(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
   const count = checkRange(input, 'MaxNumberOfMessages', 1, 10) ?? 1;
@@ -74,17 +76,33 @@ async function acquire(
     if (waitMs === 0 && !isFifo(queue) && queue.counts().leased >= inFlightMax) {
       throw new SqsError('OverLimit', 'Too many messages in flight.');
     }
-    if (waitMs === 0 || request.isGone) return messages;
-    const gone = new AbortController();
-    request.onGone = () => gone.abort();
-    messages = await queue.acquire({ ...ask, waitMs, signal: gone.signal });
-    request.onGone = undefined;
+    if (waitMs > 0 && !request.isGone) {
+      const gone = new AbortController();
+      request.onGone = () => gone.abort();
+      messages = await queue.acquire({ ...ask, waitMs, signal: gone.signal });
+      request.onGone = undefined;
+    }
+  }
+  for (const part of queue.parts) {
+    const moved = part.deathsMoved();
+    if (moved !== undefined) await patiently(request, moved);
   }
   if (!request.isGone) return messages;
   // Nobody is there to take them.
   for (const { queue: part, lease } of messages)
     part.release(lease, { delayMs: 0, isFailure: false });
   return [];
+}
+
+/** What died of being asked for is where the dead go when its receiver hears that it did not come, if that can be so soon. */
+function patiently({ context }: SqsRequest, moved: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = context.clock.setTimer(deathsPatienceMs, resolve);
+    void moved.then(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
 }
 
 function checkRange(input: Input, name: string, min: number, max: number): number | undefined {

@@ -78,11 +78,11 @@ function deleteOne(request: SqsRequest, queue: Queue, input: Input): PartitionQu
     return part;
   }
   if (!isFifo(queue)) {
-    // Deleted before, or received again since: that is no error.
+    // Visible again, or received again since: whoever deletes it has done its work. Deleted before is no error either.
     part.acceptLate(offset);
     return part;
   }
-  if (offset < part.settledOffset) return part;
+  if (!part.has(offset)) return part;
   throw invalidValue(
     textOf(input, 'ReceiptHandle'),
     'ReceiptHandle',
@@ -102,13 +102,18 @@ function changeOne(request: SqsRequest, queue: Queue, input: Input): PartitionQu
     );
   }
   const part = queue.parts[receipt.partition];
-  const lease = part?.findLease(receipt.offset, receipt.deliveries);
-  if (part === undefined || lease === undefined) {
-    throw new SqsError(
-      'MessageNotInflight',
-      `Value ${textOf(input, 'ReceiptHandle') ?? ''} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.`,
-    );
+  // In standard queues every handle of a message is one of its later receives, too.
+  const isOrdered = isFifo(queue);
+  const lease = part?.findLease(receipt.offset, isOrdered ? receipt.deliveries : undefined);
+  if (part !== undefined && lease !== undefined) {
+    part.extend(lease, seconds * 1000);
+    return part;
   }
-  part.extend(lease, seconds * 1000);
-  return part;
+  // The service answers so, and leaves the message visible (recorded; its documentation says MessageNotInflight).
+  if (!isOrdered && part?.has(receipt.offset) === true) return undefined;
+  throw invalidValue(
+    textOf(input, 'ReceiptHandle'),
+    'ReceiptHandle',
+    'Message does not exist or is not available for visibility timeout change.',
+  );
 }
