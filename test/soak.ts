@@ -24,6 +24,11 @@ const soaks: Readonly<Record<string, Soak>> = {
     files: ['test/crash/kill-queues.test.ts'],
     environment: { CRASH_KILLS: '50' },
   },
+  'crash-shards': {
+    summary: 'kills a server with 8 shards 50 times under transactions (CRASH_KILLS, CRASH_SEED)',
+    files: ['test/crash/kill-shards.test.ts'],
+    environment: { CRASH_KILLS: '50' },
+  },
   'kafka-bank': {
     summary:
       'kills clerks with three clients, and the broker, 100 times (CRASH_KILLS, BANK_CLERKS)',

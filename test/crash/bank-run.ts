@@ -16,6 +16,7 @@ import {
 } from './bank-ledger.ts';
 import { findNext, readAccounts } from './bank-reader.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
+import { makeShardedStore } from './sharded-store.ts';
 
 const patienceMs = 60_000;
 
@@ -29,6 +30,8 @@ export interface BankOptions {
   wireClerks: number;
   /** One further clerk for each. */
   programs: readonly ClerkCommand[];
+  /** Of the store; default: one. */
+  shards?: number;
 }
 
 interface Clerk {
@@ -64,6 +67,7 @@ export class BankRun {
   transfers = 0;
 
   async run(report: (text: string) => void): Promise<void> {
+    await makeShardedStore(this.dataPath, this.#options.shards ?? 1);
     await this.#startServer();
     await this.#createTopics();
     for (const clerk of this.#clerks) clerk.start(this.#port);

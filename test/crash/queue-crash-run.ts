@@ -16,6 +16,7 @@ import {
   QueueWorker,
   withChannel,
 } from './queue-workers.ts';
+import { makeShardedStore } from './sharded-store.ts';
 import type { Worker } from './worker.ts';
 
 /** Small, so that files are sealed, indexed, compacted and deleted all the time. */
@@ -29,6 +30,7 @@ const patienceMs = 30_000;
 export class QueueCrashRun {
   readonly #random: SeededRandom;
   readonly #kills: number;
+  readonly #shards: number;
   readonly #directory = mkdtempSync(path.join(os.tmpdir(), 'pabal-queues-'));
   readonly #consumed: ConsumerOptions[] = [
     { ledger: new QueueLedger('plain'), prefetch: 30, isOrdered: true },
@@ -43,9 +45,11 @@ export class QueueCrashRun {
   readonly #workers: Worker[] = [];
   #server: BrokerProcess | undefined;
 
-  constructor(seed: number, kills: number) {
+  /** `shards`: of the store. */
+  constructor(seed: number, kills: number, shards = 1) {
     this.#random = new SeededRandom(seed);
     this.#kills = kills;
+    this.#shards = shards;
     for (const consumer of this.#consumed) {
       const { ledger } = consumer;
       const random = this.#random.fork();
@@ -82,6 +86,7 @@ export class QueueCrashRun {
   }
 
   async run(report: (text: string) => void): Promise<void> {
+    await makeShardedStore(this.dataPath, this.#shards);
     await this.#start();
     await this.#declare();
     for (let kill = 1; kill <= this.#kills; kill += 1) {
