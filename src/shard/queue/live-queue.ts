@@ -18,7 +18,7 @@ import { listMessages } from './queue-listing.ts';
 import { restoreRanks } from './rank-reader.ts';
 import { emptyState, owners, type QueueState } from './queue-state.ts';
 import { encodeEmptyState, encodeState } from './queue-state-codec.ts';
-import { describeCounts, QueueTotals } from './queue-totals.ts';
+import { describeCounts, leaveOutSurplus, QueueTotals } from './queue-totals.ts';
 import type {
   AcquiredMessage,
   AcquireRequest,
@@ -349,6 +349,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const consumers = this.#dispatcher?.consumers.count ?? 0;
     const counts = describeCounts(state, this.#totals, this.partition.nextOffset, consumers);
     if (state === undefined) return counts;
+    if (this.isOverLength()) leaveOutSurplus(counts, this.#settings);
     this.#oldest ??= new OldestMessage(this.partition);
     counts.oldestTimestampMs = this.#oldest.find(state.firstOffset);
     return counts;
@@ -397,7 +398,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       state.ingestPlain(batch.baseOffset + batch.recordCount);
       return;
     }
-    state.ingestScheduled(batch.bytes, batch.at, batch.baseOffset);
+    state.ingestScheduled(batch.bytes, batch.at, batch.baseOffset, this.home.clock.nowMs());
     if (state.delayed !== undefined) this.arm(state.delayed.nextDueMs());
     if (state.dedup !== undefined) this.#armDedup();
   }

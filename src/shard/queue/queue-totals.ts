@@ -1,5 +1,5 @@
 import type { QueueState } from './queue-state.ts';
-import type { QueueCounts } from './types.ts';
+import type { QueueCounts, QueueSettings } from './types.ts';
 
 /** What happened in a queue since this process opened it. */
 export class QueueTotals {
@@ -38,4 +38,13 @@ export function describeCounts(
     dead,
     oldestTimestampMs: undefined,
   };
+}
+
+/** What is above the length goes with the next round, and nobody gets it any more: it does not count as ready. */
+export function leaveOutSurplus(
+  counts: QueueCounts,
+  { readyMax, readyBytesMax }: Pick<QueueSettings, 'readyMax' | 'readyBytesMax'>,
+): void {
+  if (readyMax >= 0) counts.ready = Math.min(counts.ready, readyMax);
+  if (readyBytesMax >= 0) counts.readyBytes = Math.min(counts.readyBytes, readyBytesMax);
 }

@@ -61,6 +61,9 @@ for (const [name, settings, expected] of limited) {
     const queue = bed.openQueue({ ...settings, deadLetter });
     const appended = bed.append(['1', '2', '3', '4']);
     await bed.clock.runUntil(appended);
+    const { ready, readyBytes } = queue.counts();
+    if (settings.readyMax !== undefined) assert.equal(ready, expected.length);
+    else assert.equal(readyBytes, settings.readyBytesMax);
     const found = await bed.clock.runUntil(queue.acquire(asking));
     assert.deepEqual(found.map(textOf), expected);
     assert.deepEqual(
