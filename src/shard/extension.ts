@@ -18,8 +18,11 @@ export interface StateExtension {
    * all partitions that there are in the end.
    */
   restore(state: Uint8Array | undefined, logs: ReadonlyMap<number, PartitionLog>): void;
-  /** In replay, in journal order: a batch whose records carry scheduling headers. Memory that is kept. */
-  replayBatch?(log: PartitionLog, batch: Uint8Array): void;
+  /**
+   * In replay, in journal order: a batch whose records carry scheduling headers, and when it was stored (ms since the
+   * epoch). Memory that is kept.
+   */
+  replayBatch?(log: PartitionLog, batch: Uint8Array, storedMs: number): void;
   /** The shard has an owner from here on: in replay at its place in the journal, and when recovery is over. */
   reopened?(): void;
   /** Recovery is over; `reopened` was called. */

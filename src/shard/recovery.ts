@@ -25,6 +25,8 @@ export interface ExtensionEntry {
   kind: number;
   /** Number of the partition of `records`. */
   partition: number;
+  /** Of the chunk: ms since the epoch. */
+  storedMs: number;
   payload: Uint8Array;
 }
 
@@ -66,7 +68,7 @@ export class RecoveredState {
     this.epoch = replayed.epoch;
     forEachEntry(replayed.chunk, replayed.payloadBytes, (kind, partition, at, length) => {
       if (kind === entryKind.records) this.#applyRecords(replayed, partition, at, length);
-      else this.#applyControl(kind, replayed.chunk.subarray(at, at + length));
+      else this.#applyControl(replayed, kind, replayed.chunk.subarray(at, at + length));
     });
   }
 
@@ -78,7 +80,7 @@ export class RecoveredState {
     log.bodyBytes += entryBodyBytes(replayed.chunk, entryAt);
     if (isScheduledEntry(replayed.chunk, entryAt)) {
       const payload = Uint8Array.from(replayed.chunk.subarray(at, at + length));
-      this.extensionEntries.push({ kind: entryKind.records, partition, payload });
+      this.#addExtensionEntry(replayed, entryKind.records, partition, payload);
     }
     const baseOffset = batchBaseOffset(replayed.chunk, at);
     log.noteSequenced(replayed.chunk, at, baseOffset, replayed.epoch, replayed.timestampMs);
@@ -95,9 +97,18 @@ export class RecoveredState {
     );
   }
 
-  #applyControl(kind: number, payload: Uint8Array): void {
+  #addExtensionEntry(
+    { timestampMs }: ReplayedChunk,
+    kind: number,
+    partition: number,
+    payload: Uint8Array,
+  ): void {
+    this.extensionEntries.push({ kind, partition, storedMs: timestampMs, payload });
+  }
+
+  #applyControl(replayed: ReplayedChunk, kind: number, payload: Uint8Array): void {
     if (kind >= entryKind.extensionMin) {
-      this.extensionEntries.push({ kind, partition: 0, payload: Uint8Array.from(payload) });
+      this.#addExtensionEntry(replayed, kind, 0, Uint8Array.from(payload));
       return;
     }
     const reader = new ByteReader(payload);
@@ -138,7 +149,7 @@ export class RecoveredState {
         return;
       case entryKind.opened:
         // Its epoch is in every chunk; extensions end what belonged to the owner before.
-        this.extensionEntries.push({ kind, partition: 0, payload: noPayload });
+        this.#addExtensionEntry(replayed, kind, 0, noPayload);
         return;
       default:
         return;

@@ -511,7 +511,7 @@ export class Shard implements LogHost, CommitHost {
       if (entry.kind === entryKind.opened) extension.reopened?.();
       else if (entry.kind !== entryKind.records) {
         if (extension.owns(entry.kind)) extension.apply(entry.kind, entry.payload);
-      } else if (log !== undefined) extension.replayBatch?.(log, entry.payload);
+      } else if (log !== undefined) extension.replayBatch?.(log, entry.payload, entry.storedMs);
     }
   }
 

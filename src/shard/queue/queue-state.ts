@@ -156,8 +156,10 @@ export class QueueState implements QueueReplay {
     this.ingested = offset;
   }
 
-  /** Takes up a batch whose records carry scheduling headers. What was ingested before is passed over. */
-  ingestScheduled(bytes: Uint8Array, at: number, baseOffset: number): void {
+  /**
+   * Takes up a batch whose records carry scheduling headers, stored at `storedMs`. What was ingested before is passed over.
+   */
+  ingestScheduled(bytes: Uint8Array, at: number, baseOffset: number, storedMs: number): void {
     const endOffset = baseOffset + batchLastOffset(bytes, at) - batchBaseOffset(bytes, at) + 1;
     if (endOffset <= this.ingested) return;
     this.ingestPlain(baseOffset);
@@ -169,7 +171,7 @@ export class QueueState implements QueueReplay {
       while (cursor.next()) {
         if (cursor.offset + shift < from) continue;
         schedule.read(cursor.bytes, cursor.headersAt, cursor.headerCount);
-        this.#ingest(cursor.offset + shift, cursor, schedule);
+        this.#ingest(cursor.offset + shift, cursor, schedule, storedMs);
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -177,14 +179,15 @@ export class QueueState implements QueueReplay {
     this.ingestPlain(endOffset);
   }
 
-  #ingest(offset: number, cursor: RecordCursor, schedule: Schedule): void {
+  #ingest(offset: number, cursor: RecordCursor, schedule: Schedule, storedMs: number): void {
     this.ingestPlain(offset);
     const rank = this.rankOf(schedule.priority);
     if (schedule.expiresAtMs >= 0) this.mayExpire = true;
     const id = schedule.dedupId;
     if (id !== undefined) {
       this.dedup ??= new DedupWindow(this.#serial);
-      this.dedup.note(id, Math.max(cursor.timestampMs, 0), offset);
+      // A timestamp is the producer's: one that lies ahead would keep this id, and those behind it, for ever.
+      this.dedup.note(id, Math.min(Math.max(cursor.timestampMs, 0), storedMs), offset);
       this.admittedIds?.delete(id);
     }
     this.ingested = offset + 1;

@@ -250,10 +250,10 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     }
   }
 
-  replayBatch(log: PartitionLog, batch: Uint8Array): void {
+  replayBatch(log: PartitionLog, batch: Uint8Array, storedMs: number): void {
     const baseOffset = batchBaseOffset(batch, 0);
     for (const { state } of this.#replayedOf.get(log.number) ?? [])
-      state.ingestScheduled(batch, 0, baseOffset);
+      state.ingestScheduled(batch, 0, baseOffset, storedMs);
   }
 
   reopened(): void {

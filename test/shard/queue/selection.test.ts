@@ -144,6 +144,25 @@ test('a message whose id was seen lately is not taken again, also after a crash'
   assert.equal(admit('x'), 'take');
 });
 
+test('an id is forgotten in time, whatever timestamp its message has, also after a crash', async () => {
+  for (const isCrashed of [false, true]) {
+    const bed = await QueueBed.open();
+    const settings = { dedupWindowMs: 5000 };
+    let queue = bed.openQueue(settings);
+    const withId = (id: string): Sent => ({ text: id, headers: { 'pabal.dedup-id': id } });
+    await bed.send({ ...withId('ahead'), timestampMs: Number.MAX_SAFE_INTEGER }, withId('now'));
+    if (isCrashed) {
+      await bed.crash();
+      queue = bed.findQueue(settings);
+    }
+    const admit = (dedupId: string): string =>
+      queue.admit({ bodyBytes: 1, dedupId, nowMs: bed.clock.nowMs() });
+    assert.deepEqual([admit('ahead'), admit('now')], ['duplicate', 'duplicate']);
+    await bed.clock.runFor(6000);
+    assert.deepEqual([admit('ahead'), admit('now')], ['take', 'take']);
+  }
+});
+
 test('a full queue refuses, counting what is on its way', async () => {
   for (const overflow of ['reject', 'reject-dead-letter'] as const) {
     const bed = await QueueBed.open();
