@@ -14,6 +14,7 @@ export { LogLimiter } from './log-limiter.ts';
 export { isLoopbackHost } from './loopback-host.ts';
 export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
+export { PacedTimers } from './paced-timers.ts';
 export { plainAddress } from './plain-address.ts';
 export type { TokenRules, VerifiedToken } from './token-verifier.ts';
 export { TokenRefused, TokenVerifier } from './token-verifier.ts';

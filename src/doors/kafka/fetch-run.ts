@@ -81,12 +81,12 @@ export class FetchRun implements PartitionWaiter {
   }
 
   async #runSlowly(pass: Promise<void> | undefined): Promise<FetchResponse> {
-    const { clock, connection } = this.#context;
+    const { connection, door } = this.#context;
     const stop = (): void => {
       this.#isOver = true;
       this.#wakeSoon();
     };
-    const timer = clock.setTimer(this.#options.maxWaitMs, stop);
+    const timer = door.fetchTimers.setTimer(this.#options.maxWaitMs, stop);
     connection.onInterrupt(stop);
     try {
       await pass;

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort } from '../../broker/index.ts';
-import type { DoorMetrics, Log } from '../../net/index.ts';
+import type { DoorMetrics, Log, PacedTimers } from '../../net/index.ts';
 import type { Authorizer } from './access/index.ts';
 import type { ConnectionQuota } from './connection-quota.ts';
 import type { FetchBudget } from './fetch-budget.ts';
@@ -25,6 +25,8 @@ export interface DoorServices {
   readonly random: Random;
   readonly fetchSessions: FetchSessions;
   readonly fetchBudget: FetchBudget;
+  /** Ends the waits of fetches. */
+  readonly fetchTimers: PacedTimers;
   readonly shareGroups: ShareGroups;
   readonly streamsGroups: StreamsGroups;
   /** What ApiVersions answers, in order of key. */

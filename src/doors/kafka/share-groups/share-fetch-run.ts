@@ -179,7 +179,7 @@ export class ShareFetchRun implements ShareTaker, ShareFetchInProgress {
       this.#onWake = resolve;
     });
     const maxWaitMs = this.#isUrgent ? waitMinMs : Math.max(this.#options.maxWaitMs, waitMinMs);
-    const timer = this.#context.clock.setTimer(maxWaitMs, () => this.#wakeSoon());
+    const timer = this.#context.door.fetchTimers.setTimer(maxWaitMs, () => this.#wakeSoon());
     for (const part of parts) part.wait(this);
     await woken;
     this.#isOver = true;
