@@ -361,6 +361,13 @@ export function checkTopicOptions(
   checkInteger('tombstoneRetentionMs', 0);
   checkInteger('compactionLagMinMs', 0);
   checkInteger('compactionLagMaxMs', 1);
+  const { compactionLagMinMs = 0, compactionLagMaxMs = Number.MAX_SAFE_INTEGER } = options;
+  if (compactionLagMinMs > compactionLagMaxMs) {
+    throw new BrokerError(
+      'config-invalid',
+      `compactionLagMinMs (${compactionLagMinMs}) is above compactionLagMaxMs (${compactionLagMaxMs})`,
+    );
+  }
   checkInteger('activeBytesMax', 1);
   checkInteger('activeMs', 1);
   const { cleanup, timestampType, dirtyShareMin, compression } = options;

@@ -153,6 +153,8 @@ export class Topics implements TopicsPort {
     const topic = this.#getTopic(name);
     checkTopicOptions(change.options ?? {});
     const options = withoutUndefined({ ...topic.ownOptions, ...change.options });
+    // Each may be right, and not both.
+    checkTopicOptions(options);
     const attributes = withoutUndefined({ ...topic.attributes, ...change.attributes });
     const entry = encodeEntry({ id: topic.id, options, attributes });
     await this.#home.submit(catalogEntryKind.topicConfigured, entry);

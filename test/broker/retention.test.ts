@@ -24,3 +24,27 @@ for (const { cleanup, logStart } of cases) {
     await clock.runUntil(broker.close());
   });
 }
+
+test('the least lag of compaction may not be above the greatest, whichever is set first', async () => {
+  const clock = new SimulatedClock();
+  const random = new SeededRandom(1);
+  const broker = await clock.runUntil(Broker.open({ store: 'memory', clock, random }));
+  const wrong = { compactionLagMinMs: 2000, compactionLagMaxMs: 1000 };
+  const refused = { code: 'config-invalid' };
+  await assert.rejects(clock.runUntil(broker.createTopic('a', { options: wrong })), refused);
+  for (const [first, second] of [
+    [{ compactionLagMinMs: 2000 }, { compactionLagMaxMs: 1000 }],
+    [{ compactionLagMaxMs: 1000 }, { compactionLagMinMs: 2000 }],
+  ] as const) {
+    const name = Object.keys(first).join();
+    await clock.runUntil(broker.createTopic(name, { options: first }));
+    await assert.rejects(
+      clock.runUntil(broker.topics.configure(name, { options: second })),
+      refused,
+    );
+    await clock.runUntil(
+      broker.topics.configure(name, { options: { ...first, compactionLagMinMs: 1000 } }),
+    );
+  }
+  await clock.runUntil(broker.close());
+});
