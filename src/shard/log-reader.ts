@@ -51,6 +51,16 @@ export interface OffsetRange {
   end: number;
 }
 
+/** Runs of an extent that are read with one call. */
+interface Stretch {
+  first: number;
+  /** Behind the last. */
+  endRun: number;
+  start: number;
+  end: number;
+  reading: Promise<Uint8Array>;
+}
+
 /** Gathers batches below a limit, in offset order. */
 class Gathering {
   readonly slices: Uint8Array[] = [];
@@ -363,20 +373,38 @@ export class LogReader {
     readBytes: () => number = () => scanBytes,
   ): AsyncGenerator<void> {
     const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
-    for (let run = 0; run < runs.count && !sink.isFull; ) {
-      const first = run;
-      const start = runs.position(run);
-      let end = start;
-      const wanted = readBytes();
-      for (; run < runs.count && runs.position(run) - end <= readGapBytesMax; run++) {
-        if (end - start >= wanted) break;
-        end = runs.position(run) + runs.bytes(run);
-      }
-      const batches = new Verifying(sink, log, extent, runs, first, run);
-      walkEntries(await this.#readStretch(extent, start, end), 0, start, end, log.number, batches);
+    let next: Stretch | undefined = this.#beginStretch(extent, runs, 0, readBytes());
+    while (next !== undefined && !sink.isFull) {
+      const { first, endRun, start, end, reading }: Stretch = next;
+      const bytes = await reading;
+      // The next is read while this one is looked at.
+      next = this.#beginStretch(extent, runs, endRun, readBytes());
+      const batches = new Verifying(sink, log, extent, runs, first, endRun);
+      walkEntries(bytes, 0, start, end, log.number, batches);
       batches.checkEnd();
       yield;
     }
+  }
+
+  /** Begins to read neighbouring runs from `first` on, of about `wantedBytes`; undefined behind the last. */
+  #beginStretch(
+    extent: Extent,
+    runs: RunList,
+    first: number,
+    wantedBytes: number,
+  ): Stretch | undefined {
+    if (first >= runs.count) return undefined;
+    const start = runs.position(first);
+    let end = start;
+    let run = first;
+    for (; run < runs.count && runs.position(run) - end <= readGapBytesMax; run++) {
+      if (end - start >= wantedBytes) break;
+      end = runs.position(run) + runs.bytes(run);
+    }
+    const reading = this.#readStretch(extent, start, end);
+    // It may fail before anybody waits for it, and nobody does when the scan is given up.
+    reading.catch(() => undefined);
+    return { first, endRun: run, start, end, reading };
   }
 
   async #readStretch(extent: Extent, start: number, end: number): Promise<Uint8Array> {

@@ -5,6 +5,8 @@ import type { SegmentStore } from '../segment-store.ts';
 import { SegmentMissing } from '../segment-store.ts';
 
 const openFilesMax = 128;
+/** So many bytes go to the disk with one sync: durable writes of others wait behind it. */
+const syncBytesMax = 1024 * 1024;
 const temporarySuffix = '.tmp';
 
 interface OpenFile {
@@ -48,9 +50,13 @@ export class FileSegmentStore implements SegmentStore {
       const file = await this.#disk.open(temporary, { create: true });
       try {
         let position = 0;
+        let syncedBytes = 0;
         for await (const part of parts) {
           await file.write(part, position);
           position += part.length;
+          if (position - syncedBytes < syncBytesMax) continue;
+          await file.sync();
+          syncedBytes = position;
         }
         await file.sync();
       } finally {

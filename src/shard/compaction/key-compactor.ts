@@ -1,15 +1,5 @@
-import { BrokerError, type Clock, limits, ProtocolError, type Random } from '../../base/index.ts';
-import {
-  batchAttributes,
-  batchBaseOffset,
-  batchLastOffset,
-  batchProducerId,
-  batchRecordCount,
-  emptyBatch,
-  isControlBatch,
-  isTransactionalBatch,
-  RecordCursor,
-} from '../../bytes/index.ts';
+import { BrokerError, type Clock, limits, type Random } from '../../base/index.ts';
+import { batchBaseOffset } from '../../bytes/index.ts';
 import type { SegmentStore } from '../../segment/index.ts';
 import { ExtentWriter } from '../extent-writer.ts';
 import type { Extent } from '../extent.ts';
@@ -21,14 +11,13 @@ import { segmentHeader, segmentHeaderBytes, segmentName } from '../segment-file.
 import { type Cleanable, dirtyShare, findCleanable } from './cleanable.ts';
 import type { Compacted } from './compacted-entry.ts';
 import { KeyMap } from './key-map.ts';
+import { KeyMapping } from './key-mapping.ts';
+import { CompactionPace } from './pace.ts';
 import { RecordCleaner, type RemovedMarker } from './record-cleaner.ts';
 import { RegionOutput } from './region-output.ts';
 
-/** Bytes that are looked at in one go: a millisecond or so, and a fifth of that while others write. */
-const sliceBytes = 128 * 1024;
-const busySliceBytes = 32 * 1024;
-/** Records of one batch whose keys are noted in one go while others write: a tenth of a millisecond or so. */
-const busySliceRecords = 128;
+/** What is written is given to the disk in parts of so many bytes or more. */
+const partBytesMin = 128 * 1024;
 /** Bytes of extents that are rewritten into one segment, about: as much is on the disk twice for a while. */
 const regionBytesMax = 64 * 1024 * 1024;
 /** Markers stay so long at least, that no reader who met records of their transactions is still at it. */
@@ -69,11 +58,11 @@ export class KeyCompactor {
   readonly #options: KeyCompactorOptions;
   /** Partitions with damage in them, until the next start: where something is missing, nothing may be taken away. */
   readonly #uncleanable = new Set<number>();
-  /** Read and written since the last pause. */
-  #pacedBytes = 0;
+  readonly #pace: CompactionPace;
 
   constructor(options: KeyCompactorOptions) {
     this.#options = options;
+    this.#pace = new CompactionPace(options);
   }
 
   /** What is worth a pass now, the most needed first. */
@@ -110,7 +99,8 @@ export class KeyCompactor {
   async run(log: PartitionLog, host: CompactionHost): Promise<boolean> {
     const nowMs = this.#options.clock.nowMs();
     const { endOffset } = findCleanable(log, nowMs, (extent) => host.isActive(extent));
-    if (endOffset <= log.cleanOffset) return false;
+    // A log that was trimmed as far as that meanwhile has nothing left to do either.
+    if (endOffset <= Math.max(log.cleanOffset, log.logStartOffset)) return false;
     const mapped = await this.#mapKeys(log, endOffset, host);
     if (mapped === undefined) return false;
     const { tombstoneRetentionMs } = log.settings;
@@ -167,25 +157,13 @@ export class KeyCompactor {
       offsetsMax: Math.min(endOffset - baseOffset, limits.compactionOffsetsMax),
       bytesMax: this.#options.mapBytesMax,
     });
-    const mapping = new Mapping(log, map, endOffset);
-    const read = new ReadBatches();
-    for (const extent of log.extents.slice()) {
-      if (extent.endOffset <= baseOffset) continue;
-      if (extent.firstOffset >= endOffset || mapping.isFull) break;
-      for await (const _ of host.reader().scan(log, extent, read, this.#slice)) {
-        for (const { bytes, at, length } of read.takeAll()) {
-          mapping.open(bytes, at);
-          while (
-            !mapping.step(this.#options.isBusy() ? busySliceRecords : Number.MAX_SAFE_INTEGER)
-          ) {
-            await new Promise<void>((resolve) => this.#options.clock.setAfterIo(resolve));
-          }
-          await this.#pace(length);
-          if (host.isStopped()) return undefined;
-          if (mapping.isFull) break;
-        }
-        if (mapping.isFull) break;
-      }
+    const mapping = new KeyMapping(log, map, endOffset);
+    const wanted = log.extents.filter(
+      (extent) => extent.endOffset > baseOffset && extent.firstOffset < endOffset,
+    );
+    for await (const bytes of this.#walk(log, wanted, mapping, host)) {
+      await this.#pace.spend(bytes);
+      if (host.isStopped()) return undefined;
     }
     return { map, endOffset: mapping.endOffset, hasUnreadable: mapping.hasUnreadable };
   }
@@ -228,14 +206,12 @@ export class KeyCompactor {
     let isStopped = false;
     const parts = async function* (this: KeyCompactor): AsyncGenerator<Uint8Array> {
       yield segmentHeader(number);
-      for (const extent of region) {
-        for await (const _ of host.reader().scan(log, extent, sink, this.#slice)) {
-          isStopped ||= host.isStopped();
-          if (isStopped) return;
-          const part = sink.takeAll();
-          await this.#pace(sink.takeBytes() + (part?.length ?? 0));
-          if (part !== undefined) yield part;
-        }
+      for await (const bytes of this.#walk(log, region, sink, host)) {
+        isStopped ||= host.isStopped();
+        if (isStopped) return;
+        const part = sink.takeAll(partBytesMin);
+        await this.#pace.spend(bytes + (part?.length ?? 0));
+        if (part !== undefined) yield part;
       }
       sink.end(last.endOffset);
       const part = sink.takeAll();
@@ -263,21 +239,47 @@ export class KeyCompactor {
     return true;
   }
 
-  readonly #slice = (): number => (this.#options.isBusy() ? busySliceBytes : sliceBytes);
-
-  /** Lets others have their turn after each slice; at a limited rate while they write. */
-  async #pace(bytes: number): Promise<void> {
-    this.#pacedBytes += bytes;
-    // Where many partitions share the files, one read brings a few kilobytes.
-    if (this.#pacedBytes < this.#slice()) return;
-    const { clock, bytesPerSecond, isBusy } = this.#options;
-    const pauseMs = (this.#pacedBytes / bytesPerSecond) * 1000;
-    this.#pacedBytes = 0;
-    await new Promise<void>((resolve) => {
-      if (isBusy()) clock.setTimer(pauseMs, resolve);
-      else clock.setAfterIo(resolve);
-    });
+  /** Has `work` look at all batches of some extents, in slices; yields the bytes of each read behind it. */
+  async *#walk(
+    log: PartitionLog,
+    extents: readonly Extent[],
+    work: BatchWork,
+    host: CompactionHost,
+  ): AsyncGenerator<number> {
+    const pace = this.#pace;
+    const read = new ReadBatches();
+    let left = pace.sliceRecords;
+    for (const extent of extents) {
+      for await (const _ of host.reader().scan(log, extent, read, pace.readBytes)) {
+        let readBytes = 0;
+        for (const { bytes, at, length } of read.takeAll()) {
+          readBytes += length;
+          work.open(bytes, at, length);
+          left = work.step(left) - 1;
+          while (left < 0) {
+            await pace.giveWay();
+            if (host.isStopped()) {
+              // Whoever walks sees that it stopped, and does not take this for the end.
+              yield readBytes;
+              return;
+            }
+            left = work.step(pace.sliceRecords) - 1;
+          }
+          if (work.isFull) return;
+        }
+        yield readBytes;
+      }
+    }
   }
+}
+
+/** What is done with batches, one after the other. */
+interface BatchWork {
+  /** No more are wanted. */
+  readonly isFull: boolean;
+  open(bytes: Uint8Array, at: number, length: number): void;
+  /** Looks at up to `records` of the batch; returns how many of them are left: 0 when the batch may have more. */
+  step(records: number): number;
 }
 
 /** The batches of one read, in memory that is theirs. */
@@ -296,110 +298,37 @@ class ReadBatches implements BatchSink {
   }
 }
 
-/** Notes the keys of batches until there is no more room for them. */
-class Mapping {
-  isFull = false;
-  hasUnreadable = false;
-  /** Everything from the map's base to here was noted. */
-  endOffset: number;
-  readonly #log: PartitionLog;
-  readonly #map: KeyMap;
-  readonly #cursor = new RecordCursor(emptyBatch(0, 0, 0), 0, 0);
-  #isOpen = false;
-
-  constructor(log: PartitionLog, map: KeyMap, endOffset: number) {
-    this.#log = log;
-    this.#map = map;
-    this.endOffset = endOffset;
-  }
-
-  /** The next batch; `step` goes through it. */
-  open(bytes: Uint8Array, at: number): void {
-    const attributes = batchAttributes(bytes, at);
-    this.#isOpen = false;
-    if (
-      isControlBatch(attributes) ||
-      batchRecordCount(bytes, at) === 0 ||
-      batchLastOffset(bytes, at) < this.#map.baseOffset ||
-      (isTransactionalBatch(attributes) &&
-        this.#log.isAborted(batchProducerId(bytes, at), batchBaseOffset(bytes, at)))
-    )
-      return;
-    try {
-      this.#cursor.open(bytes, at, limits.decompressedBytesMax);
-      this.#isOpen = true;
-    } catch (error) {
-      this.#noteUnreadable(error);
-    }
-  }
-
-  /** Notes the keys of some records; true when the batch has no more, or the map no more room. */
-  step(records: number): boolean {
-    if (!this.#isOpen) return true;
-    const map = this.#map;
-    const cursor = this.#cursor;
-    try {
-      for (let left = records; left > 0; left--) {
-        if (!cursor.next()) return true;
-        if (cursor.keyBytes < 0 || cursor.offset < map.baseOffset) continue;
-        const { keyAt } = cursor;
-        if (!map.put(cursor.bytes, keyAt, keyAt + cursor.keyBytes, cursor.offset)) {
-          this.isFull = true;
-          this.endOffset = cursor.offset;
-          return true;
-        }
-        if (cursor.valueBytes < 0) map.tombstones++;
-      }
-    } catch (error) {
-      this.#noteUnreadable(error);
-      return true;
-    }
-    return false;
-  }
-
-  /** It stays as it is: the log took what it cannot read. */
-  #noteUnreadable(error: unknown): void {
-    if (!(error instanceof ProtocolError)) throw error;
-    this.hasUnreadable = true;
-  }
-}
-
 /** Hands batches that are not below the log start to the cleaner; begins its output with the first of them. */
-class CleaningSink implements BatchSink {
+class CleaningSink implements BatchWork {
   readonly isFull = false;
   removedMarkers: readonly RemovedMarker[] = [];
   readonly #cleaner: RecordCleaner;
   readonly #writer: ExtentWriter;
   #output: RegionOutput | undefined;
-  #bytes = 0;
 
   constructor(cleaner: RecordCleaner, writer: ExtentWriter) {
     this.#cleaner = cleaner;
     this.#writer = writer;
   }
 
-  /** Bytes of the batches since the last call. */
-  takeBytes(): number {
-    const bytes = this.#bytes;
-    this.#bytes = 0;
-    return bytes;
-  }
-
-  take(bytes: Uint8Array, at: number, length: number): void {
-    this.#bytes += length;
+  open(bytes: Uint8Array, at: number, length: number): void {
     if (this.#writer.isDead(bytes, at)) return;
     if (this.#output === undefined) {
       this.#output = new RegionOutput(this.#writer, batchBaseOffset(bytes, at));
       this.#cleaner.begin(this.#output);
     }
-    this.#cleaner.take(bytes, at, length);
+    this.#cleaner.open(bytes, at, length);
+  }
+
+  step(records: number): number {
+    return this.#cleaner.step(records);
   }
 
   end(endOffset: number): void {
     if (this.#output !== undefined) this.removedMarkers = this.#cleaner.end(endOffset);
   }
 
-  takeAll(): Uint8Array | undefined {
-    return this.#output?.takeAll();
+  takeAll(bytesMin?: number): Uint8Array | undefined {
+    return this.#output?.takeAll(bytesMin);
   }
 }

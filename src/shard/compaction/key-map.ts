@@ -5,6 +5,8 @@ const words = 5;
 export const keyMapSlotBytes = words * 4;
 /** Above this share of used slots, looking one up takes too many steps. */
 const loadMax = 0.8;
+/** Keys that are noted together. */
+const waitingMax = 64;
 
 export interface KeyMapOptions {
   /** 16 random bytes. */
@@ -30,6 +32,12 @@ export class KeyMap {
   readonly #offsetsMax: number;
   readonly #countMax: number;
   #count = 0;
+  /** Digests and distances of keys that are not in the table yet. */
+  readonly #waiting = new Int32Array(waitingMax * words);
+  #waitingCount = 0;
+  #fullDistance = -1;
+  /** What was read of the table ahead of its time: nobody needs it, but that it was read. */
+  readonly #ahead = new Int32Array(waitingMax);
   /** Tombstones among what was put. */
   tombstones = 0;
 
@@ -51,34 +59,83 @@ export class KeyMap {
   }
 
   /**
-   * Notes the key `bytes[from, to)` at `offset`, which is above all that were noted. False when there is no room: nothing
-   * of this offset or a later one may be noted any more.
+   * Notes the key `bytes[from, to)` at `offset`, which is above all that were noted, at the latest with the next `flush`.
+   * Does nothing when there is no more room.
    */
-  put(bytes: Uint8Array, from: number, to: number, offset: number): boolean {
+  put(bytes: Uint8Array, from: number, to: number, offset: number): void {
     const distance = offset - this.baseOffset;
-    if (distance >= this.#offsetsMax) return false;
-    const at = this.#find(bytes, from, to);
+    if (distance >= this.#offsetsMax) {
+      this.flush();
+      this.#noteFull(distance);
+      return;
+    }
+    const digest = this.#digest;
+    digest.update(bytes, from, to);
+    const at = this.#waitingCount++ * words;
+    const waiting = this.#waiting;
+    waiting[at] = digest.a;
+    waiting[at + 1] = digest.b;
+    waiting[at + 2] = digest.c;
+    waiting[at + 3] = digest.d;
+    waiting[at + 4] = distance;
+    if (this.#waitingCount === waitingMax) this.flush();
+  }
+
+  /** Notes what `put` has left for now. */
+  flush(): void {
+    const count = this.#waitingCount;
+    const waiting = this.#waiting;
+    const cells = this.#cells;
+    this.#waitingCount = 0;
+    // Each is somewhere else in memory that no cache holds: asked for together they come in the time of a few.
+    for (let index = 0; index < count; index++)
+      this.#ahead[index] = cells[this.#slotOf(waiting[index * words]!) * words + 4]!;
+    for (let index = 0; index < count && !this.isFull; index++) this.#note(index * words);
+  }
+
+  /** Whether there was no room for a key: nothing from `fullOffset` on is noted. */
+  get isFull(): boolean {
+    return this.#fullDistance >= 0;
+  }
+
+  get fullOffset(): number {
+    return this.baseOffset + this.#fullDistance;
+  }
+
+  #noteFull(distance: number): void {
+    if (!this.isFull) this.#fullDistance = distance;
+  }
+
+  #note(from: number): void {
+    const waiting = this.#waiting;
+    const a = waiting[from]!;
+    const b = waiting[from + 1]!;
+    const c = waiting[from + 2]!;
+    const d = waiting[from + 3]!;
+    const distance = waiting[from + 4]!;
+    const at = this.#find(a, b, c, d);
     const cells = this.#cells;
     const before = cells[at + 4]!;
     if (before === 0) {
-      if (this.#count >= this.#countMax) return false;
+      if (this.#count >= this.#countMax) return this.#noteFull(distance);
       this.#count++;
-      cells[at] = this.#digest.a;
-      cells[at + 1] = this.#digest.b;
-      cells[at + 2] = this.#digest.c;
-      cells[at + 3] = this.#digest.d;
+      cells[at] = a;
+      cells[at + 1] = b;
+      cells[at + 2] = c;
+      cells[at + 3] = d;
     } else {
       const old = before - 1;
       this.#newest[old >>> 3] = this.#newest[old >>> 3]! & ~(1 << (old & 7));
     }
     cells[at + 4] = distance + 1;
     this.#newest[distance >>> 3] = this.#newest[distance >>> 3]! | (1 << (distance & 7));
-    return true;
   }
 
   /** Whether the key was noted. */
   has(bytes: Uint8Array, from: number, to: number): boolean {
-    return this.#cells[this.#find(bytes, from, to) + 4] !== 0;
+    const digest = this.#digest;
+    digest.update(bytes, from, to);
+    return this.#cells[this.#find(digest.a, digest.b, digest.c, digest.d) + 4] !== 0;
   }
 
   /** Whether the record at `offset` is the newest of its key. */
@@ -105,20 +162,19 @@ export class KeyMap {
     return count;
   }
 
-  /** The cell of the key, or the empty one where it would be; the digest stays in `#digest`. */
-  #find(bytes: Uint8Array, from: number, to: number): number {
-    const digest = this.#digest;
-    digest.update(bytes, from, to);
+  #slotOf(a: number): number {
+    return Math.floor((a >>> 0) * (this.#slots / 0x100000000));
+  }
+
+  /** The cell of the key with this digest, or the empty one where it would be. */
+  #find(a: number, b: number, c: number, d: number): number {
     const cells = this.#cells;
-    let slot = Math.floor((digest.a >>> 0) * (this.#slots / 0x100000000));
+    let slot = this.#slotOf(a);
     for (;;) {
       const at = slot * words;
       if (
         cells[at + 4] === 0 ||
-        (cells[at] === digest.a &&
-          cells[at + 1] === digest.b &&
-          cells[at + 2] === digest.c &&
-          cells[at + 3] === digest.d)
+        (cells[at] === a && cells[at + 1] === b && cells[at + 2] === c && cells[at + 3] === d)
       )
         return at;
       slot = slot + 1 === this.#slots ? 0 : slot + 1;

@@ -1,4 +1,4 @@
-import { limits, ProtocolError } from '../../base/index.ts';
+import { limits, present, ProtocolError } from '../../base/index.ts';
 import {
   batchAttributes,
   batchBaseOffset,
@@ -41,6 +41,12 @@ export interface CleaningRules {
   isAborted: (producerId: number, offset: number) => boolean;
 }
 
+interface BatchPlace {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly length: number;
+}
+
 /** The marker of an aborted transaction that is gone from the log. */
 export interface RemovedMarker {
   producerId: number;
@@ -58,7 +64,10 @@ export class RecordCleaner {
   #removedMarkers: RemovedMarker[] = [];
   /** What the open batch was begun with; undefined: none is open. */
   #open: { bytes: Uint8Array; at: number; horizonMs: number; lastOffset: number } | undefined;
-  /** The records of one batch that stay. */
+  /** The batch that `step` goes through. */
+  #batch: BatchPlace | undefined;
+  #hasTombstone = false;
+  /** The records of it that stay. */
   #count = 0;
   #offsets = new Float64Array(256);
   #timestamps = new Float64Array(256);
@@ -84,8 +93,8 @@ export class RecordCleaner {
     return removed;
   }
 
-  /** The next batch; its memory must stay as it is until the output has given it out. */
-  take(bytes: Uint8Array, at: number, length: number): void {
+  /** The next batch; `step` goes through it. Its memory must stay as it is until the output has given it out. */
+  open(bytes: Uint8Array, at: number, length: number): void {
     const { map, endOffset, isAborted } = this.#rules;
     const baseOffset = batchBaseOffset(bytes, at);
     if (baseOffset >= endOffset) return this.#keepWhole(bytes, at, length);
@@ -106,48 +115,81 @@ export class RecordCleaner {
         return this.#keepWhole(bytes, at, length);
       }
     }
-    const horizonMs = this.#select(bytes, at);
-    if (horizonMs !== undefined && this.#count === 0) return;
-    if (isTransactional) this.#writing.add(producerId);
-    const isWhole = horizonMs === undefined || (this.#count === records && horizonMs < 0);
-    if (isWhole && (horizonMs === undefined || length >= wholeBytesMin))
-      this.#keepWhole(bytes, at, length);
-    else this.#merge(bytes, at, horizonMs ?? -1);
+    this.#batch = { bytes, at, length };
+    this.#count = 0;
+    this.#hasTombstone = false;
+    try {
+      this.#cursor.open(bytes, at, limits.decompressedBytesMax);
+    } catch (error) {
+      this.#keepUnreadable(error);
+    }
   }
-  /**
-   * Finds the records that stay. Returns until when the batch must keep its tombstones (-1: it has none); undefined when
-   * it cannot be read.
-   */
-  #select(bytes: Uint8Array, at: number): number | undefined {
-    const { map, endOffset, nowMs, tombstoneHorizonMs } = this.#rules;
-    const knownHorizonMs = batchDeleteHorizon(bytes, at);
+
+  /** Looks at up to `records` of the batch; returns how many of them are left: 0 when the batch may have more. */
+  step(records: number): number {
+    const batch = this.#batch;
+    if (batch === undefined) return records;
+    let left: number;
+    try {
+      left = this.#select(records, batchDeleteHorizon(batch.bytes, batch.at));
+    } catch (error) {
+      this.#keepUnreadable(error);
+      return 1;
+    }
+    if (left > 0) {
+      this.#batch = undefined;
+      this.#takeSelected(batch);
+    }
+    return left;
+  }
+
+  /** Finds the records that stay. */
+  #select(records: number, knownHorizonMs: number): number {
+    const { map, endOffset, nowMs } = this.#rules;
     const isExpired = knownHorizonMs >= 0 && knownHorizonMs <= nowMs;
     const cursor = this.#cursor;
-    let hasTombstone = false;
-    this.#count = 0;
-    try {
-      cursor.open(bytes, at, limits.decompressedBytesMax);
-      while (cursor.next()) {
-        const { offset } = cursor;
-        if (offset < endOffset) {
-          // A record without a key can never be superseded.
-          if (cursor.keyBytes < 0) continue;
-          if (offset >= map.baseOffset) {
-            if (!map.isNewest(offset)) continue;
-          } else if (map.has(cursor.bytes, cursor.keyAt, cursor.keyAt + cursor.keyBytes)) continue;
-          if (cursor.valueBytes < 0) {
-            if (isExpired) continue;
-            hasTombstone = true;
-          }
+    let left = records;
+    for (; left > 0 && cursor.next(); left--) {
+      const { offset } = cursor;
+      if (offset < endOffset) {
+        // A record without a key can never be superseded.
+        if (cursor.keyBytes < 0) continue;
+        if (offset >= map.baseOffset) {
+          if (!map.isNewest(offset)) continue;
+        } else if (map.has(cursor.bytes, cursor.keyAt, cursor.keyAt + cursor.keyBytes)) continue;
+        if (cursor.valueBytes < 0) {
+          if (isExpired) continue;
+          this.#hasTombstone = true;
         }
-        this.#note(cursor);
       }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return undefined;
+      this.#note(cursor);
     }
-    if (!hasTombstone) return -1;
-    return knownHorizonMs >= 0 ? knownHorizonMs : tombstoneHorizonMs;
+    return left;
+  }
+
+  /** What it is cannot be told: it stays as it is. */
+  #keepUnreadable(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    const { bytes, at, length } = present(this.#batch, 'a batch is open');
+    this.#batch = undefined;
+    if (isTransactionalBatch(batchAttributes(bytes, at)))
+      this.#writing.add(batchProducerId(bytes, at));
+    this.#keepWhole(bytes, at, length);
+  }
+
+  #takeSelected({ bytes, at, length }: BatchPlace): void {
+    if (this.#count === 0) return;
+    if (isTransactionalBatch(batchAttributes(bytes, at)))
+      this.#writing.add(batchProducerId(bytes, at));
+    // Until when it must keep its tombstones.
+    let horizonMs = -1;
+    if (this.#hasTombstone) {
+      horizonMs = batchDeleteHorizon(bytes, at);
+      if (horizonMs < 0) horizonMs = this.#rules.tombstoneHorizonMs;
+    }
+    const isWhole = this.#count === batchRecordCount(bytes, at) && horizonMs < 0;
+    if (isWhole && length >= wholeBytesMin) this.#keepWhole(bytes, at, length);
+    else this.#merge(bytes, at, horizonMs);
   }
 
   #note(cursor: RecordCursor): void {

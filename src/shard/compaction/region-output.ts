@@ -19,6 +19,7 @@ const deltaMax = 0x7fffffff;
 export class RegionOutput {
   readonly #writer: ExtentWriter;
   #parts: Uint8Array[] = [];
+  #bytes = 0;
   /** Not written yet: it is not known what it stands for. */
   #held: Uint8Array | undefined;
   #nextOffset: number;
@@ -40,11 +41,12 @@ export class RegionOutput {
     this.#coverUntil(endOffset);
   }
 
-  /** What was written since the last call. */
-  takeAll(): Uint8Array | undefined {
-    if (this.#parts.length === 0) return undefined;
-    const whole = Buffer.concat(this.#parts);
+  /** What was written since the last call, when it is `bytesMin` or more; undefined for nothing. */
+  takeAll(bytesMin = 0): Uint8Array | undefined {
+    if (this.#parts.length === 0 || this.#bytes < bytesMin) return undefined;
+    const whole = Buffer.concat(this.#parts, this.#bytes);
     this.#parts = [];
+    this.#bytes = 0;
     return whole;
   }
 
@@ -73,6 +75,7 @@ export class RegionOutput {
     const header = new Uint8Array(entryHeaderBytes);
     writeEntryHeader(header, 0, entryKind.records, log.number, batch.length);
     this.#parts.push(header, batch);
+    this.#bytes += header.length + batch.length;
     this.#writer.note(batch, 0, batch.length);
     this.#nextOffset = batchLastOffset(batch, 0) + 1;
   }

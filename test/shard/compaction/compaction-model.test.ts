@@ -13,6 +13,8 @@ import { CompactionBed, encode, hourMs, type SeenRecord } from './compaction-bed
 const seeds = Number(process.env['PABAL_COMPACTION_SEEDS'] ?? 15);
 const single = process.env['PABAL_COMPACTION_SEED'];
 const tombstoneRetentionMs = hourMs;
+/** Of every other life. */
+const expiryMs = 5 * hourMs;
 
 interface Open {
   offsets: number[];
@@ -40,7 +42,11 @@ class Model {
 async function live(seed: number): Promise<number> {
   const bed = await CompactionBed.open({
     seed,
-    settings: { tombstoneRetentionMs, dirtyShareMin: 0 },
+    settings: {
+      tombstoneRetentionMs,
+      dirtyShareMin: 0,
+      ...(seed % 2 === 0 ? { cleanup: 'compact,delete', retentionMs: expiryMs } : {}),
+    },
     journalFileBytes: 16 * 1024,
     latencyMsMax: 3,
     ...(seed % 3 === 0 ? { mapBytes: 20 * (4 + (seed % 17)) } : {}),
@@ -57,7 +63,8 @@ async function live(seed: number): Promise<number> {
     else if (choice < 85) await bed.clock.runFor(random.nextInt(4) * hourMs);
     else if (choice < 89) await bed.restart();
     else if (choice < 94) await crashWhileCompacting(bed);
-    else if (choice < 96) await trim(bed, model);
+    else if (choice < 95) await trim(bed, model);
+    else if (choice < 96) await trimWhileCompacting(bed, model);
     else removed = Math.max(removed, await check(bed, model));
   }
   for (const producerId of [...model.open.keys()]) await endOf(bed, model, producerId, 'commit');
@@ -148,6 +155,7 @@ async function crashWhileCompacting(bed: CompactionBed): Promise<void> {
 
 async function trim(bed: CompactionBed, model: Model): Promise<void> {
   const { log, random } = bed;
+  expire(bed, model);
   const most = Math.max(log.lastStableOffset - model.startOffset, 1);
   const target = model.startOffset + random.nextInt(Math.ceil(most / 4));
   await bed.clock.runUntil(log.deleteBefore(target));
@@ -155,9 +163,32 @@ async function trim(bed: CompactionBed, model: Model): Promise<void> {
   for (const offset of [...model.records.keys()]) if (offset < target) model.records.delete(offset);
 }
 
+async function trimWhileCompacting(bed: CompactionBed, model: Model): Promise<void> {
+  await bed.seal();
+  const compacting = bed.shard.maintain();
+  await bed.clock.runFor(bed.random.nextInt(40));
+  await trim(bed, model);
+  await bed.clock.runUntil(compacting);
+}
+
+/** What has expired since it was looked at last was old enough. */
+function expire(bed: CompactionBed, model: Model): void {
+  const { log, settings } = bed;
+  if (settings.retentionMs < 0) return;
+  assert.ok(log.logStartOffset >= model.startOffset);
+  const oldestMs = bed.clock.nowMs() - settings.retentionMs;
+  model.startOffset = log.logStartOffset;
+  for (const [offset, { timestampMs }] of model.records) {
+    if (offset >= log.logStartOffset) continue;
+    assert.ok(timestampMs < oldestMs, `offset ${offset} was too new to expire`);
+    model.records.delete(offset);
+  }
+}
+
 /** Returns how many records the log has lost by right. */
 async function check(bed: CompactionBed, model: Model): Promise<number> {
   const { log } = bed;
+  expire(bed, model);
   assert.equal(log.logStartOffset, model.startOffset);
   const end = log.lastStableOffset;
   const seen = (await bed.readCommitted()).filter(({ offset }) => offset < end);
