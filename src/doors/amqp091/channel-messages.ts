@@ -112,6 +112,10 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
     this.publisher.transaction?.rollback(this.#restore);
     this.publisher.close();
     this.sink.flush();
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
     this.#unsettled.removeThrough(Number.POSITIVE_INFINITY, (_tag, source, lease) => {
       this.#settleNow('release-failed', source, lease);
     });
@@ -208,9 +212,11 @@ export class ChannelMessages implements MessageHalf, ConsumerHost {
     this.#isCommitting = true;
     try {
       const { clock } = this.channel.link.services;
-      await transaction.commit(clock.nowMs(), (source) => this.#freeCredit(source));
+      await transaction.commit(clock.nowMs(), (source) => this.#freeCredit(source), this.#restore);
     } finally {
       this.#isCommitting = false;
+      // The channel ended before a commit that failed: nobody else gives back what that had settled.
+      if (this.#isClosed) this.#giveBack();
     }
     this.#wake();
   }

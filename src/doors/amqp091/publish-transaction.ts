@@ -85,8 +85,11 @@ export class ChannelTransaction {
     else this.#port.release(queue, lease, kind === 'release' ? requeued : failed);
   }
 
-  /** The sources of what was settled are told with `visit`: their credit is free again. */
-  async commit(nowMs: number, visit: (source: number) => void): Promise<void> {
+  /**
+   * The sources of what was settled are told with `visit`: their credit is free again. When it fails the deliveries come
+   * back with `restore`, and what was published is gone.
+   */
+  async commit(nowMs: number, visit: (source: number) => void, restore: Restore): Promise<void> {
     const settled = this.#settled.splice(0);
     const unrouted = this.#unrouted.splice(0);
     for (const { message, stamp } of this.#published.splice(0)) {
@@ -97,7 +100,12 @@ export class ChannelTransaction {
     }
     this.#bytes = 0;
     this.messageCount = 0;
-    await this.#port.commit();
+    try {
+      await this.#port.commit();
+    } catch (error) {
+      restoreAll(settled, restore);
+      throw error;
+    }
     for (let index = 1; index < settled.length; index += 3) visit(settled[index]!);
     for (const { send } of unrouted) send();
   }
@@ -109,10 +117,7 @@ export class ChannelTransaction {
     this.#bytes = 0;
     this.messageCount = 0;
     const settled = this.#settled.splice(0);
-    if (restore === undefined) return;
-    for (let index = 0; index < settled.length; index += 3) {
-      restore(settled[index]!, settled[index + 1]!, settled[index + 2]!);
-    }
+    if (restore !== undefined) restoreAll(settled, restore);
   }
 
   #add(bytes: number): void {
@@ -122,6 +127,12 @@ export class ChannelTransaction {
       'PRECONDITION_FAILED',
       `a transaction may gather at most ${limits.transactionBytesMax} bytes`,
     );
+  }
+}
+
+function restoreAll(settled: readonly number[], restore: Restore): void {
+  for (let index = 0; index < settled.length; index += 3) {
+    restore(settled[index]!, settled[index + 1]!, settled[index + 2]!);
   }
 }
 

@@ -12,7 +12,11 @@ async function open(port: number): Promise<RawClient> {
   return client;
 }
 
-async function declare(client: RawClient, queue: string): Promise<number> {
+async function declare(
+  client: RawClient,
+  queue: string,
+  queueArguments: MethodArguments<'queueDeclare'>['arguments'] = new Map(),
+): Promise<number> {
   client.send(1, 'queueDeclare', {
     ticket: 0,
     queue,
@@ -21,7 +25,7 @@ async function declare(client: RawClient, queue: string): Promise<number> {
     exclusive: false,
     autoDelete: false,
     nowait: false,
-    arguments: new Map(),
+    arguments: queueArguments,
   });
   return (await client.next('queueDeclareOk')).messageCount;
 }
@@ -122,6 +126,44 @@ describe('transactions of a channel', () => {
     await client.openChannel(1);
     assert.equal((await get(client, 'q')).redelivered, true);
     client.socket.destroy();
+  });
+
+  it('give deliveries back that were settled in a commit that failed', async (t) => {
+    const bed = await openBed(t);
+    const client = await open(bed.port);
+    t.after(() => client.socket.destroy());
+    await declare(client, 'from');
+    const full = new Map([
+      ['x-max-length', { type: 'I', value: 0 }],
+      ['x-overflow', { type: 'S', value: 'reject-publish' }],
+    ] as const);
+    await declare(client, 'full', full);
+    publish(client, 'from', '1');
+    publish(client, 'from', '2');
+    assert.equal(await declare(client, 'from'), 2);
+    await select(client);
+    client.send(1, 'basicConsume', {
+      ticket: 0,
+      queue: 'from',
+      consumerTag: 'c',
+      noLocal: false,
+      noAck: false,
+      exclusive: false,
+      nowait: false,
+      arguments: new Map(),
+    });
+    await client.next('basicConsumeOk');
+    for (let deliveryTag = 1; deliveryTag <= 2; deliveryTag++) {
+      await client.next('basicDeliver');
+      if (deliveryTag === 1) client.send(1, 'basicAck', { deliveryTag, multiple: false });
+      else client.send(1, 'basicNack', { deliveryTag, multiple: false, requeue: false });
+    }
+    publish(client, 'full', 'x');
+    client.send(1, 'txCommit', {});
+    await client.next('channelClose');
+    client.send(1, 'channelCloseOk', {});
+    await client.openChannel(1);
+    assert.equal(await declare(client, 'from'), 2);
   });
 
   for (const [first, second, text] of [

@@ -79,7 +79,11 @@ it('the times of a message count from the commit of its transaction', async () =
   const transaction = new ChannelTransaction(port);
   const given = properties();
   transaction.publish([target, target], message(given), given);
-  await transaction.commit(committedMs, () => undefined);
+  await transaction.commit(
+    committedMs,
+    () => undefined,
+    () => undefined,
+  );
   for (const { headers, timestampMs, expiresAtMs, deliverAtMs } of port.kept) {
     assert.equal(timestampMs, committedMs);
     assert.equal(expiresAtMs, committedMs + 100);
@@ -96,7 +100,11 @@ it('a message without times of its own has that of the commit', async () => {
   const transaction = new ChannelTransaction(port);
   const given = { ...properties(), ttlMs: undefined, expiresAtMs: undefined, delayMs: undefined };
   transaction.publish([target], { ...message(given), deliverAtMs: undefined }, given);
-  await transaction.commit(committedMs, () => undefined);
+  await transaction.commit(
+    committedMs,
+    () => undefined,
+    () => undefined,
+  );
   assert.equal(port.kept[0]?.timestampMs, committedMs);
   assert.equal(port.kept[0]?.expiresAtMs, undefined);
 });
@@ -110,9 +118,17 @@ it('what no queue takes is sent with the commit, and not after a rollback', asyn
   transaction.publishNowhere({ bytes: 1, send: () => sent.push('second') });
   assert.equal(transaction.messageCount, 2);
   assert.deepEqual(sent, []);
-  await transaction.commit(committedMs, () => undefined);
+  await transaction.commit(
+    committedMs,
+    () => undefined,
+    () => undefined,
+  );
   assert.deepEqual(sent, ['first', 'second']);
-  await transaction.commit(committedMs, () => undefined);
+  await transaction.commit(
+    committedMs,
+    () => undefined,
+    () => undefined,
+  );
   assert.deepEqual(sent, ['first', 'second']);
 });
 
