@@ -19,6 +19,15 @@ export interface Timer {
 
 /** The machine's own clock. */
 export class SystemClock implements Clock {
+  #keepers = 0;
+  #keeper: NodeJS.Timeout | undefined;
+  readonly #release = (): void => {
+    this.#keepers--;
+    if (this.#keepers > 0) return;
+    clearInterval(this.#keeper);
+    this.#keeper = undefined;
+  };
+
   nowMs(): number {
     return Date.now();
   }
@@ -39,7 +48,23 @@ export class SystemClock implements Clock {
   }
 
   keepProcess(): Timer {
-    const interval = setInterval(() => undefined, 0x7fffffff);
-    return { cancel: () => clearInterval(interval) };
+    // One for all who ask, of whom there may be thousands.
+    this.#keepers++;
+    this.#keeper ??= setInterval(() => undefined, 0x7fffffff);
+    return new ProcessKeeper(this.#release);
+  }
+}
+
+class ProcessKeeper implements Timer {
+  #release: (() => void) | undefined;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  cancel(): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.();
   }
 }

@@ -211,6 +211,10 @@ export const limits = {
   webBatchBytesMax: 1 * MIB,
   webEscapeFactor: 6,
   webParametersMax: 2000,
+  /** Web queues: bytes of a request's head; with more it is refused. */
+  webHeadBytesMax: 64 * KIB,
+  /** Web queues: messages whose ids and digests are remembered from their senders for their receivers; a power of two. */
+  webSentMessagesMax: 4096,
   /** Web queues: an idle connection is kept for so long. */
   webKeepAliveMs: 65_000,
   /** Web queues: answers and times that are remembered of one kind (the oldest is forgotten), tasks that move messages. */

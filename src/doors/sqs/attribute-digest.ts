@@ -13,6 +13,10 @@ export function digestText(text: string): string {
   return hash('md5', text);
 }
 
+export function digestBytes(bytes: Uint8Array): string {
+  return hash('md5', bytes);
+}
+
 /**
  * MD5 over the attributes in the order of their names, as clients compute it: for each, name and type with a length of four
  * bytes before each, one byte (1: text, 2: bytes), and the value with its length before it.

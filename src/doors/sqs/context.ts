@@ -1,10 +1,12 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { BrokerPort, OutgoingMessage, Queue } from '../../broker/index.ts';
 import { HeaderReader, HeaderWriter } from '../../message/index.ts';
+import type { ReadyJson } from './json-text.ts';
 import type { Log } from '../../net/index.ts';
 import { MoveTasks } from './move-tasks.ts';
 import { ReceiptHandles } from './receipt-handle.ts';
 import { Memory } from './memory.ts';
+import { SentMemory } from './sent-memory.ts';
 
 /** The only account there is. */
 export const accountId = '000000000000';
@@ -48,6 +50,8 @@ export class SqsContext {
   readonly purged: Memory<number>;
   /** Messages with a deduplication id that are not durable yet: as many as requests wait for. */
   readonly sending = new Map<string, Sending>();
+  /** What the newest messages' senders were told. */
+  readonly sent = new SentMemory();
   /** When messages were received first. */
   readonly received: Memory<number>;
   /** What was answered to attempts to receive. */
@@ -80,7 +84,7 @@ export interface Sending {
 export interface AttemptedMessage {
   readonly partition: number;
   readonly lease: number;
-  readonly answer: Readonly<Record<string, unknown>>;
+  readonly answer: Readonly<Record<string, unknown>> | ReadyJson;
 }
 
 /** One request, as handlers see it. */
@@ -89,6 +93,8 @@ export interface SqsRequest {
   /** `http://HOST:PORT`, as the caller wrote it. */
   readonly baseUrl: string;
   readonly region: string;
+  /** The answer will be JSON: parts of it may be `ReadyJson`. */
+  readonly isJson: boolean;
   /** Access key of the caller where keys are verified, else the account's number. */
   readonly callerId: string;
   /** `X-Amzn-Trace-Id`: what messages get that say no trace of their own. */

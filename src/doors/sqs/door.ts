@@ -1,10 +1,13 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { AssertionError, limits } from '../../base/index.ts';
 import { DoorMetrics, MemoryBudget } from '../../net/index.ts';
 import { SqsContext, type SqsServices } from './context.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
+import { JsonText } from './json-text.ts';
+import { PlainLane, type PlainLaneOptions } from './plain-connection.ts';
 import { SnsApi } from './sns/index.ts';
+import { StreamedRequest } from './streamed-request.ts';
 
 export interface SqsDoorOptions extends SqsServices {
   readonly host: string;
@@ -28,6 +31,7 @@ export class SqsDoor {
   readonly metrics: DoorMetrics;
   readonly #server: Server;
   readonly #services: ExchangeServices;
+  readonly #lane: PlainLane;
 
   /** Resolves when it listens; rejects with Node's own error (EADDRINUSE, EACCES, ...). */
   static async open(options: SqsDoorOptions): Promise<SqsDoor> {
@@ -43,23 +47,34 @@ export class SqsDoor {
       budget: options.budget ?? new MemoryBudget(limits.inFlightBytesMax),
       polls: new Set(),
       isClosing: false,
+      jsonText: new JsonText(),
     };
     const { peerStallMs } = options;
+    const headStallMs = Math.min(10_000, peerStallMs);
     const server = createServer(
       {
-        maxHeaderSize: 64 * 1024,
+        maxHeaderSize: limits.webHeadBytesMax,
         // A peer that sends its header or its body drop by drop is cut off.
-        headersTimeout: Math.min(10_000, peerStallMs),
+        headersTimeout: headStallMs,
         requestTimeout: peerStallMs,
         connectionsCheckingInterval: Math.min(2_000, peerStallMs / 2),
         keepAliveTimeout: limits.webKeepAliveMs,
         noDelay: true,
       },
-      (request, response) => void new Exchange(services, request, response),
+      (request, response) => void new StreamedRequest(services, request, response),
     );
     server.maxConnections = options.connectionsMax;
     // A long poll is silent for 20 s: that is no stall.
     server.setTimeout(Math.max(peerStallMs, 30_000));
+    const lane = openLane(server, {
+      clock: options.clock,
+      bodyBytesMax: services.bodyBytesMax,
+      budget: services.budget,
+      peerStallMs,
+      headStallMs,
+      begin: (head, channel) => new Exchange(services, head, channel),
+      aborted: () => metrics.connectionsAborted++,
+    });
     countConnections(server, metrics);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -69,11 +84,12 @@ export class SqsDoor {
       });
     });
     server.on('error', (error) => options.log.error({ err: error }, 'the sqs door failed'));
-    return new SqsDoor(server, services);
+    return new SqsDoor(server, services, lane);
   }
 
-  private constructor(server: Server, services: ExchangeServices) {
+  private constructor(server: Server, services: ExchangeServices, lane: PlainLane) {
     this.#server = server;
+    this.#lane = lane;
     this.#services = services;
     this.metrics = services.metrics;
     const { address, port } = addressOf(server);
@@ -87,12 +103,32 @@ export class SqsDoor {
     this.#services.context.moves.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
+    this.#lane.close();
     // Who waits for messages is told that there are none.
     for (const poll of this.#services.polls) poll.end();
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
+    const deadline = setTimeout(() => {
+      this.#server.closeAllConnections();
+      this.#lane.destroy();
+    }, drainMs);
     await closed;
     clearTimeout(deadline);
+    this.#lane.destroy();
   }
+}
+
+/** Connections go to the lane first; those that it hands over to the server go on as if they had come to it. */
+function openLane(server: Server, options: Omit<PlainLaneOptions, 'handOver'>): PlainLane {
+  const listeners = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const lane = new PlainLane({
+    ...options,
+    handOver: (socket, bytes) => {
+      for (const listener of listeners) listener.call(server, socket);
+      socket.unshift(bytes);
+    },
+  });
+  server.on('connection', (socket: Socket) => lane.accept(socket));
+  return lane;
 }
 
 /** A body may be written longer than it is: escapes, and base64 of bytes. */

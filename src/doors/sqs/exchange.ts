@@ -1,9 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AssertionError } from '../../base/index.ts';
-import type { BudgetWaiter, DoorMetrics, MemoryBudget } from '../../net/index.ts';
+import type { DoorMetrics, MemoryBudget } from '../../net/index.ts';
 import { type Action, actions } from './actions.ts';
+import type { AnswerChannel } from './answer-channel.ts';
 import { accountId, type SqsContext, type SqsRequest } from './context.ts';
+import type { JsonText } from './json-text.ts';
 import { QueryParameters, renderError, renderResponse } from './query-protocol.ts';
+import type { RequestHead } from './request-head.ts';
 import { checkInput, type Input } from './shape.ts';
 import { checkSignature, readCredential } from './signature.ts';
 import type { SnsAction, SnsApi } from './sns/index.ts';
@@ -23,11 +25,13 @@ export interface ExchangeServices {
   /** Those that wait for messages. */
   readonly polls: Set<Exchange>;
   isClosing: boolean;
+  readonly jsonText: JsonText;
 }
 
 const jsonType = 'application/x-amz-json-1.0';
 const targetPrefix = 'AmazonSQS.';
-const emptyBody = Buffer.alloc(0);
+/** What a caller may call this host, in a URL that is given back to it. */
+const isHost = /^[\w.:[\]-]+$/;
 
 const corsHeaders = {
   'access-control-allow-origin': '*',
@@ -35,49 +39,43 @@ const corsHeaders = {
 } as const;
 
 /** One request and its answer. */
-export class Exchange implements SqsRequest, BudgetWaiter {
+export class Exchange implements SqsRequest {
   readonly #services: ExchangeServices;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  /** Let go of when the request has begun: who waits for messages keeps no headers. */
+  #head: RequestHead | undefined;
+  readonly #channel: AnswerChannel;
   readonly #startMs: number;
+  readonly #host: string | undefined;
+  readonly #isCrossOrigin: boolean;
+  readonly traceHeader: string | undefined;
   readonly #id: string;
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
-  /** What it takes of the budget for a body that is still coming, and from there on. */
-  #assembling = 0;
-  #handling = 0;
-  #isRefused = false;
-  #isJson = true;
+  #isJson: boolean;
+  /** An answer of the Query protocol as JSON. */
+  #wantsJson = false;
   #action: Action | undefined;
   #actionName = 'other';
   /** The request is for topics and subscriptions, whose answers have a form of their own. */
   #isForTopics = false;
   #topicAction: SnsAction | undefined;
+  /** What its body takes of the budget. */
+  #handling = 0;
   #onGone: (() => void) | undefined;
   isGone = false;
   region = 'us-east-1';
   callerId: string = accountId;
 
-  constructor(services: ExchangeServices, request: IncomingMessage, response: ServerResponse) {
-    const { context } = services;
+  constructor(services: ExchangeServices, head: RequestHead, channel: AnswerChannel) {
     this.#services = services;
-    this.#request = request;
-    this.#response = response;
-    this.#startMs = context.clock.monotonicMs();
-    this.#id = context.random.nextUuid();
-    if (request.method === 'OPTIONS') {
-      this.#answerPreflight();
-      return;
-    }
-    this.#isJson = request.headers['x-amz-target'] !== undefined;
-    if (Number(request.headers['content-length'] ?? 0) > services.bodyBytesMax) {
-      this.#refuse(tooLarge(services.bodyBytesMax));
-      return;
-    }
-    request.on('data', (chunk: Buffer) => this.#take(chunk));
-    request.on('end', () => this.#start());
-    request.on('error', () => undefined);
-    response.on('close', () => this.#closed());
+    this.#head = head;
+    this.#channel = channel;
+    this.#startMs = services.context.clock.monotonicMs();
+    this.#id = services.context.random.nextUuid();
+    const { headers } = head;
+    this.#isJson = headers['x-amz-target'] !== undefined;
+    this.#host = headers.host;
+    this.#isCrossOrigin = headers.origin !== undefined;
+    const trace = headers['x-amzn-trace-id'];
+    this.traceHeader = typeof trace === 'string' && trace !== '' ? trace : undefined;
   }
 
   get context(): SqsContext {
@@ -87,13 +85,12 @@ export class Exchange implements SqsRequest, BudgetWaiter {
   get baseUrl(): string {
     const { advertised } = this.#services;
     if (advertised !== undefined) return `http://${advertised.host}:${advertised.port}`;
-    const host = this.#request.headers.host;
-    return host !== undefined && /^[\w.:[\]-]+$/.test(host) ? `http://${host}` : 'http://localhost';
+    const host = this.#host;
+    return host !== undefined && isHost.test(host) ? `http://${host}` : 'http://localhost';
   }
 
-  get traceHeader(): string | undefined {
-    const header = this.#request.headers['x-amzn-trace-id'];
-    return typeof header === 'string' && header !== '' ? header : undefined;
+  get isJson(): boolean {
+    return this.#isJson;
   }
 
   get onGone(): (() => void) | undefined {
@@ -116,69 +113,29 @@ export class Exchange implements SqsRequest, BudgetWaiter {
     this.#onGone?.();
   }
 
-  /** There is room for more of the body. */
-  resume(): void {
-    this.#request.resume();
-  }
-
-  #take(chunk: Buffer): void {
-    if (this.#isRefused) return;
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#services.bodyBytesMax) {
-      this.#chunks.length = 0;
-      this.#endAssembling();
-      this.#refuse(tooLarge(this.#services.bodyBytesMax));
-      return;
-    }
-    this.#chunks.push(chunk);
-    const { budget } = this.#services;
-    this.#assembling += chunk.length;
-    budget.changeAssembling(chunk.length);
-    if (budget.mayRead(this)) return;
-    this.#request.pause();
-    budget.wait(this);
-  }
-
-  #endAssembling(): void {
-    const { budget } = this.#services;
-    budget.changeAssembling(-this.#assembling);
-    this.#assembling = 0;
-    budget.leave(this);
-  }
-
-  #beginHandling(bytes: number): void {
-    this.#handling += bytes;
-    this.#services.budget.beginHandling(bytes);
-  }
-
-  #endHandling(): void {
-    if (this.#handling === 0) return;
-    const bytes = this.#handling;
-    this.#handling = 0;
-    this.#services.budget.endHandling(bytes);
-  }
-
-  #closed(): void {
-    this.#endAssembling();
+  /** The caller has gone. */
+  closed(): void {
     this.#endHandling();
-    if (this.#response.writableFinished) return;
     this.isGone = true;
     this.#onGone?.();
   }
 
-  #start(): void {
-    if (this.#isRefused) return;
-    this.#beginHandling(this.#assembling);
-    this.#endAssembling();
-    const { method, url = '/' } = this.#request;
-    if (method === 'GET' && url.endsWith('.pem')) {
-      void this.#answerCertificate(url);
+  /** The whole request is there; the body is borrowed until this returns. */
+  start(body: Buffer): void {
+    const head = this.#head!;
+    this.#head = undefined;
+    this.#handling = body.length;
+    this.#services.budget.beginHandling(body.length);
+    if (head.method === 'OPTIONS') {
+      this.#answerPreflight(head);
+      return;
+    }
+    if (head.method === 'GET' && head.url.endsWith('.pem')) {
+      void this.#answerCertificate(head.url);
       return;
     }
     try {
-      const [first = emptyBody] = this.#chunks;
-      const body = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks);
-      const output = this.#carryOut(body);
+      const output = this.#carryOut(head, body);
       if (output instanceof Promise) {
         output.then(
           (found) => this.#answer(found),
@@ -190,8 +147,15 @@ export class Exchange implements SqsRequest, BudgetWaiter {
     }
   }
 
-  #carryOut(body: Buffer): Input | Promise<Input> {
-    const { headers, method = 'GET', url = '/' } = this.#request;
+  #endHandling(): void {
+    if (this.#handling === 0) return;
+    const bytes = this.#handling;
+    this.#handling = 0;
+    this.#services.budget.endHandling(bytes);
+  }
+
+  #carryOut(head: RequestHead, body: Buffer): Input | Promise<Input> {
+    const { headers, method, url } = head;
     const { accessKeys, context } = this.#services;
     if (accessKeys.size > 0) {
       const signed = { method, target: url, headers, body };
@@ -205,6 +169,7 @@ export class Exchange implements SqsRequest, BudgetWaiter {
     }
     const target = headers['x-amz-target'];
     if (typeof target === 'string') return this.#carryOutJson(target, body);
+    this.#wantsJson = headers.accept === 'application/json';
     return this.#carryOutQuery(url, body);
   }
 
@@ -272,7 +237,7 @@ export class Exchange implements SqsRequest, BudgetWaiter {
       this.#send(200, topics.renderResponse(this.#topicAction, output, this.#id), undefined);
       return;
     }
-    if (!this.#isJson && this.#request.headers.accept === 'application/json') {
+    if (this.#wantsJson) {
       this.#isJson = true;
       const ResponseMetadata = { RequestId: this.#id };
       const name = this.#actionName;
@@ -280,9 +245,13 @@ export class Exchange implements SqsRequest, BudgetWaiter {
       this.#send(200, JSON.stringify(answer), undefined);
       return;
     }
-    const text = this.#isJson
-      ? JSON.stringify(output)
-      : renderResponse(this.#actionName, this.#action!.output, output, this.#id);
+    if (this.#isJson) {
+      const { jsonText } = this.#services;
+      const text = jsonText.write(output);
+      this.#send(200, text, undefined, jsonText.isAscii);
+      return;
+    }
+    const text = renderResponse(this.#actionName, this.#action!.output, output, this.#id);
     this.#send(200, text, undefined);
   }
 
@@ -305,11 +274,11 @@ export class Exchange implements SqsRequest, BudgetWaiter {
         'The request processing has failed because of an unknown error.',
       );
     }
-    this.#refuse(refusal);
+    this.refuse(refusal);
   }
 
-  #refuse(error: SqsError): void {
-    this.#isRefused = true;
+  /** Answers with an error, to a request that may not be there as a whole. */
+  refuse(error: SqsError): void {
     if (this.#isJson) {
       const text = JSON.stringify({ __type: error.type, message: error.message });
       this.#send(error.status, text, error);
@@ -318,29 +287,22 @@ export class Exchange implements SqsRequest, BudgetWaiter {
     } else this.#send(error.status, renderError(error, this.#id), error);
   }
 
-  #send(status: number, text: string, error: SqsError | undefined): void {
-    const response = this.#response;
+  #send(status: number, text: string, error: SqsError | undefined, isAscii = false): void {
+    this.#endHandling();
+    const channel = this.#channel;
     const { metrics, context, isClosing } = this.#services;
-    if (!response.destroyed && !response.headersSent) {
-      const bytes = Buffer.byteLength(text);
-      // From here on the answer counts in the place of the request, until the caller has taken it.
-      this.#chunks.length = 0;
-      this.#endHandling();
-      this.#beginHandling(bytes);
-      const headers: Record<string, string | number> = {
+    if (channel.canAnswer) {
+      const headers: Record<string, string> = {
         'content-type': this.#isJson ? jsonType : 'text/xml',
-        'content-length': bytes,
         'x-amzn-RequestId': this.#id,
       };
-      if (this.#request.headers.origin !== undefined) Object.assign(headers, corsHeaders);
+      if (this.#isCrossOrigin) Object.assign(headers, corsHeaders);
       if (error !== undefined && this.#isJson) {
         headers['x-amzn-query-error'] =
           `${error.queryCode};${error.isSenderFault ? 'Sender' : 'Receiver'}`;
       }
-      // What is left of a body that is too large is not read.
-      if (isClosing || !this.#request.complete) headers['connection'] = 'close';
-      // A text goes out in one piece with the header.
-      response.writeHead(status, headers).end(text);
+      if (isClosing || channel.isLast) headers['connection'] = 'close';
+      channel.answer(status, headers, text, isAscii ? text.length : Buffer.byteLength(text));
     }
     metrics.forRequest(this.#actionName).record(context.clock.monotonicMs() - this.#startMs);
   }
@@ -348,23 +310,24 @@ export class Exchange implements SqsRequest, BudgetWaiter {
   /** What envelopes of topics are verified with is for everybody. */
   async #answerCertificate(path: string): Promise<void> {
     const text = await this.#services.topics.findCertificate(path).catch(() => undefined);
-    if (this.#response.destroyed) return;
-    this.#response
-      .writeHead(text === undefined ? 404 : 200, { 'content-type': 'application/x-pem-file' })
-      .end(text);
+    if (!this.#channel.canAnswer) return;
+    const headers = { 'content-type': 'application/x-pem-file' };
+    if (text === undefined) this.#channel.answer(404, headers, '', 0);
+    else this.#channel.answer(200, headers, text, Buffer.byteLength(text));
   }
 
-  #answerPreflight(): void {
-    const asked = this.#request.headers['access-control-request-headers'];
-    this.#response
-      .writeHead(200, {
+  #answerPreflight({ headers }: RequestHead): void {
+    this.#channel.answer(
+      200,
+      {
         ...corsHeaders,
         'access-control-allow-methods': 'GET, POST, OPTIONS',
-        'access-control-allow-headers': asked ?? '*',
+        'access-control-allow-headers': headers['access-control-request-headers'] ?? '*',
         'access-control-max-age': '172800',
-        'content-length': 0,
-      })
-      .end();
+      },
+      '',
+      0,
+    );
   }
 }
 
@@ -387,12 +350,5 @@ function isQueuePath(path: string): boolean {
 function isQueueFree(name: string): boolean {
   return (
     name.endsWith('MessageMoveTask') || name === 'ListMessageMoveTasks' || name === 'GetQueueUrl'
-  );
-}
-
-function tooLarge(bytesMax: number): SqsError {
-  return new SqsError(
-    'RequestEntityTooLargeException',
-    `The request has more than ${bytesMax} bytes.`,
   );
 }

@@ -116,6 +116,14 @@ export function queueMissing(): SqsError {
   return new SqsError('QueueDoesNotExist', 'The specified queue does not exist.');
 }
 
+/** For a request with a longer body. */
+export function tooLarge(bytesMax: number): SqsError {
+  return new SqsError(
+    'RequestEntityTooLargeException',
+    `The request has more than ${bytesMax} bytes.`,
+  );
+}
+
 /** Broker errors that are not an unavailable service. */
 const brokerErrorNames: Partial<Record<BrokerErrorCode, SqsErrorName>> = {
   'queue-not-found': 'QueueDoesNotExist',

@@ -128,6 +128,13 @@ export interface QueueConsumer {
   detached(reason: 'deleted' | 'failed'): void;
 }
 
+/** As much of an AbortSignal as ends a wait; one listener is added at a time. */
+export interface WaitSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface AcquireRequest {
   count: number;
   /** Stop before the bodies are more than this, but give at least one. */
@@ -143,7 +150,7 @@ export interface AcquireRequest {
   /** Wait this long for the first message; 0: do not wait. */
   waitMs: number;
   /** Ends the wait. */
-  signal?: AbortSignal;
+  signal?: WaitSignal;
   /** A message that was acquired for it comes back with it: leases end with `releaseOwner`. */
   owner?: object;
 }

@@ -3,17 +3,20 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { Broker } from '../../../src/broker/index.ts';
 import { SqsDoor, type SqsDoorOptions } from '../../../src/doors/sqs/index.ts';
-import { silentLog } from '../../../src/net/index.ts';
+import { type DoorMetrics, silentLog } from '../../../src/net/index.ts';
 
 export interface SqsBed {
   readonly broker: Broker;
   readonly port: number;
   readonly url: string;
   readonly client: SQSClient;
+  readonly metrics: DoorMetrics;
   /** What the door said of itself as an error. */
   readonly complaints: unknown[];
   json(action: string, input: unknown): Promise<RawAnswer>;
   query(parameters: Record<string, string>, path?: string): Promise<RawAnswer>;
+  /** Closes the door: what is under way is answered first. */
+  close(): Promise<void>;
 }
 
 export interface RawAnswer {
@@ -67,7 +70,9 @@ export async function openBed(
     port: door.port,
     url,
     client,
+    metrics: door.metrics,
     complaints,
+    close: () => door.close(60_000),
     json: (action, input) =>
       read(
         fetch(url, {

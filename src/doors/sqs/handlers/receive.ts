@@ -1,4 +1,4 @@
-import type { AcquiredMessage } from '../../../shard/index.ts';
+import type { AcquiredMessage, WaitSignal } from '../../../shard/index.ts';
 import type { Queue } from '../../../broker/index.ts';
 import { asBuffer } from '../../../bytes/index.ts';
 import { decodeOrigin, isUtf8Range, type Origin, property } from '../../../message/index.ts';
@@ -8,6 +8,8 @@ import { compileWants, isAllowedText, readMessageAttributes } from '../message-a
 import { inFlightMax, numberAttribute } from '../queue-attributes.ts';
 import { getQueue } from '../queue-lookup.ts';
 import { messageIdAt, messageIdOf, sequenceNumberOf } from '../receipt-handle.ts';
+import { ReadyJson } from '../json-text.ts';
+import { type TextForm, textForm } from '../sent-memory.ts';
 import { type Input, numberOf, textOf, textsOf } from '../shape.ts';
 import { invalidValue, SqsError } from '../sqs-error.ts';
 import { scopeMark } from './send.ts';
@@ -44,10 +46,12 @@ export async function receiveMessage(request: SqsRequest, input: Input): Promise
   }
   const messages = await acquire(request, queue, count, leaseS * 1000, waitS * 1000);
   if (messages.length === 0) return {};
+  // The same attempt may be made in the other protocol.
+  const isReady = request.isJson && attempt === undefined;
   const given: AttemptedMessage[] = messages.map((message) => ({
     partition: message.queue.partition.index,
     lease: message.lease,
-    answer: answerOf(request, queue, message, names, wants),
+    answer: answerOf(request, queue, message, names, wants, isReady),
   }));
   if (attempt !== undefined) {
     const { attempts } = request.context;
@@ -77,9 +81,9 @@ async function acquire(
       throw new SqsError('OverLimit', 'Too many messages in flight.');
     }
     if (waitMs > 0 && !request.isGone) {
-      const gone = new AbortController();
-      request.onGone = () => gone.abort();
-      messages = await queue.acquire({ ...ask, waitMs, signal: gone.signal });
+      const caller = new WaitingCaller();
+      request.onGone = () => caller.leave();
+      messages = await queue.acquire({ ...ask, waitMs, signal: caller });
       request.onGone = undefined;
     }
   }
@@ -92,6 +96,26 @@ async function acquire(
   for (const { queue: part, lease } of messages)
     part.release(lease, { delayMs: 0, isFailure: false });
   return [];
+}
+
+/** What an AbortSignal is to the one acquisition that it ends; thousands wait, and those take two kilobytes each. */
+class WaitingCaller implements WaitSignal {
+  aborted = false;
+  #listener: (() => void) | undefined;
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    if (this.#listener === listener) this.#listener = undefined;
+  }
+
+  leave(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.#listener?.();
+  }
 }
 
 /** What died of being asked for is where the dead go when its receiver hears that it did not come, if that can be so soon. */
@@ -168,7 +192,7 @@ function findAttempt(
   queue: Queue,
   attempt: string,
   leaseMs: number,
-): Input[] | undefined {
+): Array<Input | ReadyJson> | undefined {
   const given = request.context.attempts.get(attemptKey(queue, attempt));
   if (given === undefined) return undefined;
   const isIntact = given.every(
@@ -185,11 +209,15 @@ function answerOf(
   message: AcquiredMessage,
   names: ReadonlySet<string>,
   wants: ((name: string) => boolean) | undefined,
-): Input {
+  isReady: boolean,
+): Input | ReadyJson {
   const { context } = request;
   const partition = message.queue.partition.index;
   const { offset, deliveries } = message;
-  const { body, isEncoded } = bodyOf(message);
+  const { sent } = context;
+  const known = sent.find(queue.topic.id, partition, offset, message.timestampMs);
+  const form = known < 0 ? undefined : sent.formAt(known);
+  const { body, isEncoded } = form === undefined ? bodyOf(message) : knownBodyOf(message, form);
   const attributes =
     wants === undefined
       ? undefined
@@ -204,16 +232,18 @@ function answerOf(
     ? { ...attributes, 'pabal.body-encoding': { DataType: 'String', StringValue: 'base64' } }
     : attributes;
   const origin = originOf(request, message);
-  const MessageId =
-    origin === undefined
-      ? messageIdOf(queue, partition, offset)
-      : messageIdAt(origin.topicId, origin.partition, origin.offset);
-  const answer: Record<string, unknown> = {
-    MessageId,
-    ReceiptHandle: context.receipts.encode(queue, { partition, offset, deliveries }),
-    MD5OfBody: digestText(body),
-    Body: body,
-  };
+  let MessageId = known < 0 ? undefined : sent.idAt(known);
+  if (origin !== undefined)
+    MessageId = messageIdAt(origin.topicId, origin.partition, origin.offset);
+  MessageId ??= messageIdOf(queue, partition, offset);
+  const ReceiptHandle = context.receipts.encode(queue, { partition, offset, deliveries });
+  const MD5OfBody = form === undefined ? digestText(body) : sent.digestAt(known);
+  if (isReady && form === textForm.plain && names.size === 0 && shown === undefined) {
+    return new ReadyJson(
+      `{"MessageId":"${MessageId}","ReceiptHandle":"${ReceiptHandle}","MD5OfBody":"${MD5OfBody}","Body":"${body}"}`,
+    );
+  }
+  const answer: Record<string, unknown> = { MessageId, ReceiptHandle, MD5OfBody, Body: body };
   if (names.size > 0) {
     const system = systemAttributesOf(request, queue, message, names, origin);
     if (system !== undefined) answer['Attributes'] = system;
@@ -231,6 +261,18 @@ function originOf({ context }: SqsRequest, message: AcquiredMessage): Origin | u
   const { reader } = context;
   reader.begin(message.bytes, message.headersAt, message.headersAt + message.headersBytes);
   return reader.seek(property.origin) ? decodeOrigin(reader.text) : undefined;
+}
+
+/** Of a text that was looked at when it was sent. */
+function knownBodyOf(
+  { bytes, valueAt, valueBytes }: AcquiredMessage,
+  form: TextForm,
+): { body: string; isEncoded: boolean } {
+  const encoding = form === textForm.any ? 'utf8' : 'latin1';
+  return {
+    body: asBuffer(bytes).toString(encoding, valueAt, valueAt + valueBytes),
+    isEncoded: false,
+  };
 }
 
 function bodyOf({ bytes, valueAt, valueBytes }: AcquiredMessage): {

@@ -2,16 +2,17 @@ import { createHash } from 'node:crypto';
 import { BrokerError, present } from '../../../base/index.ts';
 import type { PublishGroup, Queue } from '../../../broker/index.ts';
 import { property } from '../../../message/index.ts';
-import { digestAttributes, digestText, type MessageAttributes } from '../attribute-digest.ts';
-import { isFifo, type Sending, type SqsRequest } from '../context.ts';
+import { digestAttributes, digestBytes, type MessageAttributes } from '../attribute-digest.ts';
+import { isFifo, type Sending, type SqsContext, type SqsRequest } from '../context.ts';
 import {
   checkMessageAttributes,
-  isAllowedText,
+  findTextForm,
   writeMessageAttributes,
 } from '../message-attributes.ts';
 import { numberAttribute, textAttribute } from '../queue-attributes.ts';
 import { getQueue } from '../queue-lookup.ts';
 import { messageIdOf, sequenceNumberOf } from '../receipt-handle.ts';
+import { type TextForm, textForm } from '../sent-memory.ts';
 import { type Input, mapOf, numberOf, textOf } from '../shape.ts';
 import {
   findSqsError,
@@ -24,7 +25,12 @@ import { batchFailure, checkBatch } from './batch.ts';
 
 /** A message that was checked. */
 interface Draft {
-  readonly body: string;
+  /** As it is stored. */
+  readonly stored: Buffer;
+  /** Of what is stored as the text that was sent; undefined: of what is not. */
+  readonly form: TextForm | undefined;
+  readonly digest: string;
+  readonly timestampMs: number;
   readonly bytes: number;
   readonly attributes: MessageAttributes | undefined;
   readonly trace: MessageAttributes | undefined;
@@ -118,25 +124,33 @@ function checkMessage(request: SqsRequest, queue: Queue, input: Input): Draft {
   const body = textOf(input, 'MessageBody');
   if (body === undefined) throw missingParameter('MessageBody');
   if (body === '') throw missingParameter('MessageBody');
-  if (!isAllowedText(body)) {
+  const form = findTextForm(body);
+  if (form === undefined) {
     throw new SqsError(
       'InvalidMessageContents',
       'Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF',
     );
   }
-  let bytes = Buffer.byteLength(body);
+  const text = Buffer.from(body, form === textForm.any ? 'utf8' : 'latin1');
+  let bytes = text.length;
   const given = mapOf(input, 'MessageAttributes');
   const checked = given === undefined ? undefined : checkMessageAttributes(given);
   bytes += checked?.bytes ?? 0;
-  const draft: Draft = {
-    body,
+  const encoding = checked?.attributes['pabal.body-encoding']?.StringValue;
+  const isEncoded = encoding === 'base64';
+  const group = checkGroup(queue, input, body);
+  return {
+    stored: isEncoded ? Buffer.from(body, 'base64') : text,
+    form: isEncoded ? undefined : form,
+    digest: digestBytes(text),
+    timestampMs: request.context.clock.nowMs(),
     bytes,
     attributes: checked?.attributes,
     trace: checkSystemAttributes(input),
     delayS: checkDelay(request, queue, input),
-    ...checkGroup(queue, input, body),
+    groupId: group.groupId,
+    dedupId: group.dedupId,
   };
-  return draft;
 }
 
 function checkSystemAttributes(input: Input): MessageAttributes | undefined {
@@ -253,9 +267,9 @@ async function publish(
       const outcome = outcomes[index]!;
       if (outcome instanceof SqsError) answers.push(outcome);
       else if (outcome === 'taken') {
-        answers.push(answerOf(queue, draft, found[at]!, found[at + 1]!));
+        answers.push(answerOf(request.context, queue, draft, found[at]!, found[at + 1]!, true));
         at += 2;
-      } else answers.push(await answerOfDuplicate(queue, draft, outcome));
+      } else answers.push(await answerOfDuplicate(request.context, queue, draft, outcome));
     }
     return answers;
   } finally {
@@ -275,19 +289,20 @@ function sentKey(queue: Queue, { groupId, dedupId }: Draft): string {
 
 /** What was answered to the first of the messages with that id; it is durable then. */
 async function answerOfDuplicate(
+  context: SqsContext,
   queue: Queue,
   draft: Draft,
   { sending }: Duplicate,
 ): Promise<Input | SqsError> {
   if (sending !== undefined) {
     const places = await sending.places;
-    return answerOf(queue, draft, places[sending.at]!, places[sending.at + 1]!);
+    return answerOf(context, queue, draft, places[sending.at]!, places[sending.at + 1]!, false);
   }
   const id = scopedId(queue, draft.groupId, draft.dedupId ?? '');
   for (const part of queue.parts) {
     const offset = part.findDuplicate(id);
     if (offset !== undefined && offset < part.partition.highWatermark)
-      return answerOf(queue, draft, part.partition.index, Math.max(offset, 0));
+      return answerOf(context, queue, draft, part.partition.index, Math.max(offset, 0), false);
   }
   // Another door is storing it.
   return new SqsError('ServiceUnavailableException', 'The message is being stored.');
@@ -301,19 +316,16 @@ function add(
 ): 'taken' | 'duplicate' | SqsError {
   const { context } = request;
   const { writer, outgoing } = context;
-  const nowMs = context.clock.nowMs();
   writer.reset();
-  const { groupId, dedupId, attributes = noAttributes } = draft;
+  const { groupId, dedupId, timestampMs: nowMs, attributes = noAttributes } = draft;
   if (draft.delayS > 0) writer.integer(property.deliverAt, nowMs + draft.delayS * 1000);
   if (groupId !== undefined) writer.text(property.group, groupId);
   if (dedupId !== undefined) writer.text(property.dedupId, scopedId(queue, groupId, dedupId));
   const trace = draft.trace?.['AWSTraceHeader']?.StringValue ?? request.traceHeader;
   if (trace !== undefined) writer.text(property.traceHeader, trace);
   if (attributes !== noAttributes) writeMessageAttributes(writer, attributes);
-  const isEncoded = attributes['pabal.body-encoding']?.StringValue === 'base64';
-  const body = Buffer.from(draft.body, isEncoded ? 'base64' : 'utf8');
-  outgoing.body = [body];
-  outgoing.bodyBytes = body.length;
+  outgoing.body = [draft.stored];
+  outgoing.bodyBytes = draft.stored.length;
   outgoing.headers = writer.finish();
   outgoing.headerCount = writer.count;
   outgoing.timestampMs = nowMs;
@@ -341,16 +353,23 @@ function scopedId(queue: Queue, groupId: string | undefined, dedupId: string): s
     : dedupId;
 }
 
-function answerOf(queue: Queue, draft: Draft, partition: number, offset: number): Input {
-  return {
-    MessageId: messageIdOf(queue, partition, offset),
-    MD5OfMessageBody: digestText(draft.body),
-    ...(draft.attributes === undefined
-      ? {}
-      : { MD5OfMessageAttributes: digestAttributes(draft.attributes) }),
-    ...(draft.trace === undefined
-      ? {}
-      : { MD5OfMessageSystemAttributes: digestAttributes(draft.trace) }),
-    ...(isFifo(queue) ? { SequenceNumber: sequenceNumberOf(partition, offset) } : {}),
-  };
+function answerOf(
+  { sent }: SqsContext,
+  queue: Queue,
+  draft: Draft,
+  partition: number,
+  offset: number,
+  isFirst: boolean,
+): Input {
+  const { attributes, trace, digest, form } = draft;
+  const MessageId = messageIdOf(queue, partition, offset);
+  // A repetition may have another body.
+  if (isFirst && form !== undefined) {
+    sent.note(queue.topic.id, partition, offset, draft.timestampMs, MessageId, digest, form);
+  }
+  const answer: Record<string, unknown> = { MessageId, MD5OfMessageBody: digest };
+  if (attributes !== undefined) answer['MD5OfMessageAttributes'] = digestAttributes(attributes);
+  if (trace !== undefined) answer['MD5OfMessageSystemAttributes'] = digestAttributes(trace);
+  if (isFifo(queue)) answer['SequenceNumber'] = sequenceNumberOf(partition, offset);
+  return answer;
 }
