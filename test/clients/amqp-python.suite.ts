@@ -23,6 +23,20 @@ describeProgram({
 });
 
 describeProgram({
+  name: 'kombu (Python, py-amqp)',
+  address: (server) => server.amqpUrl,
+  checks: {
+    confirms: 'confirms, returns what is unroutable, and keeps properties of a compressed message',
+    settle: 'acks, requeues and rejects within its prefetch; a rejected message is a dead letter',
+    routing: 'routes by topics through an exchange that is bound to another',
+    cancel: 'is told when the queue of a consumer goes',
+    reconnect: 'goes on when its connections are cut, and loses nothing',
+    refused: 'shows the codes of errors',
+  },
+  install: () => [python(), path.join(folder, 'kombu_checks.py')],
+});
+
+describeProgram({
   name: 'Celery (Python, py-amqp)',
   address: (server) => server.amqpUrl,
   checks: {
