@@ -23,6 +23,8 @@ export const limits = {
   /** Compaction: memory for the keys of one pass of a shard, and offsets of one; what is left comes with the next pass. */
   compactionMapBytes: 64 * MIB,
   compactionOffsetsMax: 128 * MIB,
+  /** Batch: records of one that is refused of which is told that they are why; of more only these. */
+  invalidRecordsTold: 1000,
   /** Disk: publishes are refused below this much free space; settling and deleting still work. */
   freeBytesMin: 64 * MIB,
   /** Topic: partitions of one topic, and of one broker. */
@@ -222,6 +224,8 @@ export const limits = {
   /** Web queues: bytes of answers that are remembered in case the same attempt comes again; the oldest are forgotten. */
   webMemoryBytesMax: 64 * MIB,
   webMoveTasksMax: 100,
+  /** Web queues: subscriptions of one topic to queues that are not there (no more are taken; deleting a queue ends its own). */
+  orphanedSubscriptionsMax: 100,
   /** Management: objects whose rates are told (those of the others are 0), times that are remembered of the totals. */
   managementSampledMax: 10_000,
   managementSamplesMax: 720,

@@ -2,6 +2,7 @@ import { AssertionError } from '../../base/index.ts';
 import type { DoorMetrics, MemoryBudget } from '../../net/index.ts';
 import { type Action, actions } from './actions.ts';
 import type { AnswerChannel } from './answer-channel.ts';
+import { asksForIdentity, identityAction, renderIdentity } from './caller-identity.ts';
 import { accountId, type SqsContext, type SqsRequest } from './context.ts';
 import type { JsonText } from './json-text.ts';
 import { QueryParameters, renderError, renderResponse } from './query-protocol.ts';
@@ -196,6 +197,10 @@ export class Exchange implements SqsRequest {
       queryAt < 0 ? '' : url.slice(queryAt + 1),
     );
     if (this.#services.topics.isFor(parameters)) return this.#carryOutForTopics(parameters);
+    if (asksForIdentity(parameters)) {
+      this.#actionName = identityAction;
+      return {};
+    }
     const name = parameters.get('Action');
     if (name === undefined) throw new SqsError('UnknownOperationException', noAction);
     const action = this.#find(name);
@@ -237,6 +242,10 @@ export class Exchange implements SqsRequest {
       this.#send(200, topics.renderResponse(this.#topicAction, output, this.#id), undefined);
       return;
     }
+    if (this.#actionName === identityAction) {
+      this.#send(200, renderIdentity(this, this.#id), undefined);
+      return;
+    }
     if (this.#wantsJson) {
       this.#isJson = true;
       const ResponseMetadata = { RequestId: this.#id };
@@ -257,7 +266,7 @@ export class Exchange implements SqsRequest {
 
   #fail(error: unknown): void {
     if (this.#isForTopics) {
-      const failure = this.#services.topics.findFailure(error, this.#id);
+      const failure = this.#services.topics.findFailure(error, this.#actionName, this.#id);
       if (failure !== undefined) {
         this.#send(failure.status, failure.text, undefined);
         return;

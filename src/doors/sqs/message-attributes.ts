@@ -73,6 +73,7 @@ function valueBytes({ StringValue, BinaryValue }: MessageAttribute): number {
   return Buffer.byteLength(StringValue ?? '');
 }
 
+/** Of messages of other doors letters of any script are shown. */
 function isAttributeName(name: string): boolean {
   return (
     /^[\p{L}\p{N}_\-.]{1,256}$/u.test(name) &&
@@ -88,7 +89,7 @@ function checkAttributeName(name: string): void {
       `Message (user) attribute name '${name}' can not start with 'AWS.' or 'Amazon.'.`,
     );
   }
-  if (!isAttributeName(name)) {
+  if (!isAttributeName(name) || !/^[\w.-]*$/.test(name)) {
     throw invalidParameter(
       `Message (user) attribute name '${name}' is invalid: it can have alphanumeric characters, hyphens, underscores and ` +
         'periods, must not start or end with a period or have two in a row, and has 1 to 256 characters.',
@@ -227,10 +228,10 @@ function attributeOf(reader: HeaderReader): MessageAttribute | undefined {
   return { DataType: 'String', StringValue: text };
 }
 
-/** Whether a receiver that asked for these names wants an attribute. `All`, `.*` and prefixes `foo.*`. */
+/** Whether a receiver that asked for these names wants an attribute. `All`, `.*`, `*` and prefixes `foo.*`. */
 export function compileWants(names: readonly string[]): ((name: string) => boolean) | undefined {
   if (names.length === 0) return undefined;
-  if (names.includes('All') || names.includes('.*')) return () => true;
+  if (names.some((name) => name === 'All' || name === '.*' || name === '*')) return () => true;
   const exact = new Set(names);
   const prefixes = names.filter((name) => name.endsWith('.*')).map((name) => name.slice(0, -2));
   return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));

@@ -197,7 +197,7 @@ const xmlEscapes: Readonly<Record<string, string>> = {
   '\r': '&#xD;',
 };
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return /[&<>"\r]/.test(text)
     ? text.replaceAll(/[&<>"\r]/g, (one) => xmlEscapes[one] ?? one)
     : text;

@@ -7,7 +7,12 @@ import { missingParameter, queueMissing, SqsError } from './sqs-error.ts';
 export function getQueue(request: SqsRequest, input: Input): Queue {
   const url = textOf(input, 'QueueUrl');
   if (url === undefined || url === '') throw missingParameter('QueueUrl');
-  return getQueueByName(request, nameOfUrl(url));
+  const name = nameOfUrl(url);
+  const queue = request.context.broker.queues.find('', name);
+  if (queue !== undefined) return queue;
+  // What is not even a path is no address of a queue that is gone.
+  if (!url.includes('/')) throw invalidAddress(url);
+  throw queueMissing();
 }
 
 export function getQueueByName({ context }: SqsRequest, name: string): Queue {
@@ -20,15 +25,18 @@ export function getQueueByName({ context }: SqsRequest, name: string): Queue {
 export function nameOfUrl(url: string): string {
   const path = /^[a-z]+:\/\/[^/]*(\/[^?#]*)?/i.exec(url)?.[1] ?? (url.includes('://') ? '' : url);
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (name === '') {
-    throw new SqsError('InvalidAddress', `The address ${url} is not valid for this endpoint.`);
-  }
+  // A host without a path is an address, at which there is no queue.
+  if (name === '') throw queueMissing();
   try {
     return decodeURIComponent(name);
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
     throw queueMissing();
   }
+}
+
+function invalidAddress(url: string): SqsError {
+  return new SqsError('InvalidAddress', `The address ${url} is not valid for this endpoint.`);
 }
 
 /** The name in a queue's ARN; undefined when it is none. */

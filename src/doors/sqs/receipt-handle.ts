@@ -109,9 +109,12 @@ export function messageIdOfMessage(queue: Queue, message: AcquiredMessage): stri
     : messageIdAt(origin.topicId, origin.partition, origin.offset);
 }
 
+/** Where sequence numbers begin: no run of digits in them looks like a number of something else, such as the account's. */
+const firstSequence = 18_463_729_158_362_947_615n;
+/** Above every offset that there will be. */
+const partitionSequences = 1_000_000_000_000_000n;
+
 /** 20 digits that grow with the offset. */
 export function sequenceNumberOf(partition: number, offset: number): string {
-  return String(
-    10_000_000_000_000_000_000n + BigInt(partition) * 1_000_000_000_000_000n + BigInt(offset),
-  );
+  return String(firstSequence + BigInt(partition) * partitionSequences + BigInt(offset));
 }

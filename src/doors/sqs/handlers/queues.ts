@@ -8,11 +8,13 @@ import {
   findDifference,
   initialForm,
   initialSettings,
+  noteScope,
   readAttributes,
 } from '../queue-attributes.ts';
 import { getQueue, getQueueByName } from '../queue-lookup.ts';
 import { type Input, mapOf, numberOf, textOf, textsOf } from '../shape.ts';
 import { invalidParameter, invalidValue, missingParameter, SqsError } from '../sqs-error.ts';
+import { keepSubscriptionsOf } from '../sns/index.ts';
 import { checkTags, tagsAttribute } from './tags.ts';
 
 const pageMax = 1000;
@@ -33,7 +35,7 @@ export async function createQueue(request: SqsRequest, input: Input): Promise<In
   }
   const options = checkAttributes(request, attributes, name, true);
   checkRedriveAllowed(request, name, options.settings);
-  const tags = checkTags(mapOf(input, 'tags') ?? mapOf(input, 'Tags') ?? {});
+  const tags = checkTags(mapOf(input, 'tags') ?? mapOf(input, 'Tags') ?? {}, name);
   const { queue, isNew } = await context.broker.queues.declare({
     namespace: '',
     name,
@@ -83,6 +85,7 @@ function checkName(name: string, fifo: boolean): boolean {
 export async function deleteQueue(request: SqsRequest, input: Input): Promise<Input> {
   const { context } = request;
   const queue = getQueue(request, input);
+  await keepSubscriptionsOf(request, queue.name);
   await context.broker.queues.delete(queue);
   context.deleted.set(queue.name, context.clock.nowMs());
   return {};
@@ -157,7 +160,10 @@ export async function setQueueAttributes(request: SqsRequest, input: Input): Pro
   if (isFifo(queue) && attributes['FifoQueue'] === 'true') delete attributes['FifoQueue'];
   const options = checkAttributes(request, attributes, isFifo(queue) ? '.fifo' : '', false);
   checkRedriveAllowed(request, queue.name, options.settings);
-  await request.context.broker.queues.configure(queue, options);
+  await request.context.broker.queues.configure(queue, {
+    ...options,
+    attributes: { ...options.attributes, ...noteScope(request, queue, options.attributes) },
+  });
   return {};
 }
 

@@ -9,7 +9,7 @@ import {
   findTextForm,
   writeMessageAttributes,
 } from '../message-attributes.ts';
-import { numberAttribute, textAttribute } from '../queue-attributes.ts';
+import { isDedupByGroup, numberAttribute, textAttribute } from '../queue-attributes.ts';
 import { getQueue } from '../queue-lookup.ts';
 import { messageIdOf, sequenceNumberOf } from '../receipt-handle.ts';
 import { type TextForm, textForm } from '../sent-memory.ts';
@@ -36,6 +36,7 @@ interface Draft {
   readonly trace: MessageAttributes | undefined;
   readonly delayS: number;
   readonly groupId: string | undefined;
+  /** Within its group, where ids count within groups. */
   readonly dedupId: string | undefined;
 }
 
@@ -138,7 +139,7 @@ function checkMessage(request: SqsRequest, queue: Queue, input: Input): Draft {
   bytes += checked?.bytes ?? 0;
   const encoding = checked?.attributes['pabal.body-encoding']?.StringValue;
   const isEncoded = encoding === 'base64';
-  const group = checkGroup(queue, input, body);
+  const group = checkGroup(request, queue, input, body);
   return {
     stored: isEncoded ? Buffer.from(body, 'base64') : text,
     form: isEncoded ? undefined : form,
@@ -188,6 +189,7 @@ function checkDelay(request: SqsRequest, queue: Queue, input: Input): number {
 }
 
 function checkGroup(
+  { context }: SqsRequest,
   queue: Queue,
   input: Input,
   body: string,
@@ -214,7 +216,9 @@ function checkGroup(
   if (dedupId === undefined && textAttribute(queue, 'ContentBasedDeduplication') !== 'true') {
     throw invalidParameter(dedupIdMissing);
   }
-  return { groupId, dedupId: dedupId ?? createHash('sha256').update(body, 'utf8').digest('hex') };
+  const id = dedupId ?? createHash('sha256').update(body, 'utf8').digest('hex');
+  const isByGroup = isDedupByGroup(queue, context.clock.nowMs());
+  return { groupId, dedupId: isByGroup ? `${groupId}${scopeMark}${id}` : id };
 }
 
 function isToken(text: string): boolean {
@@ -283,8 +287,8 @@ interface Duplicate {
   readonly sending: Sending | undefined;
 }
 
-function sentKey(queue: Queue, { groupId, dedupId }: Draft): string {
-  return dedupId === undefined ? '' : `${queue.topic.id}/${scopedId(queue, groupId, dedupId)}`;
+function sentKey(queue: Queue, { dedupId }: Draft): string {
+  return dedupId === undefined ? '' : `${queue.topic.id}/${dedupId}`;
 }
 
 /** What was answered to the first of the messages with that id; it is durable then. */
@@ -298,7 +302,7 @@ async function answerOfDuplicate(
     const places = await sending.places;
     return answerOf(context, queue, draft, places[sending.at]!, places[sending.at + 1]!, false);
   }
-  const id = scopedId(queue, draft.groupId, draft.dedupId ?? '');
+  const id = draft.dedupId ?? '';
   for (const part of queue.parts) {
     const offset = part.findDuplicate(id);
     if (offset !== undefined && offset < part.partition.highWatermark)
@@ -320,7 +324,7 @@ function add(
   const { groupId, dedupId, timestampMs: nowMs, attributes = noAttributes } = draft;
   if (draft.delayS > 0) writer.integer(property.deliverAt, nowMs + draft.delayS * 1000);
   if (groupId !== undefined) writer.text(property.group, groupId);
-  if (dedupId !== undefined) writer.text(property.dedupId, scopedId(queue, groupId, dedupId));
+  if (dedupId !== undefined) writer.text(property.dedupId, dedupId);
   const trace = draft.trace?.['AWSTraceHeader']?.StringValue ?? request.traceHeader;
   if (trace !== undefined) writer.text(property.traceHeader, trace);
   if (attributes !== noAttributes) writeMessageAttributes(writer, attributes);
@@ -345,12 +349,6 @@ function add(
     if (refusal === undefined) throw error;
     return refusal;
   }
-}
-
-function scopedId(queue: Queue, groupId: string | undefined, dedupId: string): string {
-  return textAttribute(queue, 'DeduplicationScope') === 'messageGroup'
-    ? `${groupId ?? ''}${scopeMark}${dedupId}`
-    : dedupId;
 }
 
 function answerOf(

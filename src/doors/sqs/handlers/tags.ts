@@ -8,11 +8,14 @@ import type { Queue } from '../../../broker/index.ts';
 export const tagsAttribute = 'sqs.tags';
 const tagsMax = 50;
 const statementsMax = 20;
+const actionsMax = 7;
 
 /** Throws SqsError. */
-export function checkTags(tags: Input): Record<string, string> {
+export function checkTags(tags: Input, queueName: string): Record<string, string> {
   const names = Object.keys(tags);
-  if (names.length > tagsMax) throw invalidParameter('Too many tags added for queue.');
+  if (names.length > tagsMax) {
+    throw invalidParameter(`Too many tags added for queue ${queueName}.`);
+  }
   const checked: Record<string, string> = {};
   for (const name of names) {
     const value = String(tags[name]);
@@ -33,21 +36,24 @@ export function checkTags(tags: Input): Record<string, string> {
 function tagsOf(queue: Queue): Record<string, string> {
   const text = textAttribute(queue, 'tags');
   const value: unknown = text === undefined ? {} : JSON.parse(text);
-  return isObject(value) ? checkTags(value) : {};
+  return isObject(value) ? checkTags(value, queue.name) : {};
 }
 
 export async function tagQueue(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
   const tags = mapOf(input, 'Tags');
   if (tags === undefined) throw missingParameter('Tags');
-  await store(request, queue, checkTags({ ...tagsOf(queue), ...checkTags(tags) }));
+  const all = { ...tagsOf(queue), ...checkTags(tags, queue.name) };
+  await store(request, queue, checkTags(all, queue.name));
   return {};
 }
 
 export async function untagQueue(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
   const names = new Set(textsOf(input, 'TagKeys'));
-  if (names.size === 0) throw missingParameter('TagKeys');
+  if (names.size === 0) {
+    throw invalidParameter('Tag keys must be between 1 and 128 characters in length.');
+  }
   const kept = Object.entries(tagsOf(queue)).filter(([name]) => !names.has(name));
   await store(request, queue, Object.fromEntries(kept));
   return {};
@@ -114,12 +120,16 @@ export async function addPermission(request: SqsRequest, input: Input): Promise<
   }
   const accounts = textsOf(input, 'AWSAccountIds');
   const actions = textsOf(input, 'Actions');
-  if (accounts.length === 0) throw missingParameter('AWSAccountIds');
   if (actions.length === 0) throw missingParameter('Actions');
-  if (actions.length > 7)
-    throw invalidParameter(
-      `7 is the maximum number of actions allowed, you have ${actions.length}`,
+  if (accounts.length === 0 || !accounts.every((account) => /^\d{12}$/.test(account))) {
+    throw invalidValue(`[${accounts.join(', ')}]`, 'PrincipalId', 'Unable to verify.');
+  }
+  if (actions.length > actionsMax) {
+    throw new SqsError(
+      'OverLimit',
+      `${actions.length} Actions were found, maximum allowed is ${actionsMax}.`,
     );
+  }
   for (const action of actions) {
     if (!permittedActions.has(action)) {
       throw invalidValue(

@@ -16,7 +16,7 @@ export function compileSubscriptionFilter({
   FilterPolicyScope,
 }: Readonly<Record<string, string>>): Filter | undefined {
   if (FilterPolicy === undefined) return undefined;
-  const matches = compilePolicy(FilterPolicy);
+  const matches = compilePolicy(JSON.stringify(JSON.parse(FilterPolicy, rounded)));
   if (FilterPolicyScope !== 'MessageBody') return ({ attributes }) => matches(fieldsOf(attributes));
   return ({ message }) => {
     const body = parse(message);
@@ -30,7 +30,7 @@ function fieldsOf(attributes: MessageAttributes | undefined): Fields {
   for (const [name, { DataType, StringValue }] of Object.entries(attributes ?? {})) {
     if (StringValue === undefined) continue;
     let value: FieldValue | undefined = StringValue;
-    if (DataType.startsWith('Number')) value = Number(StringValue);
+    if (DataType.startsWith('Number')) value = round(Number(StringValue));
     else if (DataType === 'String.Array') value = parse(StringValue);
     if (value !== undefined) {
       Object.defineProperty(fields, name, { value, enumerable: true, configurable: true });
@@ -39,11 +39,23 @@ function fieldsOf(attributes: MessageAttributes | undefined): Fields {
   return fields;
 }
 
+/** Numbers are compared with five digits behind the point. */
+const precision = 1e5;
+
+function round(value: number): number {
+  const scaled = value * precision;
+  return Number.isSafeInteger(Math.round(scaled)) ? Math.round(scaled) / precision : value;
+}
+
+function rounded(_name: string, value: unknown): unknown {
+  return typeof value === 'number' ? round(value) : value;
+}
+
 function parse(text: string): FieldValue | undefined {
   if (text.length > limits.filterBodyBytesMax) return undefined;
   try {
     // JSON knows no values but those of fields.
-    return JSON.parse(text) as FieldValue;
+    return JSON.parse(text, rounded) as FieldValue;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -11,15 +11,17 @@ import {
   isAllowedText,
   writeMessageAttributes,
 } from '../message-attributes.ts';
-import { numberAttribute, textAttribute } from '../queue-attributes.ts';
+import { isDedupByGroup, numberAttribute } from '../queue-attributes.ts';
 import { type Input, isObject, mapOf, objectsOf, textOf } from '../shape.ts';
 import { renderEnvelope } from './envelope.ts';
 import { compileSubscriptionFilter, type Filter } from './filter.ts';
 import { isFifoName, topicArn, topicNameOf } from './names.ts';
+import { adoptOrphans, findOrphans } from './orphans.ts';
 import { checkAttributesOfMessage } from './message-check.ts';
 import type { Signature, Signer } from './signer.ts';
 import { invalidParameter, SnsError } from './sns-error.ts';
-import { findSubscriptions } from './subscription.ts';
+import { deadLetterNameOfSubscription, findSubscriptions } from './subscription.ts';
+import type { Subscription } from './subscription-record.ts';
 import { getTopicByName, isContentBased, signatureVersionOf } from './topic.ts';
 
 const messageBytesMax = 262_144;
@@ -42,14 +44,16 @@ interface Receipt {
   readonly sequenceNumber: string | undefined;
 }
 
+interface Target {
+  readonly id: string;
+  readonly queue: Queue;
+  readonly isRaw: boolean;
+  readonly filter: Filter | undefined;
+}
+
 /** Where the messages of a topic go. */
 interface Plan {
-  readonly subscriptions: ReadonlyArray<{
-    readonly id: string;
-    readonly queue: Queue;
-    readonly isRaw: boolean;
-    readonly filter: Filter | undefined;
-  }>;
+  readonly subscriptions: readonly Target[];
   /** What other doors bound to the exchange: it gets messages as they were published. */
   readonly others: readonly Topic[];
 }
@@ -118,6 +122,7 @@ export class Publishing {
     const { broker, random, clock } = request.context;
     const nowMs = clock.nowMs();
     const ids = drafts.map(() => random.nextUuid());
+    await adoptOrphans(request, topic);
     const signatures = await this.#sign(request, topic, { drafts, ids, nowMs });
     const plan = this.#plan(request, topic);
     const receipts: Receipt[] = [];
@@ -177,6 +182,13 @@ export class Publishing {
   }
 
   #plan(request: SqsRequest, topic: Exchange): Plan {
+    const plan = this.#planOfBindings(request, topic);
+    const orphans = deadLetterTargets(request, topic);
+    if (orphans.length === 0) return plan;
+    return { ...plan, subscriptions: [...plan.subscriptions, ...orphans] };
+  }
+
+  #planOfBindings(request: SqsRequest, topic: Exchange): Plan {
     const { broker } = request.context;
     const { exchanges } = broker;
     if (this.#plansVersion !== exchanges.version) {
@@ -185,16 +197,15 @@ export class Publishing {
     }
     let plan = this.#plans.get(topic.name);
     if (plan !== undefined && !plan.subscriptions.some(({ queue }) => queue.isDropped)) return plan;
-    const subscriptions: Array<Plan['subscriptions'][number]> = [];
+    const subscriptions: Target[] = [];
     const others = new Set(
       exchanges.route(topic, { keys: [''], headers: () => ({}), property: () => undefined }),
     );
-    for (const { id, queueName, attributes } of findSubscriptions(broker, topic)) {
-      const queue = broker.queues.find('', queueName);
+    for (const subscription of findSubscriptions(broker, topic)) {
+      const queue = broker.queues.find('', subscription.queueName);
       if (queue === undefined) continue;
       others.delete(queue.topic);
-      const isRaw = attributes['RawMessageDelivery']?.toLowerCase() === 'true';
-      subscriptions.push({ id, queue, isRaw, filter: compileSubscriptionFilter(attributes) });
+      subscriptions.push(targetOf(subscription, queue));
     }
     plan = { subscriptions, others: [...others] };
     this.#plans.set(topic.name, plan);
@@ -207,6 +218,24 @@ export class Publishing {
     this.#lastSequence = wanted > this.#lastSequence ? wanted : this.#lastSequence + 1n;
     return String(10_000_000_000_000_000_000n + this.#lastSequence);
   }
+}
+
+function targetOf({ id, attributes }: Subscription, queue: Queue): Target {
+  const isRaw = attributes['RawMessageDelivery']?.toLowerCase() === 'true';
+  return { id, queue, isRaw, filter: compileSubscriptionFilter(attributes) };
+}
+
+/** Where messages for queues that are not there go instead: as those queues would have got them. */
+function deadLetterTargets({ context }: SqsRequest, topic: Exchange): Target[] {
+  const { queues } = context.broker;
+  const targets: Target[] = [];
+  for (const orphan of findOrphans(topic)) {
+    if (queues.find('', orphan.queueName) !== undefined) continue;
+    const name = deadLetterNameOfSubscription(orphan.attributes);
+    const queue = name === undefined ? undefined : queues.find('', name);
+    if (queue !== undefined) targets.push(targetOf(orphan, queue));
+  }
+  return targets;
 }
 
 function answerOf({ messageId, sequenceNumber }: Receipt): Input {
@@ -275,7 +304,7 @@ function add(
     writer.text(property.group, groupId);
   }
   if (dedupId !== undefined && queue !== undefined && isFifo(queue)) {
-    const isByGroup = textAttribute(queue, 'DeduplicationScope') === 'messageGroup';
+    const isByGroup = isDedupByGroup(queue, nowMs);
     writer.text(property.dedupId, isByGroup ? `${groupId ?? ''}${scopeMark}${dedupId}` : dedupId);
   }
   const delayMs = queue === undefined ? 0 : numberAttribute(queue, 'DelaySeconds') * 1000;

@@ -141,8 +141,12 @@ export class SnsApi {
   }
 
   /** Undefined for an error that nobody expected. */
-  findFailure(error: unknown, requestId: string): { status: number; text: string } | undefined {
-    const refusal = findSnsError(error);
+  findFailure(
+    error: unknown,
+    action: string,
+    requestId: string,
+  ): { status: number; text: string } | undefined {
+    const refusal = findSnsError(error, action);
     return refusal && { status: refusal.status, text: renderError(refusal, requestId) };
   }
 

@@ -7,6 +7,7 @@ const statuses = {
   BatchEntryIdsNotDistinct: 400,
   BatchRequestTooLong: 400,
   EmptyBatchRequest: 400,
+  FilterPolicyLimitExceeded: 403,
   InternalError: 500,
   InvalidAction: 400,
   InvalidBatchEntryId: 400,
@@ -58,14 +59,21 @@ const brokerErrorCodes: Partial<Record<BrokerErrorCode, SnsErrorCode>> = {
   'access-denied': 'AuthorizationError',
 };
 
-/** The refusal for an error; undefined for one that nobody expected. */
-export function findSnsError(error: unknown): SnsError | undefined {
+/** There are as many topics, or subscriptions, as there may be. */
+function atLimit(action: string, cause: BrokerError): SnsError {
+  const code = action === 'CreateTopic' ? 'TopicLimitExceeded' : 'SubscriptionLimitExceeded';
+  return new SnsError(code, cause.message, { cause });
+}
+
+/** The refusal for an error of an action; undefined for one that nobody expected. */
+export function findSnsError(error: unknown, action = ''): SnsError | undefined {
   if (error instanceof SnsError) return error;
   // What both APIs check alike says the same; this one has a single code for it.
   if (error instanceof SqsError) {
     return error.isSenderFault ? invalidParameter(error.message, error) : undefined;
   }
   if (!(error instanceof BrokerError)) return undefined;
+  if (error.code === 'policy-refused') return atLimit(action, error);
   const code = brokerErrorCodes[error.code] ?? 'ServiceUnavailable';
   return new SnsError(code, error.message, { cause: error });
 }

@@ -1,61 +1,20 @@
-import type { Binding, BrokerPort, Exchange } from '../../../broker/index.ts';
+import type { BrokerPort, Exchange } from '../../../broker/index.ts';
 import { compilePolicy } from '../../../routing/index.ts';
 import { accountId, isFifo, queueArn, type SqsRequest } from '../context.ts';
 import { nameOfArn } from '../queue-lookup.ts';
 import { type Input, isObject, mapOf, textOf } from '../shape.ts';
 import { findFilterProblem, isNestedFilter } from './filter-check.ts';
 import { isFifoName, subscriptionOf, topicArn, topicNameOf } from './names.ts';
+import { findOrphans, forgetOrphan, keepOrphan } from './orphans.ts';
 import { findSnsError, invalidParameter, SnsError } from './sns-error.ts';
+import {
+  bindingOf,
+  isSubscription,
+  readSubscription,
+  type Subscription,
+} from './subscription-record.ts';
 import { getTopicByName } from './topic.ts';
 import { page } from './topic-defaults.ts';
-
-/** A queue that gets what is published to a topic. */
-export interface Subscription {
-  readonly id: string;
-  readonly topicName: string;
-  readonly queueName: string;
-  readonly attributes: Readonly<Record<string, string>>;
-  /** How often its attributes were changed. */
-  readonly revision: number;
-  readonly binding: Binding;
-}
-
-/**
- * The argument of a binding that makes it a subscription, whose id is the binding's key: JSON of revision and attributes.
- * Changing it is a second binding and then the end of the first; should a crash leave both, the later revision counts.
- */
-const argumentName = 'x-sns-subscription';
-
-function readSubscription(binding: Binding): Subscription | undefined {
-  const text = binding.arguments[argumentName];
-  if (typeof text !== 'string' || binding.destination.kind !== 'queue') return undefined;
-  const stored: unknown = JSON.parse(text);
-  if (!isObject(stored) || !isObject(stored['attributes'])) return undefined;
-  return {
-    id: binding.key,
-    topicName: binding.source,
-    queueName: binding.destination.name,
-    // Casts: these are ours, written below.
-    attributes: stored['attributes'] as Record<string, string>,
-    revision: stored['revision'] as number,
-    binding,
-  };
-}
-
-function bindingOf(subscription: Omit<Subscription, 'binding'>): Binding {
-  const { id, topicName, queueName, attributes, revision } = subscription;
-  return {
-    namespace: '',
-    source: topicName,
-    destination: { kind: 'queue', name: queueName },
-    key: id,
-    arguments: { [argumentName]: JSON.stringify({ revision, attributes }) },
-  };
-}
-
-export function isSubscription(binding: Binding): boolean {
-  return binding.arguments[argumentName] !== undefined;
-}
 
 /** In order of their ids. */
 export function findSubscriptions(broker: BrokerPort, topic: Exchange): Subscription[] {
@@ -68,10 +27,16 @@ export function findSubscriptions(broker: BrokerPort, topic: Exchange): Subscrip
       found.set(subscription.id, subscription);
     }
   }
+  for (const orphan of findOrphans(topic)) {
+    if (!found.has(orphan.id)) found.set(orphan.id, orphan);
+  }
   return [...found.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function subscriptionArn(request: SqsRequest, { topicName, id }: Subscription): string {
+function subscriptionArn(
+  request: SqsRequest,
+  { topicName, id }: Pick<Subscription, 'topicName' | 'id'>,
+): string {
   return `${topicArn(request, topicName)}:${id}`;
 }
 
@@ -119,8 +84,8 @@ export async function subscribe(request: SqsRequest, input: Input): Promise<Inpu
     throw invalidParameter(`Protocol Reason: "${protocol}" is not offered here, only "sqs" is`);
   }
   const queue = broker.queues.find('', queueName);
-  if (queue === undefined) throw invalidParameter('Endpoint Reason: the queue does not exist');
-  if (isFifo(queue) && !isFifoName(topic.name)) {
+  const isOfFifo = queue === undefined ? isFifoName(queueName) : isFifo(queue);
+  if (isOfFifo && !isFifoName(topic.name)) {
     throw invalidParameter(
       'Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics',
     );
@@ -138,10 +103,11 @@ export async function subscribe(request: SqsRequest, input: Input): Promise<Inpu
     }
     return { SubscriptionArn: subscriptionArn(request, known) };
   }
+  if (attributes['FilterPolicy'] !== undefined) checkFilterCount(request, topic);
   const made = { id: random.nextUuid(), topicName: topic.name, queueName, attributes, revision: 1 };
-  const binding = bindingOf(made);
-  await broker.exchanges.bind(binding);
-  return { SubscriptionArn: subscriptionArn(request, { ...made, binding }) };
+  if (queue === undefined) await keepOrphan(request, topic, made);
+  else await broker.exchanges.bind(bindingOf(made));
+  return { SubscriptionArn: subscriptionArn(request, made) };
 }
 
 const defaults: Readonly<Record<string, string>> = {
@@ -159,6 +125,8 @@ const attributeForms: Readonly<Record<string, RegExp>> = {
   FilterPolicy: /^/,
   RedrivePolicy: /^/,
   DeliveryPolicy: /^/,
+  ReplayPolicy: /^/,
+  SubscriptionRoleArn: /^(arn:.*)?$/,
 };
 
 /** What errors begin with where attributes are members of another parameter. */
@@ -198,6 +166,14 @@ function parseObject(text: string, where: string): Record<string, unknown> {
   throw invalidParameter(`${where}: failed to parse JSON. An object is expected`);
 }
 
+/** The queue of a subscription's `RedrivePolicy`, which was checked. */
+export function deadLetterNameOfSubscription({
+  RedrivePolicy,
+}: Subscription['attributes']): string | undefined {
+  if (RedrivePolicy === undefined) return undefined;
+  return nameOfArn(String(parseObject(RedrivePolicy, 'RedrivePolicy')['deadLetterTargetArn']));
+}
+
 /** An empty policy takes the one away that is there. */
 function isUnset(name: string, text: string): boolean {
   return text === '' || (name === 'FilterPolicy' && Object.keys(JSON.parse(text)).length === 0);
@@ -226,6 +202,20 @@ function checkFilter(
   }
 }
 
+const filteredMax = 200;
+
+/** Of so many subscriptions of a topic the service looks at policies. */
+function checkFilterCount({ context }: SqsRequest, topic: Exchange): void {
+  if (context.isRelaxed) return;
+  const all = findSubscriptions(context.broker, topic);
+  const filtered = all.filter(({ attributes }) => attributes['FilterPolicy'] !== undefined);
+  if (filtered.length < filteredMax) return;
+  throw new SnsError(
+    'FilterPolicyLimitExceeded',
+    `A topic has at most ${filteredMax} subscriptions with filter policies.`,
+  );
+}
+
 export async function unsubscribe(request: SqsRequest, input: Input): Promise<Input> {
   const found = findSubscription(request, input);
   if (found === undefined) return {};
@@ -234,6 +224,7 @@ export async function unsubscribe(request: SqsRequest, input: Input): Promise<In
   const bindings = exchanges.listBindings({ namespace: '', source: found.topicName });
   const own = bindings.filter((binding) => isSubscription(binding) && binding.key === found.id);
   await Promise.all(own.map((binding) => exchanges.unbind(binding)));
+  await forgetOrphan(request, found.topicName, found.id);
   return {};
 }
 
@@ -248,10 +239,17 @@ export async function setSubscriptionAttributes(request: SqsRequest, input: Inpu
   if (isUnset(name, text)) delete attributes[name];
   else attributes[name] = text;
   checkFilter(attributes, '');
-  await exchanges.bind(
-    bindingOf({ ...subscription, attributes, revision: subscription.revision + 1 }),
-  );
+  if (name === 'FilterPolicy' && subscription.attributes[name] === undefined) {
+    checkFilterCount(request, getTopicByName(request, subscription.topicName));
+  }
+  const changed = { ...subscription, attributes, revision: subscription.revision + 1 };
+  if (binding === undefined) {
+    await keepOrphan(request, getTopicByName(request, subscription.topicName), changed);
+    return {};
+  }
+  await exchanges.bind(bindingOf(changed));
   await exchanges.unbind(binding);
+  await forgetOrphan(request, subscription.topicName, subscription.id);
   return {};
 }
 

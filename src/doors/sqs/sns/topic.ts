@@ -11,6 +11,8 @@ const attributePrefix = 'sns.attribute.';
 const tagPrefix = 'sns.tag.';
 const tagsMax = 50;
 
+const truth = /^(true|false)$/;
+
 /** Attributes that can be set, with what their values may be. */
 const settable: Readonly<Record<string, RegExp>> = {
   DisplayName: /^[^\p{Cc}]{0,100}$/u,
@@ -19,11 +21,11 @@ const settable: Readonly<Record<string, RegExp>> = {
   KmsMasterKeyId: /^/,
   SignatureVersion: /^[12]$/,
   TracingConfig: /^(PassThrough|Active)$/,
-  ContentBasedDeduplication: /^(true|false)$/,
+  ContentBasedDeduplication: truth,
   FifoThroughputScope: /^(Topic|MessageGroup)$/,
   ArchivePolicy: /^\s*\{/,
   DataProtectionPolicy: /^\s*\{/,
-  FifoTopic: /^(true|false)$/,
+  FifoTopic: truth,
 };
 const onlyFifo = new Set(['ContentBasedDeduplication', 'FifoThroughputScope', 'ArchivePolicy']);
 
@@ -52,7 +54,7 @@ export async function createTopic(request: SqsRequest, input: Input): Promise<In
   const { exchanges } = request.context.broker;
   const name = textOf(input, 'Name') ?? '';
   const given = mapOf(input, 'Attributes') ?? {};
-  const wantsFifo = given['FifoTopic'] === 'true';
+  const wantsFifo = checkAttribute('.fifo', 'FifoTopic', given['FifoTopic'] ?? 'false') === 'true';
   if (!isTopicName(name)) throw invalidParameter('Topic Name');
   if (isFifoName(name) !== wantsFifo) throw invalidParameter('Topic Name');
   const attributes: Record<string, string> = { [markName]: '1' };
@@ -104,8 +106,11 @@ function checkSame(
   if (isOther) throw invalidParameter('Tags Reason: Topic already exists with different tags');
 }
 
-function checkAttribute(topicName: string, name: string, value: unknown): string {
+function checkAttribute(topicName: string, name: string, given: unknown): string {
   const form = settable[name];
+  // Truth may be written in any case.
+  const isTruth = form?.source === truth.source && typeof given === 'string';
+  const value = isTruth ? given.toLowerCase() : given;
   if (form === undefined) throw invalidParameter('AttributeName');
   if (onlyFifo.has(name) && !isFifoName(topicName))
     throw invalidParameter(`Attributes Reason: Unknown attribute ${name}`);

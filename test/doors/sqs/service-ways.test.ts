@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  ChangeMessageVisibilityCommand,
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SetQueueAttributesCommand,
+} from '@aws-sdk/client-sqs';
+import { SystemClock } from '../../../src/base/index.ts';
+import { openBed, type SqsBed } from './sqs-bed.ts';
+
+/** What the service does although its documentation does not say so, or says it by the way. */
+
+async function createFifo({ client }: SqsBed, Attributes: Record<string, string> = {}) {
+  const { QueueUrl } = await client.send(
+    new CreateQueueCommand({
+      QueueName: 'orders.fifo',
+      Attributes: { FifoQueue: 'true', ...Attributes },
+    }),
+  );
+  return QueueUrl ?? '';
+}
+
+async function receive({ client }: SqsBed, QueueUrl: string): Promise<Message[]> {
+  const { Messages = [] } = await client.send(
+    new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }),
+  );
+  return Messages;
+}
+
+function bodies(messages: readonly Message[]): Array<string | undefined> {
+  return messages.map(({ Body }) => Body);
+}
+
+test('one answer has all messages of a group that are visible again before the one that is not', async (t) => {
+  const bed = await openBed(t);
+  const QueueUrl = await createFifo(bed);
+  for (const MessageBody of ['1', '2', '3', '4', '5']) {
+    await bed.client.send(
+      new SendMessageCommand({
+        QueueUrl,
+        MessageBody,
+        MessageGroupId: 'a',
+        MessageDeduplicationId: MessageBody,
+      }),
+    );
+  }
+  const first = await receive(bed, QueueUrl);
+  for (const index of [1, 0, 2, 4]) {
+    await bed.client.send(
+      new ChangeMessageVisibilityCommand({
+        QueueUrl,
+        ReceiptHandle: first[index]?.ReceiptHandle,
+        VisibilityTimeout: 0,
+      }),
+    );
+  }
+  assert.deepEqual(bodies(await receive(bed, QueueUrl)), ['1', '2', '3']);
+  assert.deepEqual(await receive(bed, QueueUrl), []);
+});
+
+test('sequence numbers have no run of zeros that could be taken for an account', async (t) => {
+  const bed = await openBed(t);
+  const QueueUrl = await createFifo(bed);
+  const { SequenceNumber } = await bed.client.send(
+    new SendMessageCommand({
+      QueueUrl,
+      MessageBody: 'x',
+      MessageGroupId: 'a',
+      MessageDeduplicationId: 'x',
+    }),
+  );
+  assert.match(SequenceNumber ?? '', /^\d{20}$/);
+  assert.doesNotMatch(SequenceNumber ?? '', /0{6}/);
+});
+
+test('* names all attributes of messages, as All and .* do', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl } = await bed.client.send(
+    new CreateQueueCommand({ QueueName: 'orders', Attributes: { VisibilityTimeout: '0' } }),
+  );
+  const attribute = { DataType: 'String', StringValue: 'v' };
+  await bed.client.send(
+    new SendMessageCommand({
+      QueueUrl,
+      MessageBody: 'x',
+      MessageAttributes: { 'Help.Me': attribute, Hello: attribute, General: attribute },
+    }),
+  );
+  const cases: Array<[string, string[]]> = [
+    ['All', ['General', 'Hello', 'Help.Me']],
+    ['.*', ['General', 'Hello', 'Help.Me']],
+    ['*', ['General', 'Hello', 'Help.Me']],
+    ['Hel.*', ['Hello', 'Help.Me']],
+    ['He*', []],
+  ];
+  for (const [name, expected] of cases) {
+    const { Messages } = await bed.client.send(
+      new ReceiveMessageCommand({ QueueUrl, MessageAttributeNames: [name] }),
+    );
+    const names = Object.keys(Messages?.[0]?.MessageAttributes ?? {});
+    assert.deepEqual(names.toSorted(), expected, name);
+  }
+});
+
+/** A clock that can be put forward. */
+class ShiftedClock extends SystemClock {
+  shiftMs = 0;
+
+  override nowMs(): number {
+    return super.nowMs() + this.shiftMs;
+  }
+}
+
+test('another scope of deduplication counts after a minute, and is told at once', async (t) => {
+  const clock = new ShiftedClock();
+  const bed = await openBed(t, { clock });
+  const QueueUrl = await createFifo(bed);
+  let sent = 0;
+  /** Whether a message with that id and group is taken. */
+  const isTaken = async (group: string, id: string): Promise<boolean> => {
+    await bed.client.send(
+      new SendMessageCommand({
+        QueueUrl,
+        MessageBody: String(sent++),
+        MessageGroupId: group,
+        MessageDeduplicationId: id,
+      }),
+    );
+    const [message] = await receive(bed, QueueUrl);
+    if (message === undefined) return false;
+    const { ReceiptHandle } = message;
+    await bed.client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    return true;
+  };
+  const setScope = (DeduplicationScope: string) =>
+    bed.client.send(
+      new SetQueueAttributesCommand({ QueueUrl, Attributes: { DeduplicationScope } }),
+    );
+  assert.equal(await isTaken('1', 'x'), true);
+  await setScope('messageGroup');
+  const { Attributes } = await bed.client.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['DeduplicationScope'] }),
+  );
+  assert.deepEqual(Attributes, { DeduplicationScope: 'messageGroup' });
+  assert.equal(await isTaken('2', 'x'), false);
+  // Saying it again does not prolong the wait.
+  clock.shiftMs += 50_000;
+  await setScope('messageGroup');
+  clock.shiftMs += 10_001;
+  assert.equal(await isTaken('2', 'x'), true);
+  assert.equal(await isTaken('2', 'x'), false);
+  // What is taken back never was.
+  await setScope('queue');
+  await setScope('messageGroup');
+  assert.equal(await isTaken('3', 'x'), true);
+});
+
+test('refusals have the words of the service', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl = '' } = await bed.client.send(new CreateQueueCommand({ QueueName: 'orders' }));
+  const permission = { QueueUrl, Label: 'a', AWSAccountIds: ['123456789012'], Actions: ['*'] };
+  const many = ['ReceiveMessage', 'SendMessage', 'DeleteMessage', 'PurgeQueue', 'GetQueueUrl'];
+  const cases: Array<[string, Record<string, unknown>, number, string, string]> = [
+    // Without a slash it is no address; a host without a path is one, of nothing.
+    [
+      'PurgeQueue',
+      { QueueUrl: 'nowhere' },
+      400,
+      'InvalidAddress',
+      'The address nowhere is not valid for this endpoint.',
+    ],
+    [
+      'PurgeQueue',
+      { QueueUrl: 'http://nowhere' },
+      400,
+      'AWS.SimpleQueueService.NonExistentQueue',
+      'The specified queue does not exist.',
+    ],
+    [
+      'AddPermission',
+      { ...permission, AWSAccountIds: [] },
+      400,
+      'InvalidParameterValue',
+      'Value [] for parameter PrincipalId is invalid. Reason: Unable to verify.',
+    ],
+    [
+      'AddPermission',
+      { ...permission, AWSAccountIds: ['123456789012', 'me'] },
+      400,
+      'InvalidParameterValue',
+      'Value [123456789012, me] for parameter PrincipalId is invalid. Reason: Unable to verify.',
+    ],
+    [
+      'AddPermission',
+      { ...permission, Actions: [] },
+      400,
+      'MissingParameter',
+      'The request must contain the parameter Actions.',
+    ],
+    [
+      'AddPermission',
+      { ...permission, Actions: [...many, 'ChangeMessageVisibility', 'GetQueueAttributes', '*'] },
+      403,
+      'OverLimit',
+      '8 Actions were found, maximum allowed is 7.',
+    ],
+    [
+      'TagQueue',
+      {
+        QueueUrl,
+        Tags: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`key${n}`, 'v'])),
+      },
+      400,
+      'InvalidParameterValue',
+      'Too many tags added for queue orders.',
+    ],
+    [
+      'UntagQueue',
+      { QueueUrl, TagKeys: [] },
+      400,
+      'InvalidParameterValue',
+      'Tag keys must be between 1 and 128 characters in length.',
+    ],
+  ];
+  for (const [action, input, status, code, message] of cases) {
+    const { status: told, headers, json } = await bed.json(action, input);
+    assert.deepEqual([told, json['message']], [status, message], action);
+    assert.equal(headers.get('x-amzn-query-error'), `${code};Sender`);
+  }
+});
+
+test('names of messages’ attributes are of plain letters, digits, _, - and .', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl } = await bed.client.send(new CreateQueueCommand({ QueueName: 'orders' }));
+  const attribute = { DataType: 'String', StringValue: 'v' };
+  for (const name of ['öther', 'a b', 'a/b', '', '.a', 'a.', 'a..b', 'AWS.a', 'amazon.b']) {
+    const { status, json } = await bed.json('SendMessage', {
+      QueueUrl,
+      MessageBody: 'x',
+      MessageAttributes: { [name]: attribute },
+    });
+    assert.equal(status, 400, name);
+    assert.match(String(json['__type']), /InvalidParameterValueException$/, name);
+  }
+  const { status } = await bed.json('SendMessage', {
+    QueueUrl,
+    MessageBody: 'x',
+    MessageAttributes: { 'A-b_c.9': attribute },
+  });
+  assert.equal(status, 200);
+});
+
+test('who asks who it is, is told the account', async (t) => {
+  const bed = await openBed(t);
+  const { status, text } = await bed.query({ Action: 'GetCallerIdentity', Version: '2011-06-15' });
+  assert.equal(status, 200);
+  assert.match(text, /<Arn>arn:aws:iam::000000000000:root<\/Arn>/);
+  assert.match(text, /<UserId>000000000000<\/UserId><Account>000000000000<\/Account>/);
+  assert.match(text, /<ResponseMetadata><RequestId>[0-9a-f-]{36}<\/RequestId>/);
+});
