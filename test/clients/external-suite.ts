@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { ServerProcess } from './server-process.ts';
 
@@ -18,13 +18,17 @@ export interface ClientProgram {
   words?: readonly string[];
   /** Of the program, beside this process' own. */
   environment?: Readonly<Record<string, string>>;
+  /** Commands that this machine may lack: without one of them its checks are skipped. */
+  needs?: readonly string[];
   /** Installs what is needed and returns the command. */
   install: () => readonly string[];
 }
 
 /** One test for each check, against one server. */
 export function describeProgram(program: ClientProgram): void {
-  describe(program.name, () => {
+  const missing = program.needs?.find((name) => !isThere(name));
+  const skip = missing === undefined ? false : `there is no ${missing} on this machine`;
+  describe(program.name, { skip }, () => {
     let server: ServerProcess;
     let command: readonly string[];
 
@@ -45,6 +49,10 @@ export function describeProgram(program: ClientProgram): void {
       });
     }
   });
+}
+
+function isThere(command: string): boolean {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
 /** Rejects with what the command printed when it does not end with 0. */
