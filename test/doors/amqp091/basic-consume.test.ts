@@ -160,6 +160,18 @@ describe('basic.consume', () => {
     assert.equal((await channel.checkQueue('q')).messageCount, 2);
   });
 
+  it('gives a consumer what its channel published before it cancels, and nothing after', async (t) => {
+    const bed = await openBed(t);
+    const channel = await bed.channel();
+    await channel.assertQueue('q');
+    const inbox = await consume(channel, 'q');
+    for (const body of ['a', 'b', 'c']) channel.sendToQueue('q', Buffer.from(body));
+    await channel.cancel(inbox.tag);
+    assert.deepEqual(inbox.bodies, ['a', 'b', 'c']);
+    channel.sendToQueue('q', Buffer.from('d'));
+    assert.equal((await channel.checkQueue('q')).messageCount, 1);
+  });
+
   it('tells the client when the queue goes', async (t) => {
     const bed = await openBed(t);
     const channel = await bed.channel();

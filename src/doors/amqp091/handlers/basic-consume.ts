@@ -45,10 +45,23 @@ function consume(channel: ChannelContext, values: ConsumeArguments): Promise<voi
   return undefined;
 }
 
+/** What the channel published before finds this consumer waiting still: it is delivered before the answer, as by RabbitMQ. */
 export const basicCancel = register('basicCancel', (channel, { consumerTag, nowait }) => {
-  messagesOf(channel).cancelConsumer(consumerTag);
-  // A tag that is not known is no error.
-  if (!nowait) channel.reply('basicCancelOk', { consumerTag });
+  const messages = messagesOf(channel);
+  const end = (): void => {
+    if (messages.isClosed) return;
+    messages.cancelConsumer(consumerTag);
+    // A tag that is not known is no error.
+    if (!nowait) channel.reply('basicCancelOk', { consumerTag });
+  };
+  const published = messages.published();
+  if (published === undefined) {
+    end();
+    return undefined;
+  }
+  const { clock } = channel.link.services;
+  // Queues deliver in the turn after that in which a message is stored.
+  return published.then(() => new Promise<void>((resolve) => clock.setAfterIo(resolve))).then(end);
 });
 
 /** The client has taken note that the server ended its consumer. */

@@ -483,6 +483,18 @@ const messages: readonly RawScenario[] = [
     },
   },
   {
+    name: 'basic.cancel: sent behind publishes that its consumer would get',
+    run: async (session) => {
+      await declared(session);
+      session.send('basicConsume', consume({}));
+      await session.answer();
+      for (const body of ['a', 'b', 'c']) session.publish('', 'conformance', body);
+      session.send('basicCancel', { consumerTag: 'tag', nowait: false });
+      await session.quiet();
+      session.send('queueDeclare', queue({ passive: true }));
+    },
+  },
+  {
     name: 'prefetch 2: two, and two more after an ack of both',
     run: async (session) => {
       await declared(session);

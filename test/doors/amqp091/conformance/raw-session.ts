@@ -109,10 +109,14 @@ export class RawSession {
   }
 }
 
+/** Behind class, weight and size of the body: which properties a header has. */
+const flagsAt = 12;
+
 function show(frame: ReceivedFrame): string {
   if (frame.method === undefined) {
     if (frame.type === frameType.body) return `${frame.channel} body ${String(frame.payload)}`;
-    return `${frame.channel} header of ${frame.payload.readBigUInt64BE(4)} bytes`;
+    const flags = frame.payload.readUInt16BE(flagsAt).toString(2).padStart(16, '0');
+    return `${frame.channel} header of ${frame.payload.readBigUInt64BE(4)} bytes, flags ${flags}`;
   }
   const values = Object.entries(frame.values ?? {}).map(
     ([name, value]) => `${name}=${value instanceof Uint8Array ? String(value) : showValue(value)}`,
