@@ -180,6 +180,14 @@ export class Publisher implements PublisherPort {
     return this.#ask(target, index, message);
   }
 
+  /** Messages that were admitted are not stored after all: whoever sends them again must not be told that they are. */
+  withdraw(target: Topic, index: number, dedupIds: readonly string[]): void {
+    if (dedupIds.length === 0 || !(target instanceof CatalogTopic)) return;
+    for (const { parts } of target.queues) {
+      for (const dedupId of dedupIds) parts[index]?.withdraw(dedupId);
+    }
+  }
+
   #ask(target: Topic, partition: number, message: OutgoingMessage): PublishOutcome {
     if (!(target instanceof CatalogTopic) || !target.hasAdmission) return 'taken';
     return this.#admit(target, partition, message);
@@ -194,7 +202,7 @@ export class Publisher implements PublisherPort {
       this.#smallBuilders.pop() ??
       new RecordBatchBuilder(smallBuilderBytes);
     const bytesMax = Math.min(batchBytesTarget, target.options.batchBytesMax);
-    const batch = new OpenBatch(partition, builder, bytesMax, batches);
+    const batch = new OpenBatch(target, partition, builder, bytesMax, batches);
     this.#openCount++;
     batches.add(batch);
     return batch;
@@ -218,6 +226,7 @@ export class Publisher implements PublisherPort {
       },
       (error: BrokerError) => {
         this.#keep(builder);
+        this.withdraw(batch.target, partition.index, batch.dedupIds);
         batch.settle(error, -1);
       },
     );
@@ -273,8 +282,11 @@ export class Publisher implements PublisherPort {
 /** Messages without a key stay with one partition for so long, then go to the next. */
 const turnBytes = 64 * 1024;
 
+const noIds: string[] = [];
+
 /** Also says what its records are: see AppendTraits. */
 class OpenBatch {
+  readonly target: Topic;
   readonly partition: Partition;
   readonly builder: RecordBatchBuilder;
   readonly bytesMax: number;
@@ -284,6 +296,7 @@ class OpenBatch {
   bodyBytes = 0;
   isScheduled = false;
   readonly isBuiltHere = true;
+  dedupIds: string[] = noIds;
   /** Each turn of a group that has messages in it. */
   readonly #groups: Group[] = [];
   #lastGroup: Group | undefined;
@@ -292,11 +305,13 @@ class OpenBatch {
   #placed: Array<{ places: number[]; at: number; record: number }> | undefined;
 
   constructor(
+    target: Topic,
     partition: Partition,
     builder: RecordBatchBuilder,
     bytesMax: number,
     shard: ShardBatches,
   ) {
+    this.target = target;
     this.shard = shard;
     this.partition = partition;
     this.builder = builder;
@@ -312,6 +327,10 @@ class OpenBatch {
     }
     this.#count++;
     if (message.bodyBytes > 0) this.bodyBytes += message.bodyBytes;
+    if (message.dedupId !== undefined) {
+      if (this.dedupIds === noIds) this.dedupIds = [];
+      this.dedupIds.push(message.dedupId);
+    }
     if (
       !this.isScheduled &&
       (message.priority !== undefined ||

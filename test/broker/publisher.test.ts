@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { BrokerError } from '../../src/base/index.ts';
+import { BrokerError } from '../../src/base/index.ts';
 import { splitBatches } from '../../src/bytes/index.ts';
 import type { IncomingRecord, OutgoingMessage, PublishGroup } from '../../src/broker/index.ts';
+import { HeaderWriter, property } from '../../src/message/index.ts';
 import { BrokerBed } from './broker-bed.ts';
 
 const noHeaders = new Uint8Array(0);
@@ -206,6 +207,42 @@ test('a full queue refuses, and a repeated message is stored once', async () => 
   assert.equal(await bed.run(once.send('m', { dedupId: 'a' })), 'stored');
   assert.equal(await bed.run(once.send('m', { dedupId: 'a' })), 'duplicate');
   assert.equal(await bed.run(once.send('m', { dedupId: 'b' })), 'stored');
+  assert.equal(once.counts().ready, 2);
+});
+
+test('what was not stored is no duplicate when it comes again', async (t) => {
+  const bed = await BrokerBed.open();
+  const settings = { dedupWindowMs: 60_000 };
+  const once = await bed.run(bed.broker.createQueue('once', { settings }));
+  const full = await bed.run(
+    bed.broker.createQueue('full', { settings: { readyMax: 0, overflow: 'reject' } }),
+  );
+  const partition = bed.broker.queues.find('', 'once')?.topic.partitions[0];
+  assert.ok(partition !== undefined);
+  const refusal = new BrokerError('overloaded');
+  const refusing = t.mock.method(partition, 'append', () => Promise.reject(refusal));
+  await assert.rejects(bed.run(once.send('m', { dedupId: 'a' })), { code: 'overloaded' });
+  refusing.mock.restore();
+  assert.equal(await bed.run(once.send('m', { dedupId: 'a' })), 'stored');
+  // A transaction that is refused for another queue.
+  const send = (names: readonly string[]): Promise<void> => {
+    const transaction = bed.broker.transactions.begin();
+    const writer = new HeaderWriter();
+    writer.text(property.dedupId, 'b');
+    const headers = writer.finish();
+    const sent = { headers, headerCount: 1, dedupId: 'b', timestampMs: bed.clock.nowMs() };
+    for (const name of names) {
+      const target = bed.broker.queues.find('', name)?.topic;
+      assert.ok(target !== undefined);
+      transaction.publish(target, message('t', sent));
+    }
+    return bed.run(transaction.commit());
+  };
+  await assert.rejects(send(['once', 'full']), { code: 'queue-full' });
+  assert.deepEqual([once.counts().ready, full.counts().ready], [1, 0]);
+  await send(['once']);
+  assert.equal(once.counts().ready, 2);
+  await send(['once']);
   assert.equal(once.counts().ready, 2);
 });
 

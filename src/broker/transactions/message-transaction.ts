@@ -24,6 +24,8 @@ export interface MessagePlacement {
     partition: number,
     message: OutgoingMessage,
   ): 'taken' | 'rejected' | 'duplicate';
+  /** Messages with those ids were admitted, and are not stored after all. */
+  withdraw(target: Topic, partition: number, dedupIds: readonly string[]): void;
 }
 
 export interface MessageTransactionParts {
@@ -36,6 +38,13 @@ interface Publication {
   target: Topic;
   message: OutgoingMessage;
   partition: number | undefined;
+}
+
+/** A message whose deduplication id was noted. */
+interface Admitted {
+  readonly target: Topic;
+  readonly partition: number;
+  readonly dedupId: string;
 }
 
 /** A batch of a transaction is closed at this size, so that readers need not take it whole. */
@@ -95,9 +104,16 @@ export class MessageTransaction implements TransactionPort {
       const { topicId, index } = queue.partition;
       of(places.ofPartition(topicId, index)).settlements.push(settlement);
     }
-    for (const [log, bytes] of this.#place(publications))
-      of(places.ofPartition(log.topicId, log.index)).appends.push({ log, bytes });
-    await this.#parts.commit.commit([...operations.values()]);
+    const admitted: Admitted[] = [];
+    try {
+      for (const [log, bytes] of this.#place(publications, admitted))
+        of(places.ofPartition(log.topicId, log.index)).appends.push({ log, bytes });
+      await this.#parts.commit.commit([...operations.values()]);
+    } catch (error) {
+      for (const { target, partition, dedupId } of admitted)
+        this.#parts.placement.withdraw(target, partition, [dedupId]);
+      throw error;
+    }
   }
 
   rollback(): void {
@@ -106,8 +122,11 @@ export class MessageTransaction implements TransactionPort {
     this.#bytes = 0;
   }
 
-  /** The batches of each partition, one after the other in one piece. */
-  #place(publications: readonly Publication[]): Map<PartitionLog, Uint8Array> {
+  /** The batches of each partition, one after the other in one piece. `admitted` is filled also when it throws. */
+  #place(
+    publications: readonly Publication[],
+    admitted: Admitted[],
+  ): Map<PartitionLog, Uint8Array> {
     const open = new Map<PartitionLog, PartitionBatches>();
     for (const { target, message, partition } of publications) {
       const index = partition ?? this.#parts.placement.choosePartition(target, message);
@@ -117,6 +136,8 @@ export class MessageTransaction implements TransactionPort {
       const answer = this.#parts.placement.admit(target, index, message);
       if (answer === 'rejected') throw new BrokerError('queue-full', target.name);
       if (answer === 'duplicate') continue;
+      const { dedupId } = message;
+      if (dedupId !== undefined) admitted.push({ target, partition: index, dedupId });
       let batches = open.get(log);
       if (batches === undefined) {
         const bytesMax = Math.min(batchBytesTarget, target.options.batchBytesMax);

@@ -43,6 +43,14 @@ export class Admissions {
     return 'take';
   }
 
+  /** Was taken, and will not come. */
+  withdraw(dedupId: string): void {
+    const { state } = this.#queue;
+    state.admittedIds?.delete(dedupId);
+    if (state.admittedIds?.size === 0) state.admittedIds = undefined;
+    this.#idsBefore?.delete(dedupId);
+  }
+
   /** Records are in the log. Those that did not ask, from another door, cannot be told from those that did. */
   noteSequenced(recordCount: number, bodyBytes: number): void {
     this.#count = Math.max(0, this.#count - recordCount);

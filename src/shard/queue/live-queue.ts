@@ -342,8 +342,6 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     await this.settled();
   }
 
-  // Counting
-
   counts(): QueueCounts {
     const state = this.#state;
     const consumers = this.#dispatcher?.consumers.count ?? 0;
@@ -362,6 +360,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
     this.#admissions ??= new Admissions(this);
     return this.#admissions.admit(admission);
+  }
+
+  withdraw(dedupId: string): void {
+    this.#admissions?.withdraw(dedupId);
   }
 
   findDuplicate(dedupId: string): number | undefined {
@@ -621,9 +623,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** The log begins later than the queue thought; true when that explains what is missing. */
   skipDeleted(): boolean {
-    const before = this.state.settled.floor;
-    this.#trim();
-    return this.state.settled.floor > before;
+    return this.#trim();
   }
 
   // Parts
@@ -763,13 +763,14 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     return count;
   }
 
-  #trim(): void {
+  #trim(): boolean {
     const { logStartOffset } = this.partition;
-    if (logStartOffset <= this.settledOffset) return;
+    if (logStartOffset <= this.settledOffset) return false;
     // Replay counts the messages that came due: it must know which of them had gone by then.
     this.#note().noteTrimmed(logStartOffset, trimState(this.state, this.partition));
     this.#deaths?.end(this.dyingCount - (this.state.leases?.countOf(owners.dying) ?? 0));
     this.#noteDamage();
+    return true;
   }
 
   #nextWakeMs(): number {

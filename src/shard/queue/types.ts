@@ -268,6 +268,9 @@ export interface PartitionQueue {
   /** Whether a message may be stored now: the length limit, deduplication. Notes the deduplication id. */
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate';
 
+  /** A message that `admit` took is not stored after all: the next one with its deduplication id is no duplicate. */
+  withdraw(dedupId: string): void;
+
   /**
    * Offset of the message for which `admit` answered `duplicate`, −1 where it is not known any more; undefined when the id
    * is not known, or the message is not on its way to the disk yet.
