@@ -80,5 +80,5 @@ export class PoisonConsumer implements Worker {
   }
 }
 
-const heldMs = 150;
+const heldMs = 400;
 const patienceMs = 15_000;
