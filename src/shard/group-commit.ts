@@ -317,7 +317,7 @@ export class GroupCommit {
     payloadBytes = this.#takeBatches(flight, payloadBytes, payloadMax);
     flight.payloadBytes = payloadBytes;
     const lsn = journal.endLsn;
-    flight.chunk = cache.allocate(lsn, chunkBytesFor(payloadBytes));
+    flight.chunk = cache.allocate(lsn, chunkBytesFor(payloadBytes), flight.parts.length > 0);
     this.#fill(flight, lsn);
     if (mayFill) host.captureSequenced();
     return flight;

@@ -7,12 +7,15 @@ interface Slab {
   baseLsn: number;
   bytes: Uint8Array;
   usedBytes: number;
+  /** There are records in it, which may be read. */
+  hasRecords: boolean;
 }
 
 /**
  * The end of the journal in memory: chunks are built in its slabs, written from there, and read from there until they
  * are pushed out. LSNs are contiguous within a slab, so a run of entries is one stretch of memory. Slabs are never
- * reused: a slice that was handed out stays good for as long as somebody holds it.
+ * reused: a slice that was handed out stays good for as long as somebody holds it. A full slab without records is let go at
+ * once, for nobody reads other entries here: there may be gaps.
  */
 export class TailCache {
   readonly #bytesMax: number;
@@ -23,7 +26,7 @@ export class TailCache {
     this.#bytesMax = bytesMax;
   }
 
-  /** LSN from which on everything is here; Infinity when nothing is. */
+  /** LSN from which on all records are here; Infinity when none is. */
   get startLsn(): number {
     return this.#slabs[0]?.baseLsn ?? Number.POSITIVE_INFINITY;
   }
@@ -32,8 +35,8 @@ export class TailCache {
     return this.#bytes;
   }
 
-  /** Memory for a chunk that will stand at `lsn`, right behind the one before. */
-  allocate(lsn: number, length: number): Uint8Array {
+  /** Memory for a chunk that will stand at `lsn`, right behind the one before, and may have records in it. */
+  allocate(lsn: number, length: number, hasRecords: boolean): Uint8Array {
     let slab = this.#slabs.at(-1);
     if (
       slab === undefined ||
@@ -41,10 +44,12 @@ export class TailCache {
       slab.baseLsn + slab.usedBytes !== lsn
     ) {
       if (slab !== undefined && slab.baseLsn + slab.usedBytes !== lsn) this.clear();
+      else if (slab?.hasRecords === false) this.#dropLast();
       slab = {
         baseLsn: lsn,
         bytes: Buffer.allocUnsafeSlow(Math.max(length, Math.min(slabBytes, this.#bytesMax))),
         usedBytes: 0,
+        hasRecords,
       };
       this.#slabs.push(slab);
       this.#bytes += slab.bytes.length;
@@ -52,6 +57,7 @@ export class TailCache {
     }
     const start = slab.usedBytes;
     slab.usedBytes += length;
+    slab.hasRecords ||= hasRecords;
     return slab.bytes.subarray(start, start + length);
   }
 
@@ -72,6 +78,10 @@ export class TailCache {
   clear(): void {
     this.#slabs.length = 0;
     this.#bytes = 0;
+  }
+
+  #dropLast(): void {
+    this.#bytes -= present(this.#slabs.pop(), 'there is one').bytes.length;
   }
 
   #evictFirst(): void {

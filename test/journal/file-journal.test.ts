@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { BrokerError } from '../../src/base/index.ts';
 import { type Disk, MemoryDisk } from '../../src/disk/index.ts';
 import {
@@ -233,4 +235,32 @@ test('what was removed is missing for its readers', async () => {
     JournalFileMissing,
   );
   await journal.read(512, new Uint8Array(10));
+});
+
+test('an open journal does not hold on to what was replayed', async () => {
+  const disk = new MemoryDisk();
+  let replayed: object | undefined = { chunks: 0 };
+  const held = new WeakRef(replayed);
+  const openWith = (state: object): Promise<FileJournal> =>
+    FileJournal.open({
+      disk,
+      directory,
+      fileBytes: 64 * 1024,
+      isDurable: true,
+      replayFromLsn: 0,
+      minEpoch: 1,
+      onChunk: () => void Object.assign(state, { chunks: 1 }),
+      onNotice: () => undefined,
+    });
+  const journal = await openWith(replayed);
+  replayed = undefined;
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  for (let count = 0; held.deref() !== undefined && count < 1000; count++) {
+    // What a WeakRef was asked for stays until the turn is over.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+  }
+  assert.equal(held.deref(), undefined);
+  await journal.close();
 });

@@ -22,6 +22,9 @@ export interface FileJournalOptions extends JournalOpenOptions {
   isDurable: boolean;
 }
 
+/** Without what is wanted for the replay alone, and holds on to all that was replayed. */
+type FileJournalPlace = Pick<FileJournalOptions, 'disk' | 'directory' | 'fileBytes' | 'isDurable'>;
+
 /** Open handles of sealed files; one more closes the one that was used longest ago. */
 const openFilesMax = 256;
 
@@ -35,7 +38,7 @@ interface OpenFile {
 /** A journal in files of one directory, named by the LSN of their first byte. */
 export class FileJournal implements Journal {
   readonly epoch: number;
-  readonly #options: FileJournalOptions;
+  readonly #options: FileJournalPlace;
   readonly #files: ScannedFile[];
   readonly #handles = new Map<number, OpenFile>();
   #active: DiskFile | undefined;
@@ -62,7 +65,8 @@ export class FileJournal implements Journal {
     files: ScannedFile[],
     end: { endLsn: number; sequence: number; crc: number; epoch: number },
   ) {
-    this.#options = options;
+    const { disk, directory, fileBytes, isDurable } = options;
+    this.#options = { disk, directory, fileBytes, isDurable };
     this.#files = files;
     this.#endLsn = end.endLsn;
     this.#sequence = end.sequence;
