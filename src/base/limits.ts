@@ -280,6 +280,8 @@ export const limits = {
   provedCredentialsMs: 60_000,
   /** Access: compiled patterns, their answers, and those for policies; when it is full all are forgotten. */
   patternsCompiledMax: 10_000,
-  patternAnswersMax: 100_000,
-  policyAnswersMax: 100_000,
+  patternAnswersMax: 10_000,
+  policyAnswersMax: 10_000,
+  /** Catalog: settings, forms and attributes that several queues have in common; when it is full sharing begins anew. */
+  sharedValuesMax: 4096,
 } as const;

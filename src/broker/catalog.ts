@@ -9,6 +9,7 @@ import {
   type StateExtension,
 } from '../shard/index.ts';
 import type { TopicQueue } from './queues/index.ts';
+import { SharedValues } from './shared-values.ts';
 import type { Topic, TopicOptions, TopicRetention } from './types.ts';
 
 /** Entry kinds of the catalog; payloads are JSON, for topics change rarely and gain members over time. */
@@ -82,6 +83,10 @@ export interface StoredTopic {
 }
 
 const none: Readonly<Record<string, never>> = Object.freeze({});
+/** Of a snapshot: so many characters are made into bytes at once. */
+const linesCharsMax = 256 * 1024;
+const lineEnd = 0x0a;
+const openingBracket = 0x5b;
 const noSubscriptions: readonly StoredSubscription[] = Object.freeze([]);
 const noQueues: readonly TopicQueue[] = Object.freeze([]);
 
@@ -97,8 +102,8 @@ export class CatalogTopic implements Topic {
   options: Readonly<TopicOptions> = defaultTopicOptions;
   ownOptions: Partial<TopicOptions> = none;
   attributes: Readonly<Record<string, string>>;
-  /** In order of creation; mostly none (a log) or one (a queue). */
-  subscriptions: readonly StoredSubscription[];
+  /** Mostly none (a log) or one (a queue), for which a list would be much of a topic's memory. */
+  #subscriptions: StoredSubscription | readonly StoredSubscription[];
   /** One for each subscription; `Queues` links them. */
   queues: readonly TopicQueue[] = noQueues;
   /** Shown to clients: it would be there after a crash. */
@@ -113,9 +118,15 @@ export class CatalogTopic implements Topic {
     this.createdMs = stored.createdMs;
     this.partitionCount = stored.partitions;
     this.attributes = shared(stored.attributes);
-    this.subscriptions = stored.subscriptions ?? noSubscriptions;
+    this.#subscriptions = packed(stored.subscriptions ?? noSubscriptions);
     this.isDurable = isDurable;
     this.setOptions(stored.options);
+  }
+
+  /** In order of creation. */
+  get subscriptions(): readonly StoredSubscription[] {
+    const subscriptions = this.#subscriptions;
+    return isList(subscriptions) ? subscriptions : [subscriptions];
   }
 
   setOptions(own: Partial<TopicOptions>): void {
@@ -138,15 +149,16 @@ export class CatalogTopic implements Topic {
 
   putSubscription(subscription: StoredSubscription): void {
     const rest = this.subscriptions.filter(({ name }) => name !== subscription.name);
-    this.subscriptions = [...rest, subscription];
+    this.#subscriptions = packed([...rest, subscription]);
   }
 
   deleteSubscription(name: string): void {
     const rest = this.subscriptions.filter((subscription) => subscription.name !== name);
-    this.subscriptions = rest.length === 0 ? noSubscriptions : rest;
+    this.#subscriptions = rest.length === 0 ? noSubscriptions : packed(rest);
   }
 
   store(): StoredTopic {
+    const { subscriptions } = this;
     return {
       id: this.id,
       name: this.name,
@@ -156,7 +168,7 @@ export class CatalogTopic implements Topic {
       createdMs: this.createdMs,
       ...(this.namespace === '' ? {} : { namespace: this.namespace }),
       ...(this.retention === 'by-limits' ? {} : { retention: this.retention }),
-      ...(this.subscriptions.length === 0 ? {} : { subscriptions: [...this.subscriptions] }),
+      ...(subscriptions.length === 0 ? {} : { subscriptions: [...subscriptions] }),
     };
   }
 }
@@ -174,6 +186,8 @@ export class Catalog implements StateExtension {
   readonly #byId = new Map<string, CatalogTopic>();
   /** Of each namespace in order of name, made when it is asked for. */
   readonly #sorted = new Map<string, readonly CatalogTopic[]>();
+  /** What the parts of many topics and queues say alike. */
+  readonly sharedValues = new SharedValues();
   #partitionCount = 0;
   #version = 0;
   /** Entries applied now come from the journal: what they make is durable. */
@@ -237,7 +251,7 @@ export class Catalog implements StateExtension {
     this.#version++;
     const entry = decode(payload);
     if (kind === catalogEntryKind.topicCreated) {
-      this.#add(new CatalogTopic(entry as unknown as StoredTopic, this.#isReplaying));
+      this.#addStored(entry as unknown as StoredTopic, this.#isReplaying);
       return;
     }
     const topic = this.#byId.get(String(entry['id']));
@@ -248,7 +262,7 @@ export class Catalog implements StateExtension {
       topic.attributes = shared(entry['attributes'] as Record<string, string>);
       topic.setOptions(entry['options'] as Partial<TopicOptions>);
     } else if (kind === catalogEntryKind.subscriptionPut) {
-      topic.putSubscription(entry['subscription'] as StoredSubscription);
+      topic.putSubscription(this.#share(entry['subscription'] as StoredSubscription));
     } else if (kind === catalogEntryKind.subscriptionDeleted) {
       topic.deleteSubscription(String(entry['subscription']));
     } else {
@@ -258,8 +272,18 @@ export class Catalog implements StateExtension {
     }
   }
 
+  /** A line of JSON for each topic: of very many none is a text of all of them at once. */
   encode(): Uint8Array {
-    return encodeEntry([...this.#byId.values()].map((topic) => topic.store()));
+    const parts: Uint8Array[] = [];
+    let lines = '';
+    for (const topic of this.#byId.values()) {
+      lines += `${JSON.stringify(topic.store())}\n`;
+      if (lines.length < linesCharsMax) continue;
+      parts.push(Buffer.from(lines, 'utf8'));
+      lines = '';
+    }
+    parts.push(Buffer.from(lines, 'utf8'));
+    return Buffer.concat(parts);
   }
 
   restore(state: Uint8Array | undefined): void {
@@ -270,8 +294,36 @@ export class Catalog implements StateExtension {
     this.#sorted.clear();
     this.#partitionCount = 0;
     if (state === undefined) return;
-    const stored = JSON.parse(Buffer.from(state).toString('utf8')) as StoredTopic[];
-    for (const topic of stored) this.#add(new CatalogTopic(topic, true));
+    const text = Buffer.from(state.buffer, state.byteOffset, state.length);
+    if (text[0] === openingBracket) {
+      // As snapshots were at first: one array.
+      const stored = JSON.parse(text.toString('utf8')) as StoredTopic[];
+      for (const topic of stored) this.#addStored(topic, true);
+      return;
+    }
+    for (let at = 0; at < text.length; ) {
+      const end = text.indexOf(lineEnd, at);
+      this.#addStored(JSON.parse(text.toString('utf8', at, end)) as StoredTopic, true);
+      at = end + 1;
+    }
+  }
+
+  #addStored(stored: StoredTopic, isDurable: boolean): void {
+    const attributes = this.sharedValues.share(stored.attributes);
+    const subscriptions = stored.subscriptions?.map((subscription) => this.#share(subscription));
+    const options = this.sharedValues.share(stored.options);
+    const rest = { ...stored, attributes, options };
+    this.#add(
+      new CatalogTopic(subscriptions === undefined ? rest : { ...rest, subscriptions }, isDurable),
+    );
+  }
+
+  #share(subscription: StoredSubscription): StoredSubscription {
+    const { settings, form, attributes } = subscription;
+    if (settings !== undefined) subscription.settings = this.sharedValues.share(settings);
+    if (form !== undefined) subscription.form = this.sharedValues.share(form);
+    if (attributes !== undefined) subscription.attributes = this.sharedValues.share(attributes);
+    return subscription;
   }
 
   #add(topic: CatalogTopic): void {
@@ -295,6 +347,20 @@ export class Catalog implements StateExtension {
     this.#sorted.delete(topic.namespace);
     this.#partitionCount -= topic.partitionCount;
   }
+}
+
+/** Of one, itself. */
+function packed(
+  subscriptions: readonly StoredSubscription[],
+): StoredSubscription | readonly StoredSubscription[] {
+  const [first] = subscriptions;
+  return first === undefined || subscriptions.length > 1 ? subscriptions : first;
+}
+
+function isList(
+  subscriptions: StoredSubscription | readonly StoredSubscription[],
+): subscriptions is readonly StoredSubscription[] {
+  return Array.isArray(subscriptions);
 }
 
 /** Many objects of a store are empty: they are one. */

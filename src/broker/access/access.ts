@@ -454,6 +454,8 @@ export class Access implements AccessPort, StateExtension {
     kinds: readonly string[],
     isOperator: boolean,
   ): Policy | undefined {
+    // Nothing is worth remembering of names then, and there may be very many of them.
+    if (this.#state.policies.size === 0) return undefined;
     const answers = this.#policyAnswers;
     if (
       this.#policyAnswersVersion !== this.policyVersion ||

@@ -226,6 +226,10 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
     return this.#parts.clock.monotonicMs();
   }
 
+  share<T extends object>(value: T): T {
+    return this.#parts.catalog.sharedValues.share(value);
+  }
+
   consumerLeft(queue: TopicQueue): void {
     if (queue.isAutoDelete) void this.#deleteSoon(queue);
   }
@@ -432,7 +436,7 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
     const parts: PartitionQueue[] = [];
     for (const log of topic.partitions) {
       const table = this.#parts.tableOf(topic.id, log.index);
-      let part = table.find(log.number, subscription);
+      let part = table.find(log, subscription);
       if (part === undefined) {
         const opened = table.open(log, subscription, form, settings, startOf(log));
         part = opened.queue;

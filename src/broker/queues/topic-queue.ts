@@ -20,6 +20,8 @@ import { FollowingConsumer } from './following-consumer.ts';
 export interface QueueKeeper {
   nowMs(): number;
   consumerLeft(queue: TopicQueue): void;
+  /** The value, or an equal one that other queues have. */
+  share<T extends object>(value: T): T;
 }
 
 const noAttributes: Readonly<Record<string, string>> = Object.freeze({});
@@ -98,10 +100,14 @@ export class TopicQueue implements Queue {
   set stored(stored: StoredSubscription) {
     this.#stored = stored;
     const { settings, form } = stored;
-    // Most queues share the defaults: a hundred thousand of them must stay small.
+    // Most queues have what others have, too: a hundred thousand of them must stay small.
+    const keeper = this.#keeper;
     this.settings =
-      settings === undefined ? defaultQueueSettings : { ...defaultQueueSettings, ...settings };
-    this.form = form === undefined ? defaultQueueForm : { ...defaultQueueForm, ...form };
+      settings === undefined
+        ? defaultQueueSettings
+        : keeper.share({ ...defaultQueueSettings, ...settings });
+    this.form =
+      form === undefined ? defaultQueueForm : keeper.share({ ...defaultQueueForm, ...form });
     for (const part of this.parts) part.settings = this.settings;
   }
 
@@ -113,12 +119,14 @@ export class TopicQueue implements Queue {
 
   /** Takes the parts that there are now; consumers are attached to those that are new. */
   setParts(parts: readonly PartitionQueue[]): void {
-    const known = new Set(this.parts);
+    const before = this.parts;
     this.parts = parts;
     for (const part of parts) part.owner = this;
-    for (const [consumer, follower] of this.#consumers ?? []) {
+    if (this.#consumers === undefined) return;
+    const known = new Set(before);
+    for (const [consumer, follower] of this.#consumers) {
       const added = follower ?? new FollowingConsumer(consumer);
-      this.#consumers?.set(consumer, added);
+      this.#consumers.set(consumer, added);
       for (const part of parts) if (!known.has(part)) part.attach(added);
     }
   }

@@ -231,7 +231,8 @@ export class AtomicCommit {
   #holdPrepared(parts: ShardParts): void {
     for (const { id, operations } of parts.table.prepared()) {
       const held = operations.settlements.map(({ partition, subscription, offset }) => {
-        const queue = parts.queues.find(partition, subscription);
+        const log = parts.shard.findLog(partition);
+        const queue = log === undefined ? undefined : parts.queues.find(log, subscription);
         const lease = queue?.holdOffset(offset);
         return queue === undefined || lease === undefined ? undefined : { queue, lease };
       });

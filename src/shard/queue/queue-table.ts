@@ -72,8 +72,6 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   readonly readAhead = new ReadAheadBudget(limits.queueReadAheadBytesMax);
   readonly #compileFilter: FilterCompiler | undefined;
   readonly #queues = new Map<number, LiveQueue>();
-  /** By partition number. Nearly every partition has one queue or none: a list for each would be much of their memory. */
-  #byPartition = new Map<number, LiveQueue | readonly LiveQueue[]>();
   #host: QueueHost | undefined;
   #nextQueue = 1;
   isLost = false;
@@ -140,7 +138,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     settings: QueueSettings,
     startOffset: number,
   ): { queue: PartitionQueue; durable: Promise<void> } {
-    const known = this.#find(log.number, subscription);
+    const known = findOver(log, subscription);
     if (known !== undefined) {
       known.settings = settings;
       return { queue: known, durable: Promise.resolve() };
@@ -173,8 +171,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     return durable;
   }
 
-  find(partitionNumber: number, subscription: string): PartitionQueue | undefined {
-    return this.#find(partitionNumber, subscription);
+  find(log: PartitionLog, subscription: string): PartitionQueue | undefined {
+    return findOver(log, subscription);
   }
 
   list(): Iterable<PartitionQueue> {
@@ -264,8 +262,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     const replayed = this.#replayed ?? new Map<number, Replayed>();
     this.#replayed = undefined;
     this.#replayedOf.clear();
-    const before = this.#byPartition;
-    this.#byPartition = new Map();
+    const before = [...this.#queues.values()];
     this.#queues.clear();
     this.#forgetGathered();
     this.isLost = false;
@@ -274,19 +271,18 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
       if (log === undefined) continue;
       state.unsettledBytes +=
         openedAt === 0 ? log.bodyBytes : Math.min(log.bodyBytes, estimateBytes(log, openedAt));
-      const known = findOf(before.get(partition), subscription);
+      // Logs that were there before are the same, and so are the queues that follow them.
+      const known = findOver(log, subscription);
       const queue =
         known?.id === id ? known : new LiveQueue(id, log, subscription, state, undefined, this);
       this.#add(queue);
       queue.adopt(state);
     }
-    for (const queues of before.values()) {
-      for (const gone of listOf(queues)) {
-        if (this.#queues.get(gone.id) === gone) continue;
-        gone.partition.unfollow(gone);
-        this.#disarm(gone);
-        gone.end('deleted');
-      }
+    for (const gone of before) {
+      if (this.#queues.get(gone.id) === gone) continue;
+      gone.partition.unfollow(gone);
+      this.#disarm(gone);
+      gone.end('deleted');
     }
     this.#logs = new Map();
   }
@@ -450,15 +446,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     return queue instanceof LiveQueue && this.#queues.get(queue.id) === queue ? queue : undefined;
   }
 
-  #find(partitionNumber: number, subscription: string): LiveQueue | undefined {
-    return findOf(this.#byPartition.get(partitionNumber), subscription);
-  }
-
   #add(queue: LiveQueue): void {
     this.#queues.set(queue.id, queue);
-    const { number } = queue.partition;
-    const others = listOf(this.#byPartition.get(number));
-    this.#byPartition.set(number, others.length === 0 ? queue : others.concat(queue));
     queue.partition.unfollow(queue);
     queue.partition.follow(queue);
   }
@@ -466,10 +455,6 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   /** Called also when its partition is dropped. */
   #remove(queue: LiveQueue): void {
     this.#queues.delete(queue.id);
-    const { number } = queue.partition;
-    const others = listOf(this.#byPartition.get(number)).filter((one) => one !== queue);
-    if (others.length === 0) this.#byPartition.delete(number);
-    else this.#byPartition.set(number, others);
     queue.partition.unfollow(queue);
     this.#windows.delete(queue);
     this.#damaged.delete(queue);
@@ -576,17 +561,9 @@ function estimateBytes(log: PartitionLog, from: number): number {
   return Math.floor(Math.max(0, log.nextOffset - from) * average);
 }
 
-const none: readonly LiveQueue[] = [];
-
-function listOf(queues: LiveQueue | readonly LiveQueue[] | undefined): readonly LiveQueue[] {
-  if (queues === undefined) return none;
-  return queues instanceof LiveQueue ? [queues] : queues;
-}
-
-function findOf(
-  queues: LiveQueue | readonly LiveQueue[] | undefined,
-  subscription: string,
-): LiveQueue | undefined {
-  if (queues instanceof LiveQueue) return queues.subscription === subscription ? queues : undefined;
-  return queues?.find((queue) => queue.subscription === subscription);
+/** A log knows its queues: a map for those of all logs would be much of their memory. */
+function findOver(log: PartitionLog, subscription: string): LiveQueue | undefined {
+  for (const follower of log.followers)
+    if (follower instanceof LiveQueue && follower.subscription === subscription) return follower;
+  return undefined;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { limits } from '../../../src/base/index.ts';
 import type { DeclareQueueRequest, Queue } from '../../../src/broker/index.ts';
+import { SharedValues } from '../../../src/broker/shared-values.ts';
 import type { QueueConsumer } from '../../../src/shard/index.ts';
 import { BrokerBed } from '../broker-bed.ts';
 
@@ -440,4 +441,55 @@ test('queues live on any number of shards', async () => {
 
 test('there is room for a hundred thousand queues', () => {
   assert.ok(limits.queuePartsMax >= 100_000 && limits.partitionsMax >= 100_000);
+});
+
+function alike(): Partial<DeclareQueueRequest> {
+  return {
+    settings: { failuresMax: 3, deadLetter: { exchange: 'x', key: undefined } },
+    form: { priorityMax: 5 },
+    attributes: { kind: 'special', level: '2' },
+  };
+}
+
+test('queues that say the same share it, also after a restart, and one that changes leaves the others as they are', async () => {
+  const bed = await BrokerBed.open();
+  for (const name of ['a', 'b', 'c']) await declare(bed, name, alike());
+  await declare(bed, 'other', { settings: { failuresMax: 4 } });
+  const get = (name: string): Queue => {
+    const queue = bed.broker.queues.find('', name);
+    assert.ok(queue !== undefined);
+    return queue;
+  };
+  for (const round of ['declared', 'restarted']) {
+    const [a, b] = [get('a'), get('b')];
+    for (const part of ['settings', 'form', 'attributes'] as const) {
+      assert.equal(a[part], b[part], `${part} when ${round}`);
+      assert.ok(Object.isFrozen(a[part]));
+    }
+    assert.equal(get('other').settings.failuresMax, 4);
+    await bed.run(
+      bed.broker.queues.configure(a, { settings: { failuresMax: 9 }, attributes: { kind: 'new' } }),
+    );
+    assert.deepEqual([a.settings.failuresMax, a.attributes['kind']], [9, 'new']);
+    assert.deepEqual([b.settings.failuresMax, b.attributes['kind']], [3, 'special']);
+    await bed.run(
+      bed.broker.queues.configure(a, {
+        settings: { failuresMax: 3 },
+        attributes: { kind: 'special' },
+      }),
+    );
+    await bed.crash();
+  }
+});
+
+test('many different settings are kept apart, however many are shared', () => {
+  const shared = new SharedValues();
+  const values = Array.from({ length: limits.sharedValuesMax * 2 + 10 }, (_, readyMax) => ({
+    readyMax,
+  }));
+  for (const value of values) assert.equal(shared.share(value), value);
+  assert.deepEqual(values[17], { readyMax: 17 });
+  const [last] = values.slice(-1);
+  assert.equal(shared.share({ readyMax: last?.readyMax }), last);
+  assert.notEqual(shared.share({ readyMax: undefined }), shared.share({}));
 });

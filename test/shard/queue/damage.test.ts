@@ -72,7 +72,7 @@ const without = (count: number, ...gone: number[]): number[] =>
   upTo(count).filter((number) => !gone.includes(number));
 
 /** Takes and settles what comes until nothing comes any more. */
-async function drain(bed: QueueBed, queue = bed.table.find(bed.log.number, '')): Promise<number[]> {
+async function drain(bed: QueueBed, queue = bed.table.find(bed.log, '')): Promise<number[]> {
   assert.ok(queue !== undefined);
   const consumer = new TestConsumer();
   queue.attach(consumer);

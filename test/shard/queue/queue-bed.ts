@@ -155,7 +155,7 @@ export class QueueBed {
 
   /** The queue as it was found after a start. */
   findQueue(settings: Partial<QueueSettings> = {}, subscription = ''): PartitionQueue {
-    const queue = this.table.find(this.log.number, subscription);
+    const queue = this.table.find(this.log, subscription);
     if (queue === undefined) throw new Error('the queue is gone');
     queue.settings = { ...defaultQueueSettings, ...settings };
     return queue;

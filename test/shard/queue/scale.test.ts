@@ -101,7 +101,7 @@ test('after the storage failed and works again, what was accepted durably does n
   bed.disk.faults.writeErrorRate = 0;
   await bed.clock.runFor(5000);
   assert.equal(consumer.detachedFor, 'failed');
-  assert.equal(bed.table.find(bed.log.number, ''), queue);
+  assert.equal(bed.table.find(bed.log, ''), queue);
   const other = new TestConsumer();
   queue.attach(other);
   await bed.settle();

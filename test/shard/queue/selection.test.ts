@@ -126,7 +126,7 @@ test('a message whose id was seen lately is not taken again, also after a crash'
   const settings = { dedupWindowMs: 5000 };
   const queue = bed.openQueue(settings);
   const admit = (dedupId: string) => {
-    const asked = bed.table.find(bed.log.number, '') ?? queue;
+    const asked = bed.table.find(bed.log, '') ?? queue;
     return asked.admit({ bodyBytes: 1, dedupId, nowMs: bed.clock.nowMs() });
   };
   assert.equal(admit('x'), 'take');
