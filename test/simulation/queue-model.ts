@@ -53,6 +53,8 @@ export interface QueuedMessage {
   notBeforeMs: number;
   /** It certainly can be given out, for it was never given out, or given back at once. */
   isReady: boolean;
+  /** It was made ready again, as if it had never been out, while later ones of its group may have been out. */
+  mayOverlap: boolean;
   /** A queue that goes back forgets what priority its messages have. */
   isRankKnown: boolean;
   /** Something asked for its death: it was rejected, or failed too often. */
@@ -124,6 +126,7 @@ export class QueueModel {
       holder: undefined,
       notBeforeMs: 0,
       isReady: deliverAtMs === 0,
+      mayOverlap: false,
       isRankKnown: true,
       mayDie: false,
       wasTaken: false,
@@ -223,7 +226,7 @@ export class QueueModel {
       );
       if (!isPulled && !this.isDamaged) this.#checkOrder(message, name, nowMs);
       if (!isPulled && !this.isDamaged && this.plan.groups === 'ordered')
-        this.#checkGroup(message, name);
+        this.#checkGroup(message, name, nowMs);
     }
     const { isPulled, leaseMs, failuresMax } = this.plan;
     if (isPulled && leaseMs >= 0 && failuresMax >= 0) message.mayDie = true;
@@ -233,6 +236,7 @@ export class QueueModel {
     message.isTouched = true;
     message.wasTaken = true;
     message.isReady = false;
+    message.mayOverlap = false;
     message.isDoubtful = false;
     message.isConfirmed = true;
     return message;
@@ -296,6 +300,7 @@ export class QueueModel {
       if (message.holder !== undefined) continue;
       message.deliveries = 0;
       message.deliveriesDurable = 0;
+      message.mayOverlap = true;
       if (message.settledAt === 0) continue;
       message.settledAt = 0;
       message.isDoubtful = true;
@@ -307,6 +312,7 @@ export class QueueModel {
   retryDamaged(): void {
     for (const message of this.#live) {
       message.isReady = false;
+      message.mayOverlap = true;
       message.isRankKnown = false;
       message.notBeforeMs = 0;
       message.deliveries = 0;
@@ -392,17 +398,42 @@ export class QueueModel {
     this.#live.delete(message);
   }
 
-  #checkGroup(message: QueuedMessage, name: string): void {
+  /** One message of a group is out at a time, and one that was out goes before those behind it that were not. */
+  #checkGroup(message: QueuedMessage, name: string, nowMs: number): void {
     if (message.group === undefined) return;
     for (const other of this.#live) {
-      // A message that is given back does not wait for later ones that are out.
-      if (message.isTouched && other.sequence > message.sequence) continue;
-      const isInFlight = other !== message && other.holder !== undefined;
-      expectThat(
-        !isInFlight || other.group !== message.group,
-        `${name} is given out together with message ${other.id} of its group`,
-      );
+      if (other === message || other.group !== message.group) continue;
+      if (other.holder === undefined)
+        expectThat(
+          !this.#mustGoBefore(other, message, nowMs),
+          `${name} overtakes message ${other.id} of its group, which came back`,
+        );
+      else
+        expectThat(
+          this.#mayGoBeside(other, message),
+          `${name} is given out together with message ${other.id} of its group`,
+        );
     }
+  }
+
+  /** A message that comes back does not wait for later ones that are out: they went by their priority, or before a rewind. */
+  #mayGoBeside(held: QueuedMessage, message: QueuedMessage): boolean {
+    if (!message.isTouched || held.sequence < message.sequence) return false;
+    const isRankKnown = message.isRankKnown && held.isRankKnown;
+    return message.mayOverlap || !isRankKnown || held.rank < message.rank;
+  }
+
+  /** It was out, and came back for whatever reason, at once or later; the other one never was. */
+  #mustGoBefore(waiting: QueuedMessage, message: QueuedMessage, nowMs: number): boolean {
+    if (message.isTouched || !waiting.isTouched || !waiting.isConfirmed) return false;
+    // It may have died, or not be back yet from where it was settled.
+    if (waiting.mayDie || waiting.isDoubtful || waiting.mayOverlap) return false;
+    if (waiting.expiresAtMs <= nowMs || this.plan.readyMax >= 0) return false;
+    if (!waiting.isRankKnown || waiting.deliverAtMs > 0 || message.deliverAtMs > 0) return false;
+    return (
+      waiting.rank < message.rank ||
+      (waiting.rank === message.rank && waiting.sequence < message.sequence)
+    );
   }
 
   #published(dedupId: string | undefined): QueuedMessage[] {
