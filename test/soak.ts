@@ -64,6 +64,11 @@ const soaks: Readonly<Record<string, Soak>> = {
     files: ['test/limits/queues.suite.ts'],
     environment: {},
   },
+  'queue-delayed': {
+    summary: 'lets 10 million messages wait for their time (DELAYED_MESSAGES)',
+    files: ['test/limits/queue-delayed.suite.ts'],
+    environment: {},
+  },
   partitions: {
     summary: 'lets 10,000 partitions idle',
     files: ['test/limits/partitions.suite.ts'],

@@ -10,10 +10,12 @@ import { RawClient } from '../doors/amqp091/raw-client.ts';
 const MIB = 1024 * 1024;
 const count = Number(process.env.QUEUES ?? 100_000);
 const perTurn = 1000;
-const residentBytesMax = 200 * MIB;
-const settleMs = 15_000;
+/** Above the empty server's. */
+const growthBytesMax = 200 * MIB;
+/** The collector gives back what garbage took some time after it was last needed. */
+const settleMs = 60_000;
 
-test(`${count} idle queues with a binding each take less than 200 MiB, also after a restart`, async (t) => {
+test(`${count} idle queues take less than 200 MiB, also after a restart`, async (t) => {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'pabal-queues-'));
   const dataPath = path.join(directory, 'data');
   let server = await BrokerProcess.start({ dataPath });
@@ -39,11 +41,16 @@ test(`${count} idle queues with a binding each take less than 200 MiB, also afte
   const startMs = server.processorMs();
   await pause(settleMs);
   const share = (server.processorMs() - startMs) / settleMs;
-  const told = Object.entries({ emptyBytes, declaredBytes, boundBytes, startedBytes, peakBytes })
+  const restedBytes = server.residentBytes();
+  const told = Object.entries({
+    ...{ emptyBytes, declaredBytes, boundBytes, startedBytes, peakBytes, restedBytes },
+  })
     .map(([name, bytes]) => `${name} ${Math.round(bytes / MIB)} MiB`)
     .join(', ');
   t.diagnostic(`${told}, ${(share * 100).toFixed(1)} % of a processor when idle`);
-  assert.ok(declaredBytes < residentBytesMax, `${Math.round(declaredBytes / MIB)} MiB for queues`);
+  assert.ok(declaredBytes - emptyBytes < growthBytesMax, told);
+  // What the start itself needed is given back.
+  assert.ok(restedBytes < boundBytes + growthBytesMax / 2, told);
 });
 
 /** Declares the queues, or binds them, many at once. */
