@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { AssertionError, BrokerError, SystemClock, SystemRandom } from '../base/index.ts';
 import type { Broker } from '../broker/index.ts';
 import { type DoorMetrics, isLoopbackHost, type Log } from '../net/index.ts';
@@ -185,6 +186,8 @@ class RunningServer implements Server {
       peerStallMs,
       sqsAccessKeys,
       sqsLimits,
+      data,
+      store,
     } = this.#settings;
     return SqsDoor.open({
       broker: this.#broker,
@@ -195,6 +198,7 @@ class RunningServer implements Server {
       advertised: advertise.sqs,
       accessKeys: new Map(sqsAccessKeys.map(({ key, secret }) => [key, secret])),
       isRelaxed: sqsLimits === 'relaxed',
+      signingKeyFile: store === 'memory' ? undefined : path.join(data, 'topic-signing-key.pem'),
       messageBytesMax,
       connectionsMax,
       peerStallMs,

@@ -19,6 +19,8 @@ export interface SqsServices {
   /** AWS's limits do not count: delays and sizes, the waiting times after purging and deleting. */
   readonly isRelaxed: boolean;
   readonly messageBytesMax: number;
+  /** Where the key of topics' signatures is kept; undefined: nowhere, and each process has its own. */
+  readonly signingKeyFile?: string | undefined;
 }
 
 /** What all requests of a door share. */
@@ -29,6 +31,7 @@ export class SqsContext {
   readonly log: Log;
   readonly isRelaxed: boolean;
   readonly messageBytesMax: number;
+  readonly signingKeyFile: string | undefined;
   readonly receipts: ReceiptHandles;
   readonly writer = new HeaderWriter();
   readonly reader = new HeaderReader();
@@ -65,6 +68,7 @@ export class SqsContext {
     this.log = services.log;
     this.isRelaxed = services.isRelaxed;
     this.messageBytesMax = services.messageBytesMax;
+    this.signingKeyFile = services.signingKeyFile;
     this.receipts = new ReceiptHandles(services.broker.storeId);
     this.deleted = new Memory(this.clock, 60_000);
     this.purged = new Memory(this.clock, 60_000);

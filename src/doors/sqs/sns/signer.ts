@@ -1,14 +1,12 @@
-import { createHash, generateKeyPair, type KeyObject, sign } from 'node:crypto';
-import { promisify } from 'node:util';
+import { type KeyObject, sign } from 'node:crypto';
 import type { Clock } from '../../../base/index.ts';
-import { renderCertificate } from './certificate.ts';
-
-interface Identity {
-  readonly privateKey: KeyObject;
-  /** Of the certificate: `SimpleNotificationService-….pem`. */
-  readonly fileName: string;
-  readonly certificate: string;
-}
+import type { Log } from '../../../net/index.ts';
+import {
+  makeIdentity,
+  readIdentity,
+  type SigningIdentity,
+  writeIdentity,
+} from './signing-identity.ts';
 
 export interface Signature {
   readonly text: string;
@@ -25,43 +23,65 @@ export interface Signed {
   readonly topicArn: string;
 }
 
+interface SignerServices {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where the key is kept; undefined: nowhere. */
+  readonly signingKeyFile: string | undefined;
+}
+
 /**
- * Signs envelopes with a key of this process, whose certificate anybody can fetch. The key is made when it is needed first;
- * after a restart there is another one, and older envelopes can no longer be verified.
+ * Signs envelopes with a key whose certificate anybody can fetch. The key is made when it is needed first and kept in a file:
+ * an envelope may be looked at long after it was signed, by another process. Where it cannot be kept it is this process' own.
  */
 export class Signer {
-  readonly #clock: Clock;
-  #identity: Promise<Identity> | undefined;
+  readonly #services: SignerServices;
+  #identity: Promise<SigningIdentity> | undefined;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(services: SignerServices) {
+    this.#services = services;
   }
 
   /** In libuv's pool: a signature takes about a millisecond. `version` 1 hashes with SHA-1, 2 with SHA-256. */
   async sign(signed: Signed, version: string): Promise<Signature> {
-    this.#identity ??= this.#makeIdentity();
+    this.#identity ??= this.#open();
     const { privateKey, fileName } = await this.#identity;
     const algorithm = version === '2' ? 'sha256' : 'sha1';
     const bytes = await signBytes(algorithm, Buffer.from(canonicalText(signed)), privateKey);
     return { text: bytes.toString('base64'), certificateName: fileName };
   }
 
-  /** PEM; undefined for a name that no envelope of this process had. */
+  /** PEM; undefined for a name that no envelope had. */
   async findCertificate(fileName: string): Promise<string | undefined> {
-    const identity = await this.#identity;
+    const identity = this.#identity === undefined ? await this.#find() : await this.#identity;
     return identity?.fileName === fileName ? identity.certificate : undefined;
   }
 
-  async #makeIdentity(): Promise<Identity> {
-    const { privateKey, publicKey } = await makeKeys('rsa', { modulusLength: 2048 });
-    const der = publicKey.export({ type: 'spki', format: 'der' });
-    const certificate = renderCertificate(der, privateKey, this.#clock.nowMs());
-    const hash = createHash('sha256').update(certificate).digest('hex').slice(0, 32);
-    return { privateKey, certificate, fileName: `SimpleNotificationService-${hash}.pem` };
+  async #open(): Promise<SigningIdentity> {
+    const found = await this.#find();
+    if (found !== undefined) return found;
+    const { clock, log, signingKeyFile } = this.#services;
+    const identity = await makeIdentity(clock.nowMs());
+    if (signingKeyFile === undefined) return identity;
+    try {
+      await writeIdentity(signingKeyFile, identity);
+    } catch (err) {
+      log.warn({ err, file: signingKeyFile }, "the key of topics' signatures could not be kept");
+    }
+    return identity;
+  }
+
+  async #find(): Promise<SigningIdentity | undefined> {
+    const { clock, log, signingKeyFile } = this.#services;
+    if (signingKeyFile === undefined) return undefined;
+    try {
+      return await readIdentity(signingKeyFile, clock.nowMs());
+    } catch (err) {
+      log.warn({ err, file: signingKeyFile }, "the key of topics' signatures could not be read");
+      return undefined;
+    }
   }
 }
-
-const makeKeys = promisify(generateKeyPair);
 
 function signBytes(algorithm: string, bytes: Buffer, key: KeyObject): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -71,7 +71,7 @@ export class SnsApi {
   readonly #signer: Signer;
 
   constructor(context: SqsContext) {
-    this.#signer = new Signer(context.clock);
+    this.#signer = new Signer(context);
     const publishing = new Publishing(context, this.#signer);
     this.#add('CreateTopic', { Name: string, Attributes: attributes, Tags: tags }, createTopic);
     this.#add('DeleteTopic', topic, deleteTopic);
