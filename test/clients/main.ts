@@ -22,6 +22,7 @@ const suites: Readonly<Record<string, string>> = {
   'kafka-connect': "file connectors of Kafka Connect, Kafka's verifiable clients (a JDK and Maven)",
   go: 'franz-go and sarama (Go)',
   'amqp-python': 'pika, kombu and Celery (Python 3.9 or later)',
+  'amqp-php': "php-amqplib (Debian's php-cli and php-amqplib)",
   'amqp-ruby': "bunny (Debian's ruby-bunny)",
   'amqp-rust': 'lapin (Rust)',
   'amqp-go': 'amqp091-go (Go)',
