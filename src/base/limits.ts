@@ -189,6 +189,8 @@ export const limits = {
   /** Framed doors: bytes of a message's body unless it is set otherwise (it is refused), and what may be set. */
   messageBytesMax: 16 * MIB,
   messageBytesMost: 128 * MIB,
+  /** Framed doors: bytes of half-received messages of one connection's channels; above it the connection is closed. */
+  partialBodiesBytesMax: 64 * MIB,
   /** Framed doors: bytes of frames that wait behind a method that is being carried out; above it the socket is not read. */
   waitingFrameBytesMax: 2 * MIB,
   /** Framed doors: a publisher that has to wait for longer is told so. */

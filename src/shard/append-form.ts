@@ -9,18 +9,23 @@ import {
   codecId,
   RecordCursor,
 } from '../bytes/index.ts';
+import { RecordsInvalid } from './records-invalid.ts';
 
-/** Throws batch-invalid unless every record of the batch at `at` can be read and has a key. */
+/** Throws batch-invalid unless every record of the batch at `at` can be read and has a key; RecordsInvalid tells which have none. */
 export function checkKeys(bytes: Uint8Array, at: number): void {
+  let keyless: number[] | undefined;
   try {
     const cursor = new RecordCursor(bytes, at, limits.decompressedBytesMax);
-    while (cursor.next()) {
-      if (cursor.keyBytes < 0)
-        throw new BrokerError('batch-invalid', 'a compacted topic takes no record without a key');
+    for (let index = 0; cursor.next(); index++) {
+      if (cursor.keyBytes >= 0) continue;
+      keyless ??= [];
+      if (keyless.length < limits.invalidRecordsTold) keyless.push(index);
     }
   } catch (error) {
     throw asInvalid(error);
   }
+  if (keyless !== undefined)
+    throw new RecordsInvalid(keyless, 'a compacted topic takes no record without a key');
 }
 
 /**

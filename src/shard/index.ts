@@ -20,5 +20,6 @@ export type { FileBackingOptions, ShardBacking } from './shard-storage.ts';
 export { FileBacking } from './shard-storage.ts';
 export type { StoreProblem, StoreReport } from './verify.ts';
 export { verifyStore } from './verify.ts';
+export { RecordsInvalid } from './records-invalid.ts';
 export * from './queue/index.ts';
 export * from './transaction/index.ts';

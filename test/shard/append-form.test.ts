@@ -13,6 +13,8 @@ import {
   patchBatchCrc,
   RecordBatchBuilder,
 } from '../../src/bytes/index.ts';
+import { limits } from '../../src/base/index.ts';
+import { RecordsInvalid } from '../../src/shard/index.ts';
 import { checkKeys, compressBatches } from '../../src/shard/append-form.ts';
 
 function build(compression: (typeof codecs)[number], count = 50): Buffer {
@@ -55,6 +57,23 @@ test('batches of any compression become such of any other, with the same records
       }
     }
   }
+});
+
+test('records without a key are told by their position', () => {
+  for (const codec of codecs) {
+    assert.throws(() => checkKeys(Buffer.concat([build('none', 5), build(codec, 8)]), 0), {
+      code: 'batch-invalid',
+      indexes: [0, 3],
+    });
+  }
+  assert.throws(
+    () => checkKeys(build('none', 5000), 0),
+    (error) => {
+      assert.ok(error instanceof RecordsInvalid);
+      assert.equal(error.indexes.length, limits.invalidRecordsTold);
+      return true;
+    },
+  );
 });
 
 test('what cannot be read is refused', () => {

@@ -13,7 +13,7 @@ import {
   isControlBatch,
 } from '../../../bytes/index.ts';
 import type { Topic } from '../../../broker/index.ts';
-import type { AppendResult } from '../../../shard/index.ts';
+import { type AppendResult, RecordsInvalid } from '../../../shard/index.ts';
 import type { TopicMetrics } from '../../../net/index.ts';
 import { errorCodes, kafkaErrorCode } from '../error-codes.ts';
 import type { HandlerContext, HandlerResult } from '../handler.ts';
@@ -23,6 +23,8 @@ import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 type TopicResponse = ResponseInput<'Produce'>['responses'][number];
 
+type RecordError = NonNullable<TopicResponse['partitionResponses'][number]['recordErrors']>[number];
+
 /** A partition's answer; filled in when its append is durable. */
 interface PartitionOutcome {
   readonly index: number;
@@ -31,6 +33,7 @@ interface PartitionOutcome {
   logAppendTimeMs: number;
   logStartOffset: number;
   errorMessage: string | null;
+  recordErrors?: RecordError[];
 }
 
 type Answer = HandlerResult<'Produce'> | Promise<HandlerResult<'Produce'>>;
@@ -176,6 +179,14 @@ async function settle(
     const isLeftOut = isAbortable && error.code === 'transaction-invalid';
     const code = isLeftOut ? errorCodes.TRANSACTION_ABORTABLE : kafkaErrorCode(error.code);
     refuse(outcome, code, error.message);
+    // Which records the batch was refused for (KIP-467): the client may send the others again.
+    if (error instanceof RecordsInvalid) {
+      const batchIndexErrorMessage = error.reason;
+      outcome.recordErrors = error.indexes.map((batchIndex) => ({
+        batchIndex,
+        batchIndexErrorMessage,
+      }));
+    }
   }
 }
 
