@@ -443,7 +443,7 @@ export function checkTopicOptions(
   if (compression !== undefined && compression !== 'producer' && !codecs.includes(compression)) {
     throw new BrokerError('config-invalid', `compression cannot be ${compression}`);
   }
-  if (cleanup !== undefined && !['delete', 'compact', 'compact,delete'].includes(cleanup)) {
+  if (cleanup !== undefined && !['delete', 'compact', 'compact,delete', 'none'].includes(cleanup)) {
     throw new BrokerError('config-invalid', `cleanup cannot be ${cleanup}`);
   }
   if (timestampType !== undefined && timestampType !== 'create' && timestampType !== 'append') {

@@ -17,7 +17,7 @@ export interface TopicOptions {
   /** Oldest records are dropped while a partition is larger; -1: no limit. */
   retentionBytes: number;
   /** `compact`: neither age nor size drops a record, only a newer one of the same key; every record has a key. */
-  cleanup: 'delete' | 'compact' | 'compact,delete';
+  cleanup: 'delete' | 'compact' | 'compact,delete' | 'none';
   /** Largest record batch accepted. Default 1,048,588. */
   batchBytesMax: number;
   /** Who stamps records: the producer or the broker. */

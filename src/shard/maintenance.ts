@@ -157,7 +157,8 @@ export class Maintenance {
     const advances: Array<Promise<void>> = [];
     for (const log of this.#options.shard.logs()) {
       log.producers.expire(nowMs - producerExpiryMs);
-      if (log.extents.length === 0 || log.settings.cleanup === 'compact') continue;
+      const { cleanup } = log.settings;
+      if (log.extents.length === 0 || cleanup === 'compact' || cleanup === 'none') continue;
       const { retentionMs, retentionBytes } = log.settings;
       if (log.settings.isKeptUntilSettled) {
         if (log.settledOffset <= log.logStartOffset) continue;

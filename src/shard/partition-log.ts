@@ -26,7 +26,7 @@ import type {
   ReadResult,
   TimedOffset,
 } from './partition.ts';
-import { type PartitionSettings, unboundedSettings } from './partition-settings.ts';
+import { isCompacted, type PartitionSettings, unboundedSettings } from './partition-settings.ts';
 import { findTraits } from './batch-traits.ts';
 import { ProducerTable } from './producer-state.ts';
 import { RunList } from './run-list.ts';
@@ -622,7 +622,7 @@ export class PartitionLog implements Partition {
         throw new BrokerError('batch-invalid', 'clients may not write control records');
       if (this.settings.timestampType === 'create')
         this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
-      if (this.settings.cleanup !== 'delete') checkKeys(bytes, at);
+      if (isCompacted(this.settings)) checkKeys(bytes, at);
       const producerId = batchProducerId(bytes, at);
       if (producerId >= 0) {
         if (length !== bytes.length) {

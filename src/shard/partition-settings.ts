@@ -6,8 +6,8 @@ export interface PartitionSettings {
   readonly retentionMs: number;
   /** -1: no limit. */
   readonly retentionBytes: number;
-  /** `compact` alone: neither age nor size makes a record superfluous, only a newer one of its key. */
-  readonly cleanup: 'delete' | 'compact' | 'compact,delete';
+  /** `compact` alone: neither age nor size makes a record superfluous, only a newer one of its key; `none`: nothing does. */
+  readonly cleanup: 'delete' | 'compact' | 'compact,delete' | 'none';
   /**
    * Kept until every queue over it has settled it: it was made for them. `retentionMs` and `retentionBytes` delete more
    * than that where they are set.
@@ -50,3 +50,8 @@ export const unboundedSettings: PartitionSettings = {
   activeMs: 7 * 24 * 3600 * 1000,
   compression: 'producer',
 };
+
+/** Whether newer records of a key make older ones superfluous: every record needs one then. */
+export function isCompacted({ cleanup }: PartitionSettings): boolean {
+  return cleanup === 'compact' || cleanup === 'compact,delete';
+}

@@ -7,6 +7,7 @@ const cases: ReadonlyArray<{ cleanup: TopicOptions['cleanup']; logStart: number 
   { cleanup: 'delete', logStart: 1 },
   { cleanup: 'compact,delete', logStart: 1 },
   { cleanup: 'compact', logStart: 0 },
+  { cleanup: 'none', logStart: 0 },
 ];
 
 for (const { cleanup, logStart } of cases) {

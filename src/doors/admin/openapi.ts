@@ -81,8 +81,8 @@ const schemas: Readonly<Record<string, Schema>> = {
       },
       cleanup: {
         type: ['string', 'null'],
-        enum: ['delete', 'compact', 'compact,delete', null],
-        description: 'compact keeps the newest record of each key',
+        enum: ['delete', 'compact', 'compact,delete', 'none', null],
+        description: 'compact keeps the newest record of each key; none keeps all',
       },
       batchBytesMax: { type: ['integer', 'null'], description: 'Largest record batch accepted' },
       timestampType: {

@@ -48,9 +48,6 @@ export function parseConfig(kind: ConfigKind, text: string): ParsedConfig {
     }
     case 'list': {
       const items = splitList(value);
-      if (kind.choices !== undefined && items.length === 0) {
-        return { problem: `it needs at least one of: ${kind.choices.join(', ')}` };
-      }
       const strange = items.find(
         (item) => kind.choices !== undefined && !kind.choices.includes(item),
       );

@@ -65,11 +65,13 @@ const cleanupOption: OptionMapping = {
   name: 'cleanup',
   toOption(value) {
     const policies = splitList(value);
+    // Since Kafka 4.2 the list may be empty: nothing is taken away by itself (KIP-1161).
+    if (policies.length === 0) return { cleanup: 'none' };
     const isCompacted = policies.includes('compact');
     if (isCompacted && policies.includes('delete')) return { cleanup: 'compact,delete' };
     return { cleanup: isCompacted ? 'compact' : 'delete' };
   },
-  fromOptions: (options) => options.cleanup,
+  fromOptions: ({ cleanup }) => (cleanup === 'none' ? '' : cleanup),
 };
 
 const timestampTypeOption: OptionMapping = {

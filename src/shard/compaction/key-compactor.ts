@@ -7,6 +7,7 @@ import type { RoomForMoves } from '../free-space.ts';
 import { buildIndex, indexName } from '../index-store.ts';
 import type { BatchSink, LogReader } from '../log-reader.ts';
 import type { PartitionLog } from '../partition-log.ts';
+import { isCompacted } from '../partition-settings.ts';
 import { segmentHeader, segmentHeaderBytes, segmentName } from '../segment-file.ts';
 import { type Cleanable, dirtyShare, findCleanable } from './cleanable.ts';
 import type { Compacted } from './compacted-entry.ts';
@@ -70,7 +71,7 @@ export class KeyCompactor {
     const nowMs = this.#options.clock.nowMs();
     const chosen: Cleanable[] = [];
     for (const log of logs) {
-      if (log.settings.cleanup === 'delete' || this.#uncleanable.has(log.number)) continue;
+      if (!isCompacted(log.settings) || this.#uncleanable.has(log.number)) continue;
       const cleanable = findCleanable(log, nowMs, (extent) => host.isActive(extent));
       if (cleanable.dirtyBytes <= 0) continue;
       const isWorthIt = dirtyShare(cleanable) >= log.settings.dirtyShareMin;
@@ -82,8 +83,7 @@ export class KeyCompactor {
   /** A log whose active part should be ended, so that it can be compacted. */
   needsSeal(log: PartitionLog, host: CompactionHost): boolean {
     const extent = log.extents.at(-1);
-    if (log.settings.cleanup === 'delete' || extent === undefined || !host.isActive(extent))
-      return false;
+    if (!isCompacted(log.settings) || extent === undefined || !host.isActive(extent)) return false;
     const { activeBytesMax, activeMs, compactionLagMaxMs } = log.settings;
     const firstMs = extent.runs?.maxTimestampMs(0) ?? -1;
     const ageMs = this.#options.clock.nowMs() - firstMs;

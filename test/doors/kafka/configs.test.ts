@@ -160,6 +160,9 @@ test('IncrementalAlterConfigs sets, resets, appends and subtracts', async (t) =>
   );
   assert.deepEqual(first.ownOptions, { retentionMs: 1000, cleanup: 'compact,delete' });
   assert.deepEqual(first.attributes, { 'kafka.preallocate': 'true' });
+  const none = await apply(['cleanup.policy', subtract, 'compact,delete']);
+  assert.equal(none.ownOptions.cleanup, 'none');
+  await apply(['cleanup.policy', set, 'compact,delete']);
   const second = await apply(
     ['retention.ms', reset, null],
     ['cleanup.policy', subtract, 'delete'],

@@ -110,7 +110,7 @@ const readers: {
 } = {
   retentionMs: asWholeNumber,
   retentionBytes: asWholeNumber,
-  cleanup: asWord('delete', 'compact', 'compact,delete'),
+  cleanup: asWord('delete', 'compact', 'compact,delete', 'none'),
   batchBytesMax: asWholeNumber,
   timestampType: asWord('create', 'append'),
   timestampBehindMaxMs: asWholeNumber,
