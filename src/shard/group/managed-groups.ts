@@ -204,6 +204,8 @@ export class ManagedGroups {
     const member = identity === undefined ? undefined : group.find(identity.memberId);
     if (identity === undefined || member === undefined) throw new BrokerError('member-unknown');
     const { generation } = identity;
+    if (identity.knowsNoEpochs === true && member.protocols === undefined && !isPending)
+      throw new BrokerError('group-protocol-mismatch');
     if (generation === member.epoch) return;
     if (isPending || member.protocols !== undefined) throw new BrokerError('generation-stale');
     if (generation > member.epoch) throw new BrokerError('member-epoch-stale');

@@ -132,6 +132,8 @@ export interface MemberIdentity {
   memberId: string;
   instanceId?: string;
   generation: number;
+  /** The client takes epochs for generations: as a member whose work the coordinator divides it gets group-protocol-mismatch. */
+  knowsNoEpochs?: boolean;
 }
 
 /** A heartbeat in a group whose coordinator divides the work; what is undefined has not changed since the last one. */

@@ -1,7 +1,8 @@
 // OffsetCommit 2-10. Version 6 brings leader epochs (KIP-320), 7 static membership (KIP-345), 10 topic ids (KIP-848).
 // The retention time of versions 2-4 is not looked at: the broker's counts for all. A generation of a group that does
-// not exist is answered with ILLEGAL_GENERATION in all versions, which members answer by joining again.
-import { limits } from '../../../base/index.ts';
+// not exist is answered with ILLEGAL_GENERATION in all versions, which members answer by joining again. Members of the
+// consumer protocol need version 9, which knows their errors (KIP-848).
+import { BrokerError, limits } from '../../../base/index.ts';
 import type { BrokerPort, Topic } from '../../../broker/index.ts';
 import type { MemberIdentity, OffsetCommit } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
@@ -33,6 +34,7 @@ export async function offsetCommit(
     context,
     request,
     topics.flatMap(({ items }) => items),
+    version,
   );
   return {
     topics: topics.map(({ asked, items }) => ({
@@ -72,6 +74,7 @@ async function commit(
   { broker, door }: HandlerContext,
   request: Request,
   items: readonly Item[],
+  version: number,
 ): Promise<number> {
   const commits: OffsetCommit[] = [];
   let hasTopic = false;
@@ -90,7 +93,7 @@ async function commit(
   // Where nothing can be stored for another reason, the group is still asked: its error goes first.
   if (!hasTopic) return errorCodes.NONE;
   const { groupId } = request;
-  let identity = identify(request);
+  let identity = identify(request, version);
   if (door.streamsGroups.has(groupId)) {
     const { memberId, generationIdOrMemberEpoch: epoch } = request;
     const partitions = commits.map(({ topicId, partition }) => ({
@@ -105,15 +108,16 @@ async function commit(
     await broker.groupsFor(groupId).commit(groupId, identity, commits);
     return errorCodes.NONE;
   } catch (error) {
+    if (error instanceof BrokerError && error.code === 'group-protocol-mismatch')
+      return errorCodes.UNSUPPORTED_VERSION;
     return groupErrorCode(error);
   }
 }
 
 /** Undefined for who commits without being a member. */
-function identify(request: Request): MemberIdentity | undefined {
+function identify(request: Request, version: number): MemberIdentity | undefined {
   const { groupId, memberId, generationIdOrMemberEpoch: generation, groupInstanceId } = request;
-  if (groupInstanceId !== null) {
-    return { groupId, memberId, generation, instanceId: groupInstanceId };
-  }
-  return memberId === '' && generation < 0 ? undefined : { groupId, memberId, generation };
+  if (groupInstanceId === null && memberId === '' && generation < 0) return undefined;
+  const identity = { groupId, memberId, generation, knowsNoEpochs: version < 9 };
+  return groupInstanceId === null ? identity : { ...identity, instanceId: groupInstanceId };
 }

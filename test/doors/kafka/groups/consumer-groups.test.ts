@@ -208,6 +208,23 @@ test('offsets are committed and fetched with the epoch of the member', async (t)
   assert.equal(await commit('m1', 1), errorCodes.NONE);
   assert.equal(await commit('m1', 2), errorCodes.STALE_MEMBER_EPOCH);
   assert.equal(await commit('m2', 1), errorCodes.UNKNOWN_MEMBER_ID);
+  for (const [version, expected] of [
+    [8, errorCodes.UNSUPPORTED_VERSION],
+    [9, errorCodes.NONE],
+  ] as const) {
+    const named = await client.ask('OffsetCommit', version, {
+      groupId: 'g',
+      memberId: 'm1',
+      generationIdOrMemberEpoch: 1,
+      topics: [
+        {
+          name: 'orders',
+          partitions: [{ partitionIndex: 0, committedOffset: 7, committedMetadata: '' }],
+        },
+      ],
+    });
+    assert.equal(named.topics[0]?.partitions[0]?.errorCode, expected);
+  }
   const fetch = async (memberId: string | null, memberEpoch: number) => {
     const topics = [{ topicId, partitionIndexes: [0] }];
     const request = { groups: [{ groupId: 'g', memberId, memberEpoch, topics }] };
