@@ -11,18 +11,20 @@ type Update = RequestOf<'UpdateFeatures'>['featureUpdates'][number];
 export function updateFeatures(
   _context: HandlerContext,
   request: RequestOf<'UpdateFeatures'>,
-  version: number,
 ): ResponseInput<'UpdateFeatures'> {
-  const refusals = request.featureUpdates.map(judge);
-  // From version 2 on it is all or nothing, and one error for all.
-  const first = version >= 2 ? refusals.find((refusal) => refusal !== undefined) : undefined;
+  const refusal = request.featureUpdates.map(judge).find((judged) => judged !== undefined);
+  // All or nothing, with one error for all, in every version: so answers Kafka since 4.0 (KIP-1022).
+  if (refusal !== undefined) {
+    const message = `The update failed for all features since the following feature had an error: ${refusal.message}`;
+    return { errorCode: refusal.errorCode, errorMessage: message, results: [] };
+  }
   return {
-    errorCode: first?.errorCode ?? errorCodes.NONE,
-    errorMessage: first?.message ?? null,
-    results: request.featureUpdates.map(({ feature }, index) => ({
+    errorCode: errorCodes.NONE,
+    errorMessage: null,
+    results: request.featureUpdates.map(({ feature }) => ({
       feature,
-      errorCode: refusals[index]?.errorCode ?? errorCodes.NONE,
-      errorMessage: refusals[index]?.message ?? null,
+      errorCode: errorCodes.NONE,
+      errorMessage: null,
     })),
   };
 }
