@@ -48,6 +48,8 @@ export interface ChannelHost {
   holdsPublish(channel: Channel): boolean;
   /** Frames wait behind a method (or no longer do, with a negative number). */
   changeWaiting(bytes: number): void;
+  /** Bodies of which some frames have come take more memory (or less, with a negative number). */
+  changePartial(bytes: number): void;
   /** A method that was being carried out is done, and nothing waits behind it. */
   becameIdle(channel: Channel): void;
 }
@@ -333,8 +335,22 @@ export class Channel implements ChannelContext, PeerChannel {
       );
     }
     this.#bodyBytesLeft -= length;
-    if (this.#state === 'open' && length > 0) this.#content!.addBody(bytes, start, end);
+    if (this.#state === 'open' && length > 0) this.#addBody(bytes, start, end);
     if (this.#bodyBytesLeft === 0) this.#publish();
+  }
+
+  #addBody(bytes: Buffer, start: number, end: number): void {
+    const content = this.#content!;
+    const before = content.partialBytes;
+    content.addBody(bytes, start, end);
+    if (content.partialBytes !== before) this.#host.changePartial(content.partialBytes - before);
+  }
+
+  #clearContent(): void {
+    const content = this.#content;
+    if (content === undefined) return;
+    if (content.partialBytes > 0) this.#host.changePartial(-content.partialBytes);
+    content.clear();
   }
 
   /** There is room for the publish that has been waiting. */
@@ -367,7 +383,7 @@ export class Channel implements ChannelContext, PeerChannel {
     } catch (error) {
       this.#fail(error, publishKey);
     } finally {
-      content.clear();
+      this.#clearContent();
     }
   }
 
@@ -427,7 +443,7 @@ export class Channel implements ChannelContext, PeerChannel {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.messages.close();
-    this.#content?.clear();
+    this.#clearContent();
     this.#host.send(
       encodeMethod(this.number, 'channelClose', {
         replyCode: error.replyCode,

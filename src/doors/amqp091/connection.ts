@@ -75,6 +75,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   #isDraining = false;
   #closesForClient = false;
   #waitingBytes = 0;
+  #partialBytes = 0;
   #touched: Channel[] = [];
   /** Of this turn: there was room when it was last asked. */
   #hasRoom = false;
@@ -261,6 +262,17 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     }
     this.#held.push(channel);
     return true;
+  }
+
+  changePartial(bytes: number): void {
+    this.#partialBytes += bytes;
+    // Twice, so that one of the greatest size, and its frames, always fit.
+    const bytesMax = Math.max(limits.partialBodiesBytesMax, 2 * this.services.messageBytesMax);
+    if (bytes < 0 || this.#partialBytes <= bytesMax) return;
+    throw new AmqpError(
+      'RESOURCE_ERROR',
+      `unfinished messages of all channels take more than ${bytesMax} bytes`,
+    );
   }
 
   changeWaiting(bytes: number): void {

@@ -13,6 +13,8 @@ export class IncomingContent implements IncomingPublish {
   header: Buffer = nothing;
   propertiesAt = 0;
   propertiesBytes = 0;
+  /** Memory of a body that came in several frames, about. */
+  partialBytes = 0;
   body: readonly Uint8Array[] = noParts;
   bodyAt = 0;
   bodyBytes = 0;
@@ -51,6 +53,7 @@ export class IncomingContent implements IncomingPublish {
     }
     if (this.#parts === undefined) this.body = this.#parts = [];
     this.#parts.push(bytes.subarray(start, end));
+    this.partialBytes += end - start + partOverheadBytes;
   }
 
   /** Lets go of the memory. */
@@ -59,10 +62,13 @@ export class IncomingContent implements IncomingPublish {
     this.header = nothing;
     this.#single[0] = nothing;
     this.#parts = undefined;
+    this.partialBytes = 0;
     this.body = noParts;
     this.bodyAt = 0;
   }
 }
 
 const nothing = Buffer.alloc(0);
+/** What a frame's part of a body costs beside its bytes, about. */
+const partOverheadBytes = 128;
 const noParts: readonly Uint8Array[] = [];
