@@ -85,6 +85,8 @@ export const limits = {
   /** Transaction: transactional ids of one shard; a further one gets `overloaded` until others expire. */
   transactionalIdsMax: 100_000,
   transactionalIdCharsMax: 32_767,
+  /** Transaction: length of all transactional ids of one shard together; above it a further one gets `overloaded`. */
+  transactionalIdsCharsMax: 16 * MIB,
   /** Transaction: partitions and groups of one; adding more is refused with `policy-refused`. */
   transactionParticipantsMax: 10_000,
   /** Transaction: the longest timeout that a producer may ask for. */

@@ -256,8 +256,11 @@ export class ProducerCoordinator {
       const record = this.#home.table.findProducer(transactionalId)?.record;
       if (record === undefined) {
         const producerId = await this.#parts.allocateProducerId();
-        if (this.#home.table.producerCount >= limits.transactionalIdsMax)
-          throw new BrokerError('overloaded', 'there are too many transactional ids');
+        const { producerCount, producerIdChars } = this.#home.table;
+        const isFull =
+          producerCount >= limits.transactionalIdsMax ||
+          producerIdChars + transactionalId.length > limits.transactionalIdsCharsMax;
+        if (isFull) throw new BrokerError('overloaded', 'there are too many transactional ids');
         const created = newRecord(transactionalId, producerId, timeoutMs, this.#nowMs());
         await this.#save(created);
         return { producerId, epoch: 0 };

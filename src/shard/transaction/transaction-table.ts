@@ -63,6 +63,7 @@ export class TransactionTable implements StateExtension {
   readonly #producers = new Map<string, StoredProducer>();
   readonly #prepared = new Map<string, Prepared>();
   readonly #decided = new Map<string, TransactionId>();
+  #producerIdChars = 0;
   #preparedBytes = 0;
 
   owns(kind: number): boolean {
@@ -71,6 +72,11 @@ export class TransactionTable implements StateExtension {
 
   get producerCount(): number {
     return this.#producers.size;
+  }
+
+  /** Length of all transactional ids together. */
+  get producerIdChars(): number {
+    return this.#producerIdChars;
   }
 
   get decidedCount(): number {
@@ -113,8 +119,7 @@ export class TransactionTable implements StateExtension {
       case transactionEntryKind.participantsAdded:
         return this.#applyAdded(reader);
       case transactionEntryKind.producerForgotten:
-        this.#producers.delete(readText(reader));
-        return;
+        return this.#forget(readText(reader));
       case transactionEntryKind.prepared: {
         const id = readId(reader);
         // The payload is borrowed, and the batches in it are slices of it.
@@ -162,6 +167,7 @@ export class TransactionTable implements StateExtension {
 
   restore(state: Uint8Array | undefined): void {
     this.#producers.clear();
+    this.#producerIdChars = 0;
     this.#prepared.clear();
     this.#decided.clear();
     this.#preparedBytes = 0;
@@ -173,7 +179,7 @@ export class TransactionTable implements StateExtension {
       const record = readRecord(reader);
       const producer: StoredProducer = { record, partitions: new Map(), groups: new Set() };
       readParticipants(reader, producer);
-      this.#producers.set(record.transactionalId, producer);
+      this.#add(producer);
     }
     for (let count = reader.uint32(); count > 0; count--) {
       const id = readId(reader);
@@ -185,12 +191,21 @@ export class TransactionTable implements StateExtension {
     }
   }
 
+  #add(producer: StoredProducer): void {
+    const { transactionalId } = producer.record;
+    this.#producers.set(transactionalId, producer);
+    this.#producerIdChars += transactionalId.length;
+  }
+
+  #forget(transactionalId: string): void {
+    if (this.#producers.delete(transactionalId)) this.#producerIdChars -= transactionalId.length;
+  }
+
   #applySaved(record: ProducerRecord): void {
     const known = this.#producers.get(record.transactionalId);
     if (known === undefined) {
       const producer = { record, partitions: new Map(), groups: new Set<string>() };
-      this.#producers.set(record.transactionalId, producer);
-      return;
+      return this.#add(producer);
     }
     known.record = record;
     if (record.state.startsWith('prepare')) return;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '../../../src/base/index.ts';
-import type { Broker, Topic, TransactionalIdentity } from '../../../src/broker/index.ts';
+import { Broker, type Topic, type TransactionalIdentity } from '../../../src/broker/index.ts';
+import { SeededRandom, SimulatedClock } from '../../../src/testing/index.ts';
 import { Bed, codeOf, transactionalBatch } from './bed.ts';
 
 const transactionalId = 'payments';
@@ -249,6 +250,25 @@ test('a transactional id that is not used is forgotten, one with an open transac
   assert.equal(transactions.describe('later')?.state, 'empty');
   const again = await begin(bed, broker);
   assert.equal(again.epoch, 0);
+});
+
+test('long transactional ids are refused when all of them together are too long, until others are forgotten', async () => {
+  const clock = new SimulatedClock();
+  const parts = { store: 'memory', clock, random: new SeededRandom(1), shards: 1 } as const;
+  const broker = await clock.runUntil(Broker.open(parts));
+  const idChars = limits.transactionalIdCharsMax;
+  const init = (number: number): Promise<string> => {
+    const id = String(number).padEnd(idChars, '.');
+    const request = { transactionalId: id, timeoutMs: 1000, expected: undefined };
+    return clock.runUntil(codeOf(broker.transactions.initProducer(request)));
+  };
+  const most = Math.floor(limits.transactionalIdsCharsMax / idChars);
+  for (let number = 0; number < most; number++) assert.equal(await init(number), 'ok');
+  assert.equal(await init(most), 'overloaded');
+  assert.equal(await init(0), 'ok');
+  await clock.runFor(limits.transactionalIdIdleMs + 2 * 3_600_000);
+  assert.equal(await init(most), 'ok');
+  await clock.runUntil(broker.close());
 });
 
 test('what is asked wrongly is refused', async () => {
