@@ -267,7 +267,8 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
   changePartial(bytes: number): void {
     this.#partialBytes += bytes;
     // Twice, so that one of the greatest size, and its frames, always fit.
-    const bytesMax = Math.max(limits.partialBodiesBytesMax, 2 * this.services.messageBytesMax);
+    const { partialBodiesBytesMax, messageBytesMax } = this.services;
+    const bytesMax = Math.max(partialBodiesBytesMax, 2 * messageBytesMax);
     if (bytes < 0 || this.#partialBytes <= bytesMax) return;
     throw new AmqpError(
       'RESOURCE_ERROR',

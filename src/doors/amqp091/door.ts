@@ -58,6 +58,7 @@ export interface AmqpDoorLimits {
   readonly channelsPerConnectionMax: number;
   readonly heartbeatS: number;
   readonly messageBytesMax: number;
+  readonly partialBodiesBytesMax: number;
 }
 
 /** Speaks AMQP 0-9-1, as RabbitMQ does, over TCP or TLS. */
@@ -134,6 +135,7 @@ function createServices(options: AmqpDoorOptions): DoorServices {
     clock,
     random,
     messageBytesMax: limits.messageBytesMax,
+    partialBodiesBytesMax: limits.partialBodiesBytesMax,
     tools: new MessageTools(random),
     policies: new QueuePolicies({ access, queues, clock, log }),
     log,

@@ -57,6 +57,7 @@ export interface MessageServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly messageBytesMax: number;
+  readonly partialBodiesBytesMax: number;
   /** `new MessageTools(random)`, one for the door. */
   readonly tools: MessageTools;
 }

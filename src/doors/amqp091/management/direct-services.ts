@@ -34,6 +34,7 @@ export function directServices(parts: DirectServicesParts): DoorServices {
     clock,
     random,
     messageBytesMax: parts.messageBytesMax ?? limits.messageBytesMax,
+    partialBodiesBytesMax: limits.partialBodiesBytesMax,
     tools: new MessageTools(random),
     policies: new QueuePolicies({ access, queues, clock, log }),
     log,
