@@ -5,7 +5,13 @@ import type { AnswerChannel } from './answer-channel.ts';
 import { asksForIdentity, identityAction, renderIdentity } from './caller-identity.ts';
 import { accountId, type SqsContext, type SqsRequest } from './context.ts';
 import type { JsonText } from './json-text.ts';
-import { QueryParameters, renderError, renderResponse } from './query-protocol.ts';
+import {
+  QueryParameters,
+  renderError,
+  renderJsonError,
+  renderJsonResponse,
+  renderResponse,
+} from './query-protocol.ts';
 import type { RequestHead } from './request-head.ts';
 import { checkInput, type Input } from './shape.ts';
 import { checkSignature, readCredential } from './signature.ts';
@@ -246,22 +252,22 @@ export class Exchange implements SqsRequest {
       this.#send(200, renderIdentity(this, this.#id), undefined);
       return;
     }
-    if (this.#wantsJson) {
-      this.#isJson = true;
-      const ResponseMetadata = { RequestId: this.#id };
-      const name = this.#actionName;
-      const answer = { [`${name}Response`]: { [`${name}Result`]: output, ResponseMetadata } };
-      this.#send(200, JSON.stringify(answer), undefined);
-      return;
-    }
     if (this.#isJson) {
       const { jsonText } = this.#services;
       const text = jsonText.write(output);
       this.#send(200, text, undefined, jsonText.isAscii);
       return;
     }
-    const text = renderResponse(this.#actionName, this.#action!.output, output, this.#id);
+    const render = this.#wantsJson ? renderJsonResponse : renderResponse;
+    const text = render(this.#actionName, this.#action!.output, output, this.#id);
     this.#send(200, text, undefined);
+  }
+
+  /** What an answer says of its form. */
+  get #contentType(): string {
+    if (this.#isJson) return jsonType;
+    const isXml = !this.#wantsJson || this.#isForTopics || this.#actionName === identityAction;
+    return isXml ? 'text/xml' : 'application/json';
   }
 
   #fail(error: unknown): void {
@@ -293,7 +299,10 @@ export class Exchange implements SqsRequest {
       this.#send(error.status, text, error);
     } else if (error.message === noAction) {
       this.#send(404, '<UnknownOperationException/>\n', error);
-    } else this.#send(error.status, renderError(error, this.#id), error);
+    } else {
+      const render = this.#wantsJson ? renderJsonError : renderError;
+      this.#send(error.status, render(error, this.#id), error);
+    }
   }
 
   #send(status: number, text: string, error: SqsError | undefined, isAscii = false): void {
@@ -302,7 +311,7 @@ export class Exchange implements SqsRequest {
     const { metrics, context, isClosing } = this.#services;
     if (channel.canAnswer) {
       const headers: Record<string, string> = {
-        'content-type': this.#isJson ? jsonType : 'text/xml',
+        'content-type': this.#contentType,
         'x-amzn-RequestId': this.#id,
       };
       if (this.#isCrossOrigin) Object.assign(headers, corsHeaders);

@@ -73,7 +73,7 @@ function valueBytes({ StringValue, BinaryValue }: MessageAttribute): number {
   return Buffer.byteLength(StringValue ?? '');
 }
 
-/** Of messages of other doors letters of any script are shown. */
+/** The service says that letters are those from A to Z, and takes those of any script. */
 function isAttributeName(name: string): boolean {
   return (
     /^[\p{L}\p{N}_\-.]{1,256}$/u.test(name) &&
@@ -89,7 +89,7 @@ function checkAttributeName(name: string): void {
       `Message (user) attribute name '${name}' can not start with 'AWS.' or 'Amazon.'.`,
     );
   }
-  if (!isAttributeName(name) || !/^[\w.-]*$/.test(name)) {
+  if (!isAttributeName(name)) {
     throw invalidParameter(
       `Message (user) attribute name '${name}' is invalid: it can have alphanumeric characters, hyphens, underscores and ` +
         'periods, must not start or end with a period or have two in a row, and has 1 to 256 characters.',

@@ -157,6 +157,59 @@ export function renderError(error: SqsError, requestId: string): string {
   );
 }
 
+/** Lists that have another name in JSON. */
+const jsonNames: Readonly<Record<string, string>> = {
+  Messages: 'messages',
+  QueueUrls: 'queueUrls',
+};
+
+/**
+ * What a caller of this protocol gets who accepts JSON: what the XML has, with maps as lists of names and values, and null for
+ * what is not there.
+ */
+export function renderJsonResponse(
+  action: string,
+  shape: Structure,
+  output: Input,
+  requestId: string,
+): string {
+  const ResponseMetadata = { RequestId: requestId };
+  const isEmpty = Object.keys(shape.members).length === 0;
+  const result = isEmpty ? {} : { [`${action}Result`]: toJson(shape, output) };
+  return JSON.stringify({ [`${action}Response`]: { ...result, ResponseMetadata } });
+}
+
+export function renderJsonError(error: SqsError, requestId: string): string {
+  const Type = error.isSenderFault ? 'Sender' : 'Receiver';
+  return JSON.stringify({
+    Error: { Code: error.queryCode, Message: error.queryMessage, Type },
+    RequestId: requestId,
+  });
+}
+
+function toJson(shape: Shape, value: unknown): unknown {
+  if (value === undefined || value === null) return null;
+  switch (shape.kind) {
+    case 'list':
+      return Array.isArray(value) ? value.map((item) => toJson(shape.of, item)) : null;
+    case 'map':
+      if (!isObject(value)) return null;
+      return Object.entries(value).map(([key, item]) => ({
+        [shape.keyName]: key,
+        [shape.valueName]: toJson(shape.of, item),
+      }));
+    case 'structure': {
+      if (!isObject(value)) return null;
+      const members = Object.entries(shape.members);
+      return Object.fromEntries(
+        members.map(([name, member]) => [jsonNames[name] ?? name, toJson(member, value[name])]),
+      );
+    }
+    default:
+      return value;
+  }
+}
+
 function renderStructure(shape: Structure, output: Input): string {
   let text = '';
   for (const [name, member] of Object.entries(shape.members)) {

@@ -140,8 +140,23 @@ export function checkAttributes(
     else if (name === 'Policy') own[prefix + name] = checkPolicy(value);
     else if (name !== 'FifoQueue') own[prefix + name] = value;
   }
+  chooseEncryption(own);
   own[`${prefix}LastModified`] = String(Math.floor(request.context.clock.nowMs() / 1000));
   return { settings, attributes: own };
+}
+
+/** Of the two kinds of encryption a queue has one: a key ends the service's own, and the other way round. */
+function chooseEncryption(own: Record<string, string>): void {
+  const key = own[`${prefix}KmsMasterKeyId`] ?? '';
+  const isManaged = own[`${prefix}SqsManagedSseEnabled`] === 'true';
+  if (key !== '' && isManaged) {
+    throw new SqsError(
+      'InvalidAttributeName',
+      'You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.',
+    );
+  }
+  if (key !== '') own[`${prefix}SqsManagedSseEnabled`] = 'false';
+  else if (isManaged) own[`${prefix}KmsMasterKeyId`] = '';
 }
 
 /** Those that are JSON have rules of their own. */

@@ -234,11 +234,11 @@ test('refusals have the words of the service', async (t) => {
   }
 });
 
-test('names of messages’ attributes are of plain letters, digits, _, - and .', async (t) => {
+test('names of messages’ attributes are of letters of any script, digits, _, - and .', async (t) => {
   const bed = await openBed(t);
   const { QueueUrl } = await bed.client.send(new CreateQueueCommand({ QueueName: 'orders' }));
   const attribute = { DataType: 'String', StringValue: 'v' };
-  for (const name of ['öther', 'a b', 'a/b', '', '.a', 'a.', 'a..b', 'AWS.a', 'amazon.b']) {
+  for (const name of ['a b', 'a§', 'a/b', '', '.a', 'a.', 'a..b', 'AWS.a', 'amazon.b']) {
     const { status, json } = await bed.json('SendMessage', {
       QueueUrl,
       MessageBody: 'x',
@@ -250,7 +250,7 @@ test('names of messages’ attributes are of plain letters, digits, _, - and .',
   const { status } = await bed.json('SendMessage', {
     QueueUrl,
     MessageBody: 'x',
-    MessageAttributes: { 'A-b_c.9': attribute },
+    MessageAttributes: { 'A-b_c.9': attribute, 'attr.1øßä': attribute },
   });
   assert.equal(status, 200);
 });
@@ -262,4 +262,94 @@ test('who asks who it is, is told the account', async (t) => {
   assert.match(text, /<Arn>arn:aws:iam::000000000000:root<\/Arn>/);
   assert.match(text, /<UserId>000000000000<\/UserId><Account>000000000000<\/Account>/);
   assert.match(text, /<ResponseMetadata><RequestId>[0-9a-f-]{36}<\/RequestId>/);
+});
+
+test('of a key and the service’s own encryption a queue has the one that was set last', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl } = await bed.client.send(
+    new CreateQueueCommand({ QueueName: 'orders', Attributes: { SqsManagedSseEnabled: 'true' } }),
+  );
+  const names = ['KmsMasterKeyId', 'KmsDataKeyReusePeriodSeconds', 'SqsManagedSseEnabled'] as const;
+  const steps: Array<[Record<string, string>, Array<string | undefined>]> = [
+    [{}, [undefined, undefined, 'true']],
+    [{ KmsMasterKeyId: 'key', KmsDataKeyReusePeriodSeconds: '600' }, ['key', '600', 'false']],
+    [{ KmsMasterKeyId: '' }, [undefined, undefined, 'false']],
+    [{ KmsMasterKeyId: 'key' }, ['key', '600', 'false']],
+    [{ SqsManagedSseEnabled: 'true' }, [undefined, undefined, 'true']],
+    [{ SqsManagedSseEnabled: 'false' }, [undefined, undefined, 'false']],
+  ];
+  for (const [given, expected] of steps) {
+    const Attributes = { VisibilityTimeout: '30', ...given };
+    await bed.client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
+    const { Attributes: told } = await bed.client.send(
+      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...names] }),
+    );
+    assert.deepEqual(
+      names.map((name) => told?.[name]),
+      expected,
+    );
+  }
+  const { status, json } = await bed.json('SetQueueAttributes', {
+    QueueUrl,
+    Attributes: { KmsMasterKeyId: 'key', SqsManagedSseEnabled: 'true' },
+  });
+  assert.deepEqual(
+    [status, json['__type'], json['message']],
+    [
+      400,
+      'com.amazonaws.sqs#InvalidAttributeName',
+      'You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.',
+    ],
+  );
+});
+
+test('callers of the Query protocol who accept JSON get it, with names and nulls of its own', async (t) => {
+  const bed = await openBed(t);
+  const ask = async (parameters: Record<string, string>) => {
+    const response = await fetch(bed.url, {
+      method: 'POST',
+      headers: { accept: 'application/json' },
+      body: new URLSearchParams(parameters),
+    });
+    assert.equal(response.headers.get('content-type'), 'application/json');
+    return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+  };
+  const QueueUrl = `${bed.url}/000000000000/orders`;
+  const { json: made } = await ask({ Action: 'CreateQueue', QueueName: 'orders' });
+  const { ResponseMetadata } = made['CreateQueueResponse'] as { ResponseMetadata: object };
+  assert.deepEqual(Object.keys(ResponseMetadata), ['RequestId']);
+  assert.deepEqual(made, {
+    CreateQueueResponse: { CreateQueueResult: { QueueUrl }, ResponseMetadata },
+  });
+  const resultOf = async (Action: string, more: Record<string, string> = {}) => {
+    const { json } = await ask({ Action, QueueUrl, ...more });
+    return (json[`${Action}Response`] as Record<string, unknown>)[`${Action}Result`];
+  };
+  assert.deepEqual(await resultOf('ListQueues'), { queueUrls: [QueueUrl], NextToken: null });
+  assert.deepEqual(await resultOf('ReceiveMessage'), { messages: null });
+  assert.deepEqual(await resultOf('GetQueueAttributes', { 'AttributeName.1': 'DelaySeconds' }), {
+    Attributes: [{ Name: 'DelaySeconds', Value: '0' }],
+  });
+  await resultOf('SendMessage', { MessageBody: 'x' });
+  const { messages } = (await resultOf('ReceiveMessage')) as { messages: object[] };
+  assert.deepEqual(
+    { ...messages[0], MessageId: '', ReceiptHandle: '' },
+    {
+      MessageId: '',
+      ReceiptHandle: '',
+      MD5OfBody: '9dd4e461268c8034f5c8564e155c67a6',
+      Body: 'x',
+      Attributes: null,
+      MD5OfMessageAttributes: null,
+      MessageAttributes: null,
+    },
+  );
+  assert.equal(await resultOf('PurgeQueue'), undefined);
+  const { status, json } = await ask({ Action: 'PurgeQueue', QueueUrl: `${QueueUrl}s` });
+  assert.equal(status, 400);
+  assert.deepEqual(json['Error'], {
+    Code: 'AWS.SimpleQueueService.NonExistentQueue',
+    Message: 'The specified queue does not exist for this wsdl version.',
+    Type: 'Sender',
+  });
 });

@@ -26,7 +26,20 @@ const settable: Readonly<Record<string, RegExp>> = {
   ArchivePolicy: /^\s*\{/,
   DataProtectionPolicy: /^\s*\{/,
   FifoTopic: truth,
+  ...feedbackForms(),
 };
+
+/** How deliveries are told of to a log: kept. */
+function feedbackForms(): Record<string, RegExp> {
+  const forms: Record<string, RegExp> = {};
+  for (const kind of ['HTTP', 'SQS', 'Lambda', 'Firehose', 'Application']) {
+    forms[`${kind}SuccessFeedbackRoleArn`] = /^arn:/;
+    forms[`${kind}FailureFeedbackRoleArn`] = /^arn:/;
+    forms[`${kind}SuccessFeedbackSampleRate`] = /^(100|\d{1,2})$/;
+  }
+  return forms;
+}
+
 const onlyFifo = new Set(['ContentBasedDeduplication', 'FifoThroughputScope', 'ArchivePolicy']);
 
 /** The topic of the request. Throws SnsError. */

@@ -3,9 +3,11 @@ import { test, type TestContext } from 'node:test';
 import {
   CreateTopicCommand,
   GetSubscriptionAttributesCommand,
+  GetTopicAttributesCommand,
   ListSubscriptionsByTopicCommand,
   PublishCommand,
   SetSubscriptionAttributesCommand,
+  SetTopicAttributesCommand,
   SNSClient,
   SubscribeCommand,
   UnsubscribeCommand,
@@ -241,4 +243,26 @@ test('of a topic two hundred subscriptions may have filter policies', async (t) 
     ),
     refusal,
   );
+});
+
+test('a topic keeps where deliveries would be told of', async (t) => {
+  const bed = await open(t);
+  const { topics, TopicArn } = bed;
+  const set = (AttributeName: string, AttributeValue: string) =>
+    topics.send(new SetTopicAttributesCommand({ TopicArn, AttributeName, AttributeValue }));
+  const role = 'arn:aws:iam::000000000000:role/log';
+  await set('SQSSuccessFeedbackRoleArn', role);
+  await set('SQSSuccessFeedbackSampleRate', '100');
+  const { Attributes } = await topics.send(new GetTopicAttributesCommand({ TopicArn }));
+  assert.deepEqual(
+    [Attributes?.['SQSSuccessFeedbackRoleArn'], Attributes?.['SQSSuccessFeedbackSampleRate']],
+    [role, '100'],
+  );
+  for (const [name, value] of [
+    ['SQSSuccessFeedbackSampleRate', '101'],
+    ['SQSFailureFeedbackRoleArn', 'me'],
+    ['SQSFailureFeedbackSampleRate', '1'],
+  ] as const) {
+    await assert.rejects(set(name, value), { name: 'InvalidParameterException' });
+  }
 });
