@@ -61,6 +61,11 @@ export class Dispatcher {
     );
   }
 
+  /** What it wanted to look at is being read, or could not be. */
+  get isAwaitingRead(): boolean {
+    return this.#isReading || this.retryAtMs < Number.POSITIVE_INFINITY;
+  }
+
   /** When it must look again; Infinity when it need not. */
   get nextWakeMs(): number {
     return Math.min(this.headExpiryMs, this.retryAtMs);

@@ -483,7 +483,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (this.#state === undefined && this.#dispatcher === undefined) return false;
     const dispatcher = this.#dispatch();
     const goesOn = dispatcher.run(max);
-    if (!goesOn) this.#isDoubtful = false;
+    if (!goesOn && !dispatcher.isAwaitingRead) this.#isDoubtful = false;
     this.home.noteWindow(this, dispatcher.hasWindow);
     this.#shed();
     return goesOn;

@@ -142,6 +142,25 @@ test('a poison message dies also when each attempt ends in a crash', async () =>
   );
 });
 
+test('what a crash made fail once too often dies without anybody who asks for it', async () => {
+  const bed = await QueueBed.open();
+  const settings = {
+    failuresMax: 0,
+    deadLetter: { exchange: '', key: 'dead' },
+  };
+  const queue = bed.openQueue(settings);
+  queue.attach(new TestConsumer());
+  await bed.send('poison');
+  await bed.clock.runFor(100);
+  await bed.crash();
+  bed.findQueue(settings);
+  await bed.clock.runFor(100);
+  assert.deepEqual(
+    bed.deaths.map(({ text, reason }) => [text, reason]),
+    [['poison', 'delivery-limit']],
+  );
+});
+
 test('a failed message waits longer each time', async () => {
   const bed = await QueueBed.open();
   const queue = bed.openQueue({ retryDelayMs: 1000, retryDelayFactor: 3, retryDelayMaxMs: 5000 });
