@@ -141,7 +141,7 @@ export class Shard implements LogHost, CommitHost {
     this.#maintenance = new Maintenance({
       clock: options.clock,
       log: options.log,
-      retentionCheckMs: options.retentionCheckMs ?? 30_000,
+      retentionCheckMs: options.retentionCheckMs ?? 15_000,
       shard: this,
       segments,
       room: () => this.#freeSpace.roomForMoves(),
