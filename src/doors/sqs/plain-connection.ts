@@ -159,10 +159,13 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
 
   /** Called by the lane from time to time: ends a peer that has stalled beyond a limit. */
   checkDeadlines(nowMs: number): void {
-    if (this.#isBusy || this.#isDraining || this.#isEnding || this.#isHeld) return;
+    if (this.#isBusy || this.#isDraining || this.#isHeld) return;
     const { headStallMs, peerStallMs } = this.#lane.options;
     const passedMs = nowMs - this.#sinceMs;
-    if (this.#head !== undefined || this.#held.length > 0) {
+    if (this.#isEnding) {
+      // It does not take the last answer.
+      if (passedMs > peerStallMs) this.destroy();
+    } else if (this.#head !== undefined || this.#held.length > 0) {
       if (passedMs > (this.#head === undefined ? headStallMs : peerStallMs)) this.#timedOut();
     } else if (passedMs > (this.#hasBegun ? limits.webKeepAliveMs : Math.max(peerStallMs, 30_000)))
       this.destroy();
@@ -334,6 +337,7 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
   /** Closes when everything has been sent; what the peer still sends is dropped. */
   #end(): void {
     this.#isEnding = true;
+    this.#sinceMs = this.#lane.options.clock.monotonicMs();
     this.#socket.destroySoon();
   }
 
