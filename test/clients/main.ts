@@ -30,6 +30,7 @@ const suites: Readonly<Record<string, string>> = {
   'amqp-conformance': "answers of the AMQP door beside RabbitMQ's (Debian's rabbitmq-server)",
   'aws-go': 'AWS SDK for Go 2 (Go)',
   'aws-java': 'AWS SDK for Java 2 (a JDK and Maven)',
+  'aws-rust': 'AWS SDK for Rust (Cargo)',
   'aws-python': 'boto3 in both protocols, the AWS CLI and Celery over SQS (Python 3.9 or later)',
   'real-data':
     'some hundred MB of text by kcat through two groups, one member killed (REAL_DATA_MB)',
