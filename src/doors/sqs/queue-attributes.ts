@@ -166,7 +166,9 @@ function isTextOk(name: string, value: string): boolean {
 
 /** Truth may be written in any case. */
 function normalize(name: string, value: string): string {
-  return words[name]?.includes('true') === true ? value.toLowerCase() : value;
+  return Object.hasOwn(words, name) && words[name]?.includes('true') === true
+    ? value.toLowerCase()
+    : value;
 }
 
 function unknownAttribute(name: string): SqsError {

@@ -353,3 +353,23 @@ test('callers of the Query protocol who accept JSON get it, with names and nulls
     Type: 'Sender',
   });
 });
+
+test('names that every object has are no names of attributes', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl } = await bed.client.send(new CreateQueueCommand({ QueueName: 'orders' }));
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    const { status, json } = await bed.json(
+      'SetQueueAttributes',
+      `{"QueueUrl":${JSON.stringify(QueueUrl)},"Attributes":{"${name}":"x"}}`,
+    );
+    assert.equal(status, 400, name);
+    assert.match(String(json['__type']), /#InvalidAttributeName$/, name);
+    const Version = '2010-03-31';
+    await bed.query({ Action: 'CreateTopic', Version, Name: 'events' });
+    const TopicArn = 'arn:aws:sns:us-east-1:000000000000:events';
+    const set = { Action: 'SetTopicAttributes', Version, TopicArn, AttributeName: name };
+    const answer = await bed.query({ ...set, AttributeValue: 'x' });
+    assert.equal(answer.status, 400, name);
+    assert.match(answer.text, /<Code>InvalidParameter<.*AttributeName/);
+  }
+});

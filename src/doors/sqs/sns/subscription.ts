@@ -133,7 +133,7 @@ const attributeForms: Readonly<Record<string, RegExp>> = {
 const inAttributes = 'Attributes Reason: ';
 
 function checkAttribute(name: string, text: string, isOrdered: boolean, where: string): void {
-  const form = attributeForms[name];
+  const form = Object.hasOwn(attributeForms, name) ? attributeForms[name] : undefined;
   if (form === undefined) throw invalidParameter('AttributeName');
   if (!form.test(text)) {
     throw invalidParameter(
@@ -263,7 +263,7 @@ export function getSubscriptionAttributes(request: SqsRequest, input: Input): In
     ['Owner', accountId],
     ['ConfirmationWasAuthenticated', 'true'],
     ['PendingConfirmation', 'false'],
-    ['SubscriptionPrincipal', `arn:aws:iam::${accountId}:user/any`],
+    ['SubscriptionPrincipal', `arn:aws:iam::${accountId}:user/owner-of-topics`],
     ['RawMessageDelivery', 'false'],
   ]);
   for (const [name, text] of Object.entries(subscription.attributes)) {

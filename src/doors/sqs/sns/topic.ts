@@ -120,7 +120,7 @@ function checkSame(
 }
 
 function checkAttribute(topicName: string, name: string, given: unknown): string {
-  const form = settable[name];
+  const form = Object.hasOwn(settable, name) ? settable[name] : undefined;
   // Truth may be written in any case.
   const isTruth = form?.source === truth.source && typeof given === 'string';
   const value = isTruth ? given.toLowerCase() : given;
