@@ -39,6 +39,8 @@ export interface PublishShard {
 /** The open batches of one shard: they are closed when a chunk is built, so that they grow while the one before is written. */
 export class ShardBatches implements EntrySource {
   readonly open = new Map<Partition, OpenBatch>();
+  /** The newest of each partition that is being made durable. */
+  readonly appending = new Map<Partition, OpenBatch>();
   /** Closes what is open. */
   readonly #close: (batches: ShardBatches) => void;
   #shard: PublishShard | undefined;
@@ -115,8 +117,7 @@ export class Publisher implements PublisherPort {
   flush(partition?: Partition): void {
     if (partition === undefined) for (const batches of this.#shards) this.#closeAll(batches);
     else {
-      const batches = present(this.#shards[this.#shardOf(partition)], 'every shard was added');
-      const batch = batches.open.get(partition);
+      const batch = this.#batchesOf(partition).open.get(partition);
       if (batch !== undefined) this.#append(batch);
     }
   }
@@ -130,7 +131,10 @@ export class Publisher implements PublisherPort {
     const partition = target.partitions[index];
     if (partition === undefined) throw new BrokerError('topic-not-found', target.name);
     const outcome = this.#ask(target, index, message);
-    if (outcome !== 'taken') return outcome;
+    if (outcome !== 'taken') {
+      if (outcome === 'duplicate') this.#awaitFirst(asGroup(group), partition);
+      return outcome;
+    }
     const bytes =
       message.headers.length +
       Math.max(0, message.bodyBytes) +
@@ -193,8 +197,19 @@ export class Publisher implements PublisherPort {
     return this.#admit(target, partition, message);
   }
 
+  /** A repetition is as durable as the first message, which may be on its way: nobody is told sooner. */
+  #awaitFirst(group: Group, partition: Partition): void {
+    const { open, appending } = this.#batchesOf(partition);
+    open.get(partition)?.join(group);
+    appending.get(partition)?.join(group);
+  }
+
+  #batchesOf(partition: Partition): ShardBatches {
+    return present(this.#shards[this.#shardOf(partition)], 'every shard was added');
+  }
+
   #batchOf(target: Topic, partition: Partition): OpenBatch {
-    const batches = present(this.#shards[this.#shardOf(partition)], 'every shard was added');
+    const batches = this.#batchesOf(partition);
     const known = batches.open.get(partition);
     if (known !== undefined) return known;
     const builder =
@@ -216,16 +231,24 @@ export class Publisher implements PublisherPort {
   #append(batch: OpenBatch): void {
     if (batch === this.#lastBatch) this.#lastBatch = undefined;
     const { builder, partition } = batch;
-    batch.shard.open.delete(partition);
+    const { open, appending } = batch.shard;
+    open.delete(partition);
+    appending.set(partition, batch);
+    const forget = (): void => {
+      // Not where a later one is on its way, which is durable after this one.
+      if (appending.get(partition) === batch) appending.delete(partition);
+    };
     this.#openCount--;
     this.#openBytes -= batch.addedBytes;
     partition.append(builder.finish(), batch).then(
       ({ baseOffset }) => {
         this.#keep(builder);
+        forget();
         batch.settle(undefined, baseOffset);
       },
       (error: BrokerError) => {
         this.#keep(builder);
+        forget();
         this.withdraw(batch.target, partition.index, batch.dedupIds);
         batch.settle(error, -1);
       },
@@ -341,7 +364,11 @@ class OpenBatch {
     ) {
       this.isScheduled = true;
     }
-    if (group === this.#lastGroup) return;
+    if (group !== this.#lastGroup) this.join(group);
+  }
+
+  /** The group waits until this is durable. */
+  join(group: Group): void {
     this.#lastGroup = group;
     this.#groups.push(group);
     group.open++;

@@ -210,6 +210,48 @@ test('a full queue refuses, and a repeated message is stored once', async () => 
   assert.equal(once.counts().ready, 2);
 });
 
+test('a repetition is told of no sooner than the first message is durable, and fails with it', async (t) => {
+  const bed = await BrokerBed.open();
+  await bed.run(bed.broker.createQueue('once', { settings: { dedupWindowMs: 60_000 } }));
+  const topic = bed.broker.queues.find('', 'once')?.topic;
+  assert.ok(topic !== undefined);
+  const partition = topic.partitions[0];
+  assert.ok(partition !== undefined);
+  const { publisher } = bed.broker;
+  const send = (dedupId: string): Publishing => {
+    const publishing = open(bed);
+    const writer = new HeaderWriter();
+    writer.text(property.dedupId, dedupId);
+    const headers = writer.finish();
+    publisher.add(publishing.group, topic, message('m', { headers, headerCount: 1, dedupId }));
+    publisher.close(publishing.group);
+    return publishing;
+  };
+  for (const isFlushed of [false, true]) {
+    const id = `a${isFlushed}`;
+    send(id);
+    // Its batch is open still, or on its way.
+    if (isFlushed) publisher.flush();
+    const before = partition.highWatermark;
+    const { done } = send(id);
+    let isTold = false;
+    const told = done.then((error) => {
+      isTold = true;
+      assert.equal(error, undefined);
+      assert.equal(partition.highWatermark, before + 1);
+    });
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    assert.equal(isTold, false);
+    await bed.run(told);
+  }
+  const refusal = new BrokerError('overloaded');
+  t.mock.method(partition, 'append', () => Promise.reject(refusal));
+  const first = send('b');
+  const second = send('b');
+  assert.equal((await bed.run(first.done))?.code, 'overloaded');
+  assert.equal((await bed.run(second.done))?.code, 'overloaded');
+});
+
 test('what was not stored is no duplicate when it comes again', async (t) => {
   const bed = await BrokerBed.open();
   const settings = { dedupWindowMs: 60_000 };
