@@ -11,6 +11,10 @@ function grouped(text: string, group: string): Sent {
   return { text, headers: { 'pabal.group': group } };
 }
 
+function withId(id: string): Sent {
+  return { text: id, headers: { 'pabal.dedup-id': id } };
+}
+
 test('of a group one message is out at a time, in order; groups go in parallel', async () => {
   const bed = await QueueBed.open();
   const queue = bed.openQueue({}, { isGrouped: true });
@@ -149,7 +153,6 @@ test('an id is forgotten in time, whatever timestamp its message has, also after
     const bed = await QueueBed.open();
     const settings = { dedupWindowMs: 5000 };
     let queue = bed.openQueue(settings);
-    const withId = (id: string): Sent => ({ text: id, headers: { 'pabal.dedup-id': id } });
     await bed.send({ ...withId('ahead'), timestampMs: Number.MAX_SAFE_INTEGER }, withId('now'));
     if (isCrashed) {
       await bed.crash();
