@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { BrokerError } from '../../src/base/index.ts';
-import { compilePolicy, type Fields } from '../../src/routing/index.ts';
+import { compilePolicy, type Fields, type FieldValue } from '../../src/routing/index.ts';
 
 const cases: Array<[policy: unknown, matching: Fields[], others: Fields[]]> = [
   [{ a: ['x'] }, [{ a: 'x' }, { a: 'x', b: 1 }], [{}, { a: 'X' }, { a: 1 }, { a: null }]],
@@ -71,6 +71,12 @@ const cases: Array<[policy: unknown, matching: Fields[], others: Fields[]]> = [
     [{ a: [{ b: 'z' }, { b: 'x', c: 'y' }] }],
     [{ a: [{ b: 'x' }, { c: 'y' }] }, { a: [] }, { a: ['x'] }],
   ],
+  [
+    { a: { b: { c: ['x'] } } },
+    [{ a: { b: [[{ c: 'y' }], [{ c: 'x' }]] } }, { a: [[{ b: [{ c: 'x' }] }]] }],
+    [{ a: { b: [['x'], [{ c: 'y' }]] } }],
+  ],
+  [{ 'a.b': ['x'] }, [{ a: [[{ b: 'x' }]] }], [{ a: [[['x']]] }]],
   // Alternatives.
   [
     { a: [1], $or: [{ b: [2] }, { c: [{ prefix: 'x' }] }] },
@@ -164,5 +170,13 @@ test('policies have greatest sizes', () => {
   const long = { a: ['x'.repeat(70_000)] };
   for (const policy of [deep, many, wild, long]) {
     assert.throws(() => compilePolicy(JSON.stringify(policy)), { code: 'filter-invalid' });
+  }
+});
+
+test('policies: lists in lists may be as deep as they like', () => {
+  let list: FieldValue = [];
+  for (let depth = 0; depth < 100_000; depth += 1) list = [list];
+  for (const policy of [{ a: { b: ['x'] } }, { 'a.b': ['x'] }, { a: ['x'] }]) {
+    assert.equal(compilePolicy(JSON.stringify(policy))({ a: list }), false);
   }
 });

@@ -76,10 +76,19 @@ function isAlternatives(given: unknown): given is readonly unknown[] {
 function compileNested(key: string, check: Check): Check {
   return (fields) => {
     const value = find(fields, key);
-    if (isList(value)) return value.some((item) => isFields(item) && check(item));
+    if (isList(value)) return matchesItem(value, check, 0);
     // Nothing is there below what is not there, which is what `exists: false` asks for.
     return check(isFields(value) ? value : undefined);
   };
+}
+
+/** Lists in the list are looked into, too, as deep as policies may be nested. */
+function matchesItem(list: readonly FieldValue[], check: Check, depth: number): boolean {
+  return list.some((item) =>
+    isList(item)
+      ? depth < limits.filterDepthMax && matchesItem(item, check, depth + 1)
+      : isFields(item) && check(item),
+  );
 }
 
 function matchesAny(conditions: readonly Condition[], value: FieldValue | undefined): boolean {
@@ -104,11 +113,11 @@ function findOwn(fields: Fields, key: string): FieldValue | undefined {
   return Object.hasOwn(fields, key) ? fields[key] : undefined;
 }
 
-/** Of a list, the values of all of its items. */
-function findWithin(value: FieldValue | undefined, key: string): FieldValue | undefined {
+/** Of a list, the values of all of its items; of lists in it, as deep as policies may be nested. */
+function findWithin(value: FieldValue | undefined, key: string, depth = 0): FieldValue | undefined {
   if (isFields(value)) return find(value, key);
-  if (!isList(value)) return undefined;
-  const found = value.flatMap((item) => findWithin(item, key) ?? []);
+  if (!isList(value) || depth > limits.filterDepthMax) return undefined;
+  const found = value.flatMap((item) => findWithin(item, key, depth + 1) ?? []);
   return found.length > 0 ? found : undefined;
 }
 

@@ -57,7 +57,8 @@ function parse(text: string): FieldValue | undefined {
     // JSON knows no values but those of fields.
     return JSON.parse(text, rounded) as FieldValue;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    // What is nested deeper than can be looked into is nothing that a filter asks for.
+    if (error instanceof SyntaxError || error instanceof RangeError) return undefined;
     throw error;
   }
 }
