@@ -194,11 +194,6 @@ for (const { what, resources, error } of [
     error: errorCodes.INVALID_CONFIG,
   },
   {
-    what: 'the last policy taken away',
-    resources: [change([['cleanup.policy', subtract, 'delete']])],
-    error: errorCodes.INVALID_CONFIG,
-  },
-  {
     what: 'a missing value',
     resources: [change([['retention.ms', set, null]])],
     error: errorCodes.INVALID_REQUEST,
