@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const readyTimeoutMs = 30_000;
+/** For each of two tries: under tsx a process sometimes hangs while it loads modules, before a line of the server ran. */
+const readyTimeoutMs = 45_000;
 const pollMs = 20;
 
 export interface Listener {
@@ -124,6 +126,7 @@ async function startIn(
   directory: string,
   ports: Readonly<Record<string, number>>,
   words: readonly string[],
+  isSecondTry = false,
 ): Promise<{ child: ChildProcess; listeners: Record<string, Listener> }> {
   const readyFile = path.join(directory, readyName);
   const listening = Object.entries(ports).flatMap(([door, port]) => [
@@ -148,7 +151,13 @@ async function startIn(
     const listeners = readListeners(readyFile);
     if (listeners !== undefined) return { child, listeners };
     if (child.exitCode !== null || Date.now() > deadlineMs) {
+      const isSilent = child.exitCode === null && output.length === 0;
       child.kill('SIGKILL');
+      if (isSilent && !isSecondTry) {
+        console.error(`a server was silent for ${readyTimeoutMs} ms and is started again`);
+        await once(child, 'close');
+        return startIn(directory, ports, words, true);
+      }
       rmSync(directory, { recursive: true, force: true });
       throw new Error(`the server did not become ready:\n${output.join('').slice(-4000)}`);
     }

@@ -4,7 +4,9 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 120_000;
+/** Under tsx a process sometimes hangs while it loads modules; one that was silent for so long is started again, once. */
+const silenceMs = 30_000;
 const printTimeoutMs = 20_000;
 const pollMs = 5;
 /** Node's exit code when nothing is left to wait for and a module still awaits. */
@@ -110,7 +112,16 @@ export class BrokerProcess {
 
   async ready(): Promise<void> {
     const deadlineMs = Date.now() + readyTimeoutMs;
+    let silentUntilMs = Date.now() + silenceMs;
     while (!existsSync(this.#readyFile)) {
+      if (this.isRunning && this.output === '' && Date.now() > silentUntilMs) {
+        silentUntilMs = deadlineMs;
+        console.error(`a server was silent for ${silenceMs} ms and is started again`);
+        this.#child.kill('SIGKILL');
+        await this.exited;
+        this.#child = this.#spawn();
+        this.exited = this.#watch();
+      }
       if (!this.isRunning || Date.now() > deadlineMs) {
         this.#child.kill('SIGKILL');
         // What it printed comes behind its end.
