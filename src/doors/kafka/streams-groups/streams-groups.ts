@@ -91,6 +91,12 @@ export class StreamsGroups {
     if (request.topology !== null) {
       const refused = await this.#keep(groupId, request.topology);
       if (refused !== undefined) return refused;
+      // Another member may have begun the group meanwhile: then what that one computes is what is stored.
+      const begun = this.#groups.get(groupId);
+      const late = begun === undefined ? undefined : checkTopology(begun, request.topology);
+      if (begun !== undefined && late !== undefined) {
+        return (await this.#store(groupId, begun.topology)) ?? late;
+      }
     }
     const found = this.#enter(request);
     if (found instanceof Refusal) return found;
@@ -150,16 +156,7 @@ export class StreamsGroups {
   /** Stores the topology of a group that is new, or has lost its members since. */
   async #keep(groupId: string, topology: Topology): Promise<Refusal | undefined> {
     const group = this.#groups.get(groupId);
-    if (group !== undefined) {
-      if (topology.epoch < group.topology.epoch) return undefined;
-      const isSame = JSON.stringify(topology) === JSON.stringify(group.topology);
-      return isSame
-        ? undefined
-        : new Refusal(
-            errorCodes.INVALID_REQUEST,
-            'Topology updates are not supported while the group has members.',
-          );
-    }
+    if (group !== undefined) return checkTopology(group, topology);
     const state = this.#broker.groupsFor(groupId).describe(groupId);
     if (state.isManaged || !(state.state === 'dead' || state.state === 'empty')) {
       return new Refusal(errorCodes.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a streams group.`);
@@ -167,6 +164,10 @@ export class StreamsGroups {
     if (this.#groups.size >= limits.streamsGroupsMax) {
       return new Refusal(errorCodes.GROUP_MAX_SIZE_REACHED, 'There are too many groups.');
     }
+    return this.#store(groupId, topology);
+  }
+
+  async #store(groupId: string, topology: Topology): Promise<Refusal | undefined> {
     try {
       await this.#stored.change(groupId, topology);
       return undefined;
@@ -285,6 +286,17 @@ export class StreamsGroups {
   #hold(groupId: string, isHeld: boolean): void {
     this.#broker.groupsFor(groupId).hold(groupId, isHeld);
   }
+}
+
+/** A group keeps its topology while it has members; those that are behind it may join. */
+function checkTopology(group: StreamsGroup, topology: Topology): Refusal | undefined {
+  if (topology.epoch < group.topology.epoch) return undefined;
+  return JSON.stringify(topology) === JSON.stringify(group.topology)
+    ? undefined
+    : new Refusal(
+        errorCodes.INVALID_REQUEST,
+        'Topology updates are not supported while the group has members.',
+      );
 }
 
 function unknownMember(groupId: string, memberId: string): Refusal {

@@ -397,6 +397,21 @@ describe('a streams group', () => {
     assert.deepEqual(activeOf(answer, '1'), [0, 1, 2, 3]);
   });
 
+  it('has one topology, also when members with different ones begin it together', async (t) => {
+    const { bed, client } = await open(t);
+    const other = await bed.connect();
+    const answers = await Promise.all([
+      beat(client, 'm1', { topology: plain }),
+      beat(other, 'm2', { topology: counting }),
+    ]);
+    const codes = answers.map(({ errorCode }) => errorCode);
+    assert.deepEqual(inOrder(codes), [errorCodes.NONE, errorCodes.INVALID_REQUEST]);
+    const winner = codes[0] === errorCodes.NONE ? 'm1' : 'm2';
+    await goOn(client, winner, -1);
+    const { topology } = await describeGroup(client);
+    assert.equal(topology?.subtopologies?.length, winner === 'm1' ? 1 : 2);
+  });
+
   it('becomes a classic group when one comes first', async (t) => {
     const { client } = await open(t);
     await beat(client, 'm1');
