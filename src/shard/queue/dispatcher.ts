@@ -328,7 +328,7 @@ export class Dispatcher {
       return true;
     }
     if (this.#isDamaged(leases.offset(slot))) {
-      if (queue.damageDying(lease)) this.#dying.shift();
+      if (queue.settling.damageDying(lease)) this.#dying.shift();
       else this.#retryLater(nowMs);
       return this.retryAtMs === Number.POSITIVE_INFINITY;
     }

@@ -6,16 +6,16 @@ import {
 } from '../../bytes/index.ts';
 import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
 import { Admissions } from './admissions.ts';
-import { Deaths } from './deaths.ts';
+import { purgeQueue, retryDamaged, rewindQueue } from './bulk-change.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { defaultQueueSettings, retryDelayMs } from './queue-defaults.ts';
+import { defaultQueueSettings } from './queue-defaults.ts';
 import { OldestMessage, peekMessages } from './message-lookup.ts';
+import { Settler } from './settler.ts';
 import { OwnerIds } from './owner-ids.ts';
-import { averageBytes, averageReadyBytes, purgeableBytes, trimState } from './queue-bytes.ts';
+import { averageReadyBytes, trimState } from './queue-bytes.ts';
 import type { QueueChanges } from './queue-changes.ts';
 import type { QueueHome } from './queue-home.ts';
 import { listMessages } from './queue-listing.ts';
-import { restoreRanks } from './rank-reader.ts';
 import { emptyState, owners, type QueueState } from './queue-state.ts';
 import { encodeEmptyState, encodeState } from './queue-state-codec.ts';
 import { describeCounts, leaveOutSurplus, QueueTotals } from './queue-totals.ts';
@@ -36,8 +36,6 @@ import type {
 
 /** Many timeouts of one moment are handled in several turns. */
 const wakeMax = 10_000;
-/** A message that could not be sent on to where the dead go is tried again after this. */
-const dyingRetryMs = 1000;
 /** A queue that turned empty has its records deleted at once when they are more than this. */
 const emptiedBytesMin = 8 * 1024 * 1024;
 
@@ -68,20 +66,21 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #isPaused = false;
   /** False after a recovery until it is known again which groups have a message out. */
   areGroupsKnown = true;
-  #dispatcher: Dispatcher | undefined;
+  /** Made when somebody wants messages, or something must be looked at. */
+  dispatcher: Dispatcher | undefined;
   #owners: OwnerIds | undefined;
   /** Of groups' messages; it goes on when the dispatcher is made anew, for groups remember it. */
   #lastRun = 0;
   /** Recovered, and nobody has given it its settings: what dies now would go the wrong way. */
   #isAwaited: boolean;
-  /** It is going back, and does not know yet in what order: nothing is given out. */
-  #rewinding = 0;
+  /** So often it is going back, and does not know yet in what order: nothing is given out. */
+  rewinds = 0;
   /** Something may be dead at the head that nobody has looked at. */
   #isDoubtful = false;
   /** Behind the newest marker of a transaction: up to there may be records that are no messages. */
   #gapsEnd = 0;
   #admissions: Admissions | undefined;
-  #deaths: Deaths | undefined;
+  #settler: Settler | undefined;
   #totals: QueueTotals | undefined;
   #oldest: OldestMessage | undefined;
 
@@ -133,7 +132,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#settings = settings;
     this.#begin();
     this.#isDoubtful = (this.#state?.returned?.count ?? 0) > 0;
-    this.#dispatcher?.consumers.chooseActive();
+    this.dispatcher?.consumers.chooseActive();
     this.schedule();
   }
 
@@ -151,21 +150,21 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   attach(consumer: QueueConsumer): void {
     if (this.isDropped) return consumer.detached('deleted');
     this.#begin();
-    this.#dispatch().consumers.attach(consumer, this.#ownerIds().next());
+    this.openDispatcher().consumers.attach(consumer, this.#ownerIds().next());
     this.schedule();
   }
 
   detach(consumer: QueueConsumer, leases: 'return' | 'return-failed' | 'keep'): void {
-    const ownerId = this.#dispatcher?.consumers.detach(consumer);
+    const ownerId = this.dispatcher?.consumers.detach(consumer);
     if (ownerId === undefined) return;
-    if (leases !== 'keep') this.#returnOwned(ownerId, leases === 'return-failed');
+    if (leases !== 'keep') this.settling.returnOwned(ownerId, leases === 'return-failed');
     this.schedule();
     this.#shed();
   }
 
   resume(): void {
-    if (this.#dispatcher === undefined) return;
-    this.#dispatcher.consumers.resume();
+    if (this.dispatcher === undefined) return;
+    this.dispatcher.consumers.resume();
     this.schedule();
   }
 
@@ -177,7 +176,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if ((this.state.leases?.nextDeadlineMs() ?? Number.POSITIVE_INFINITY) <= nowMs)
       this.wake(nowMs);
     const ownerId = request.owner === undefined ? owners.none : this.#ownerIds().of(request.owner);
-    const result = this.#dispatch().acquire(request, ownerId);
+    const result = this.openDispatcher().acquire(request, ownerId);
     this.schedule();
     return result;
   }
@@ -185,50 +184,27 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   releaseOwner(owner: object): void {
     const ownerId = this.#owners?.forget(owner);
     if (ownerId === undefined) return;
-    this.#dispatcher?.endAcquirersOf(ownerId);
-    this.#returnOwned(ownerId, false);
+    this.dispatcher?.endAcquirersOf(ownerId);
+    this.settling.returnOwned(ownerId, false);
     this.#shed();
   }
 
   // Settling
 
   accept(lease: Lease): boolean {
-    const slot = this.state.leases?.find(lease) ?? -1;
-    if (slot < 0) return false;
-    this.#count().accepted++;
-    this.#settleSlot(slot);
-    return true;
+    return this.settling.accept(lease);
   }
 
   release(lease: Lease, options: ReleaseOptions): boolean {
-    const { leases } = this.state;
-    const slot = leases?.find(lease) ?? -1;
-    if (leases === undefined || slot < 0) return false;
-    this.#count().released++;
-    let { delayMs } = options;
-    // Else it would die again at once, and again.
-    if (delayMs === undefined && leases.owner(slot) === owners.dying) delayMs = dyingRetryMs;
-    this.#giveBack(slot, options.isFailure, delayMs);
-    return true;
+    return this.settling.release(lease, options);
   }
 
   reject(lease: Lease, reason: DeathReason): boolean {
-    const slot = this.state.leases?.find(lease) ?? -1;
-    if (slot < 0) return false;
-    this.#kill(slot, 0, reason);
-    return true;
+    return this.settling.reject(lease, reason);
   }
 
   extend(lease: Lease, leaseMs: number): boolean {
-    const { leases } = this.state;
-    const slot = leases?.find(lease) ?? -1;
-    if (leases === undefined || slot < 0) return false;
-    if (leaseMs === 0) return this.release(lease, { isFailure: true });
-    const deadlineMs = leaseMs < 0 ? -1 : this.home.clock.nowMs() + leaseMs;
-    leases.setDeadline(slot, deadlineMs);
-    this.#note().noteExtended(leases.offset(slot), deadlineMs);
-    if (deadlineMs >= 0) this.arm(deadlineMs);
-    return true;
+    return this.settling.extend(lease, leaseMs);
   }
 
   isLeased(lease: Lease): boolean {
@@ -236,22 +212,11 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   hold(lease: Lease): number {
-    const { leases } = this.state;
-    const slot = leases?.find(lease) ?? -1;
-    if (leases === undefined || slot < 0) return -1;
-    leases.setDeadline(slot, -1);
-    leases.setOwner(slot, owners.held);
-    return leases.offset(slot);
+    return this.settling.hold(lease);
   }
 
   holdOffset(offset: number): Lease | undefined {
-    const { state } = this;
-    let slot = state.leases?.findByOffset(offset) ?? -1;
-    if (slot < 0 && state.leaseAgain(offset)) slot = state.openLeases().findByOffset(offset);
-    if (slot < 0) return undefined;
-    const lease = state.openLeases().leaseOf(slot);
-    this.hold(lease);
-    return lease;
+    return this.settling.holdOffset(offset);
   }
 
   findLease(offset: number, deliveries = -1): Lease | undefined {
@@ -264,18 +229,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   acceptLate(offset: number): boolean {
-    const lease = this.findLease(offset);
-    if (lease !== undefined) return this.accept(lease);
-    if (offset >= this.partition.highWatermark || !this.has(offset)) return false;
-    let bodyBytes = this.state.takeWaiting(offset);
-    if (bodyBytes === undefined) return false;
-    if (bodyBytes < 0) bodyBytes = averageReadyBytes(this.state, this.partition);
-    this.#count().accepted++;
-    this.#settle(offset, bodyBytes, this.#note());
-    this.home.ride();
-    // Others may have waited for it.
-    this.schedule();
-    return true;
+    return this.settling.acceptLate(offset);
   }
 
   settled(): Promise<void> {
@@ -283,78 +237,35 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   deathsMoved(): Promise<void> | undefined {
-    return this.dyingCount === 0 ? undefined : this.#deaths?.ended();
+    return this.#settler?.deathsMoved();
   }
 
   /** Leases of dead messages. */
   get dyingCount(): number {
-    return this.#deaths?.count ?? 0;
-  }
-
-  #noteDying(): void {
-    this.#deaths ??= new Deaths();
-    this.#deaths.count++;
+    return this.#settler?.dyingCount ?? 0;
   }
 
   purge(isWhole = false): Promise<number> {
-    const { state } = this;
-    const leased = isWhole ? this.#purgeLeases() : 0;
-    const bytes = purgeableBytes(state, this.partition);
-    this.#dispatcher?.consumers.forgetAside();
-    const count = state.purge(state.ingested, bytes);
-    this.#note().notePurged(state.ingested, bytes);
-    this.#noteDamage();
-    this.#noteIfEmptied();
-    if (isWhole && state.dedup !== undefined) {
-      state.dedup = undefined;
-      this.#note().noteForgotten();
-    }
-    return this.settled().then(() => count + leased);
+    return purgeQueue(this, isWhole);
   }
 
   retryDamaged(): Promise<number> {
-    const { state } = this;
-    if (state.damaged === undefined) return this.settled().then(() => 0);
-    const bytes = state.damaged.count * averageBytes(this.partition);
-    const count = state.retryDamaged(bytes);
-    this.#note().noteRetried(bytes);
-    this.#dispatcher?.forgetDamage();
-    this.#noteDamage();
-    this.schedule();
-    return this.settled().then(() => count);
+    return retryDamaged(this);
   }
 
-  async rewind(offset: number): Promise<void> {
-    const { state, partition } = this;
-    const target = Math.max(offset, partition.logStartOffset);
-    if (target < state.ingested) {
-      const damaged = state.damaged?.countFrom(target) ?? 0;
-      const again = state.settled.countIn(target, state.ingested) + damaged;
-      const bytes = again * averageBytes(this.partition);
-      state.rewind(target, bytes);
-      this.#note().noteRewound(target, bytes);
-      // It may have been repaired.
-      this.#dispatcher?.forgetDamage();
-      this.#noteDamage();
-      if (this.form.priorityMax > 0) await this.#restoreRanks(target, state);
-      this.schedule();
-    }
-    await this.settled();
+  rewind(offset: number): Promise<void> {
+    return rewindQueue(this, offset);
   }
 
   counts(): QueueCounts {
     const state = this.#state;
-    const consumers = this.#dispatcher?.consumers.count ?? 0;
+    const consumers = this.dispatcher?.consumers.count ?? 0;
     const counts = describeCounts(state, this.#totals, this.partition.nextOffset, consumers);
     if (state === undefined) return counts;
     if (this.isOverLength()) leaveOutSurplus(counts, this.#settings);
     this.#oldest ??= new OldestMessage(this.partition);
     counts.oldestTimestampMs = this.#oldest.find(state.firstOffset);
     return counts;
-  }
-
-  #count(): QueueTotals {
-    return (this.#totals ??= new QueueTotals());
   }
 
   admit(admission: Admission): 'take' | 'reject' | 'reject-dead-letter' | 'duplicate' {
@@ -387,7 +298,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   sequenced(batch: PendingBatch): void {
     const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
     if (!isControlBatch(batchAttributes(batch.bytes, batch.at)))
-      this.#count().published += batch.recordCount;
+      this.count().published += batch.recordCount;
     this.state.unsettledBytes += bodyBytes;
     this.#admissions?.noteSequenced(batch.recordCount, bodyBytes);
   }
@@ -406,7 +317,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   stored(): void {
-    if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
+    if (this.dispatcher?.hasTakers || this.mustLook()) this.schedule();
   }
 
   trimmed(): void {
@@ -414,7 +325,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   rewritten(): void {
-    this.#dispatcher?.clearWindows();
+    this.dispatcher?.clearWindows();
   }
 
   dropped(): void {
@@ -428,9 +339,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   end(reason: 'deleted' | 'failed'): void {
     if (reason === 'deleted') this.isDropped = true;
     this.home.noteDamage(this, false);
-    this.#dispatcher?.end(reason);
-    this.#dispatcher = undefined;
-    this.#deaths?.end(Number.POSITIVE_INFINITY);
+    this.dispatcher?.end(reason);
+    this.dispatcher = undefined;
+    this.#settler?.endDying(Number.POSITIVE_INFINITY);
     this.home.noteWindow(this, false);
   }
 
@@ -440,11 +351,11 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.isDropped = false;
     this.#state = state;
     this.changes = undefined;
-    this.#deaths = undefined;
+    this.#settler = undefined;
     this.#admissions = undefined;
     this.areGroupsKnown = !this.form.isGrouped || state.leasedCount + state.delayedCount === 0;
     this.#trim();
-    this.#noteDamage();
+    this.noteDamage();
     state.ingestPlain(this.partition.nextOffset);
     this.#isDoubtful = (state.returned?.count ?? 0) > 0;
     this.#gapsEnd = this.partition.transactions === undefined ? 0 : this.partition.nextOffset;
@@ -458,13 +369,13 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (this.isDropped || this.home.isLost || this.#isAwaited) return;
     const leases = this.#state?.leases;
     const delayed = this.#state?.delayed;
-    leases?.takeExpired(nowMs, (slot) => this.#expireLease(slot), wakeMax);
+    leases?.takeExpired(nowMs, (slot) => this.settling.expire(slot), wakeMax);
     if (delayed !== undefined && delayed.nextDueMs() <= nowMs) {
       const count = this.state.takeDue(nowMs, wakeMax);
-      this.#note().noteDue(nowMs, count);
+      this.note().noteDue(nowMs, count);
     }
     this.#expireDedup(nowMs);
-    const waitsMs = this.#dispatcher?.endWaits(nowMs) ?? Number.POSITIVE_INFINITY;
+    const waitsMs = this.dispatcher?.endWaits(nowMs) ?? Number.POSITIVE_INFINITY;
     this.schedule();
     const nextMs = Math.min(this.#nextWakeMs(), waitsMs);
     // What is left of this moment has its turn later.
@@ -473,15 +384,15 @@ export class LiveQueue implements PartitionQueue, LogFollower {
 
   /** Others need the memory more. */
   clearWindows(): void {
-    this.#dispatcher?.clearWindows();
+    this.dispatcher?.clearWindows();
   }
 
   /** One round; true when it should have another soon. */
   round(max: number): boolean {
-    if (this.isDropped || this.home.isLost || this.#isAwaited || this.#rewinding > 0) return false;
+    if (this.isDropped || this.home.isLost || this.#isAwaited || this.rewinds > 0) return false;
     // Nothing is here, and nobody wants it.
-    if (this.#state === undefined && this.#dispatcher === undefined) return false;
-    const dispatcher = this.#dispatch();
+    if (this.#state === undefined && this.dispatcher === undefined) return false;
+    const dispatcher = this.openDispatcher();
     const goesOn = dispatcher.run(max);
     if (!goesOn && !dispatcher.isAwaitingRead) this.#isDoubtful = false;
     this.home.noteWindow(this, dispatcher.hasWindow);
@@ -507,14 +418,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       this.#settings.messageTtlMs >= 0 ||
       this.state.mayExpire ||
       this.#isDoubtful ||
-      this.#hasGaps ||
+      this.hasGaps ||
       this.isOverLength()
     );
-  }
-
-  /** What is no message may be at the head, and would be counted as ready. */
-  get #hasGaps(): boolean {
-    return this.state.settled.floor < this.#gapsEnd;
   }
 
   isOverLength(): boolean {
@@ -545,14 +451,14 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const bodyBytes = Math.max(view.valueBytes, 0);
     state.takeChosen();
     if (ownerId !== owners.dying) {
-      this.#count().delivered++;
-      if (deliveries > 0) this.#count().redelivered++;
-    } else this.#noteDying();
-    const changes = this.#note();
+      this.count().delivered++;
+      if (deliveries > 0) this.count().redelivered++;
+    } else this.settling.noteDying();
+    const changes = this.note();
     if (isAutoSettled) {
-      this.#count().accepted++;
+      this.count().accepted++;
       if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bodyBytes, rank);
-      this.#settle(offset, bodyBytes, changes);
+      this.settle(offset, bodyBytes, changes);
       return 0;
     }
     const ms = leaseMs ?? this.#settings.leaseMs;
@@ -570,9 +476,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     const { state } = this;
     const { offset, rank } = state;
     state.takeChosen();
-    const changes = this.#note();
+    const changes = this.note();
     if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bodyBytes, rank);
-    this.#settle(offset, bodyBytes, changes);
+    this.settle(offset, bodyBytes, changes);
     this.home.ride();
   }
 
@@ -581,7 +487,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   noteDeath(): void {
-    this.#count().dead++;
+    this.count().dead++;
   }
 
   /** The message that was chosen cannot be read: it is kept, and nobody gets it. False when no more may be kept. */
@@ -591,39 +497,72 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (!state.canDamage(offset)) return false;
     const bytes = state.bodyBytes || averageReadyBytes(state, this.partition);
     state.takeChosen();
-    const changes = this.#note();
+    const changes = this.note();
     if (this.form.priorityMax > 0) changes.noteAcquired(offset, -1, bytes, rank);
-    this.#damage(offset, bytes);
+    this.damage(offset, bytes);
     return true;
   }
 
-  /** The same for a dead message that cannot be sent on. */
-  damageDying(lease: Lease): boolean {
-    const leases = this.state.openLeases();
-    const slot = leases.find(lease);
-    const offset = leases.offset(slot);
-    const bodyBytes = leases.bodyBytes(slot);
-    if (!this.state.canDamage(offset)) return false;
-    leases.remove(slot);
-    this.#deaths?.end(1);
-    this.#damage(offset, bodyBytes);
-    return true;
-  }
-
-  #damage(offset: number, bodyBytes: number): void {
-    this.state.damage(offset, bodyBytes);
-    this.#note().noteDamaged(offset, bodyBytes);
-    this.home.ride();
-    this.#noteDamage();
-  }
-
-  #noteDamage(): void {
-    this.home.noteDamage(this, (this.#state?.damagedCount ?? 0) > 0);
+  /** The queue's own filter: what it does not match is not for anybody here. */
+  isMatched(message: QueueMessage): boolean {
+    return this.#filter === undefined || this.#filter(message);
   }
 
   /** The log begins later than the queue thought; true when that explains what is missing. */
   skipDeleted(): boolean {
     return this.#trim();
+  }
+
+  // The parts'
+
+  openDispatcher(): Dispatcher {
+    this.dispatcher ??= new Dispatcher(this);
+    return this.dispatcher;
+  }
+
+  note(): QueueChanges {
+    return this.changes ?? this.home.openChanges(this);
+  }
+
+  count(): QueueTotals {
+    return (this.#totals ??= new QueueTotals());
+  }
+
+  /** Who ends deliveries. */
+  get settling(): Settler {
+    return (this.#settler ??= new Settler(this));
+  }
+
+  /** Settles what is nowhere any more. */
+  settle(offset: number, bodyBytes: number, changes: QueueChanges): void {
+    this.state.settle(offset, bodyBytes);
+    changes.noteSettled(offset, bodyBytes);
+    if (this.state.settled.countAbove === 0) this.noteIfEmptied();
+  }
+
+  /** Keeps what is nowhere any more, and cannot be read. */
+  damage(offset: number, bodyBytes: number): void {
+    this.state.damage(offset, bodyBytes);
+    this.note().noteDamaged(offset, bodyBytes);
+    this.home.ride();
+    this.noteDamage();
+  }
+
+  noteDamage(): void {
+    this.home.noteDamage(this, (this.#state?.damagedCount ?? 0) > 0);
+  }
+
+  noteIfEmptied(): void {
+    const { partition, state } = this;
+    if (state.settled.floor < partition.nextOffset) return;
+    state.unsettledBytes = 0;
+    if (partition.settings.isKeptUntilSettled && partition.sizeBytes > emptiedBytesMin)
+      this.home.noteEmptied();
+  }
+
+  /** What is no message may be at the head, and would be counted as ready. */
+  get hasGaps(): boolean {
+    return this.state.settled.floor < this.#gapsEnd;
   }
 
   // Parts
@@ -642,74 +581,12 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     else this.#armDedup();
   }
 
-  #dispatch(): Dispatcher {
-    this.#dispatcher ??= new Dispatcher(this);
-    return this.#dispatcher;
-  }
-
-  #note(): QueueChanges {
-    return this.changes ?? this.home.openChanges(this);
-  }
-
   #ownerIds(): OwnerIds {
     return (this.#owners ??= new OwnerIds(owners.first));
   }
 
   #compile({ filter }: QueueSettings): ((message: QueueMessage) => boolean) | undefined {
     return filter === undefined ? undefined : this.home.compileFilter(filter);
-  }
-
-  /** The queue's own filter: what it does not match is not for anybody here. */
-  isMatched(message: QueueMessage): boolean {
-    return this.#filter === undefined || this.#filter(message);
-  }
-
-  #settle(offset: number, bodyBytes: number, changes: QueueChanges): void {
-    this.state.settle(offset, bodyBytes);
-    changes.noteSettled(offset, bodyBytes);
-    if (this.state.settled.countAbove === 0) this.#noteIfEmptied();
-  }
-
-  #settleSlot(slot: number): void {
-    const leases = this.state.openLeases();
-    const offset = leases.offset(slot);
-    const bodyBytes = leases.bodyBytes(slot);
-    if (leases.owner(slot) === owners.dying) this.#deaths?.end(1);
-    leases.remove(slot);
-    this.#settle(offset, bodyBytes, this.#note());
-    this.home.ride();
-    const isAwaited = this.#dispatcher?.isBlocked || this.form.isGrouped || this.form.isFair;
-    if (isAwaited || this.#hasGaps) this.schedule();
-  }
-
-  /** `delayMs` undefined: as the settings say. */
-  #giveBack(slot: number, isFailure: boolean, delayMs: number | undefined): void {
-    const leases = this.state.openLeases();
-    const failures = leases.failures(slot) + (isFailure ? 1 : 0);
-    const { failuresMax, keepsFailed } = this.#settings;
-    if (isFailure && failuresMax >= 0 && failures > failuresMax && !keepsFailed) {
-      this.#kill(slot, 1, 'delivery-limit');
-      return;
-    }
-    if (leases.owner(slot) === owners.dying) this.#deaths?.end(1);
-    const ms = delayMs ?? (isFailure ? retryDelayMs(this.#settings, failures) : 0);
-    const dueMs = ms <= 0 ? -1 : this.home.clock.nowMs() + ms;
-    const offset = leases.offset(slot);
-    this.state.giveBack(slot, isFailure, dueMs);
-    this.#note().noteReturned(offset, isFailure, dueMs);
-    this.home.ride();
-    if (dueMs >= 0) this.arm(dueMs);
-    if (this.#dispatcher?.hasTakers || this.mustLook()) this.schedule();
-  }
-
-  async #restoreRanks(from: number, state: QueueState): Promise<void> {
-    this.#rewinding++;
-    try {
-      await restoreRanks(this, from, state, (runs) => this.#note().noteRanked(runs));
-    } finally {
-      this.#rewinding--;
-      this.schedule();
-    }
   }
 
   /** Whoever recovered it has given it its settings, or uses it without. */
@@ -719,80 +596,29 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.arm(this.#nextWakeMs());
   }
 
-  /** The message of a lease dies. */
-  #kill(slot: number, failures: number, reason: DeathReason): void {
-    const leases = this.state.openLeases();
-    this.#count().dead++;
-    if (!this.#settings.deadLetter || (reason === 'expired' && this.#settings.dropsExpired)) {
-      this.#settleSlot(slot);
-      return;
-    }
-    if (leases.owner(slot) !== owners.dying) this.#noteDying();
-    const offset = leases.offset(slot);
-    const bodyBytes = leases.bodyBytes(slot);
-    const deliveries = leases.deliveries(slot);
-    const failed = leases.failures(slot) + failures;
-    const rank = leases.rank(slot);
-    leases.remove(slot);
-    // Who had it before must not settle it any more, and no time ends this lease.
-    const lease = leases.add(offset, bodyBytes, deliveries, failed, -1, owners.dying, rank);
-    this.state.groups?.leave(offset);
-    this.#note().noteExtended(offset, -1);
-    this.#dispatch().addDying(lease, reason);
-    this.schedule();
-  }
-
-  #expireLease(slot: number): void {
-    const leases = this.state.openLeases();
-    const lease = leases.leaseOf(slot);
-    const consumer = this.#dispatcher?.consumers.find(leases.owner(slot));
-    this.#giveBack(slot, true, undefined);
-    consumer?.leaseExpired?.(lease, this);
-  }
-
-  #returnOwned(ownerId: number, isFailure: boolean): void {
-    const { leases } = this.state;
-    leases?.forEachOf(ownerId, (slot) => this.#giveBack(slot, isFailure, undefined));
-  }
-
-  /** Settles what consumers have; returns how many messages. */
-  #purgeLeases(): number {
-    const changes = this.#note();
-    const count = this.state.takeLeased((offset, bytes) => this.#settle(offset, bytes, changes));
-    if (count > 0 && this.#dispatcher?.hasTakers === true) this.schedule();
-    return count;
-  }
-
   #trim(): boolean {
     const { logStartOffset } = this.partition;
     if (logStartOffset <= this.settledOffset) return false;
     // Replay counts the messages that came due: it must know which of them had gone by then.
-    this.#note().noteTrimmed(logStartOffset, trimState(this.state, this.partition));
-    this.#deaths?.end(this.dyingCount - (this.state.leases?.countOf(owners.dying) ?? 0));
-    this.#noteDamage();
+    this.note().noteTrimmed(logStartOffset, trimState(this.state, this.partition));
+    this.#settler?.endDying(this.dyingCount - (this.state.leases?.countOf(owners.dying) ?? 0));
+    this.noteDamage();
     return true;
   }
 
   #nextWakeMs(): number {
     const stateMs = this.#state?.nextWakeMs() ?? Number.POSITIVE_INFINITY;
-    return Math.min(stateMs, this.#dispatcher?.nextWakeMs ?? Number.POSITIVE_INFINITY);
-  }
-
-  #noteIfEmptied(): void {
-    const { partition, state } = this;
-    if (state.settled.floor < partition.nextOffset) return;
-    state.unsettledBytes = 0;
-    if (partition.settings.isKeptUntilSettled && partition.sizeBytes > emptiedBytesMin)
-      this.home.noteEmptied();
+    return Math.min(stateMs, this.dispatcher?.nextWakeMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** Lets go of what an idle queue does not need. */
   #shed(): void {
-    if (!this.#dispatcher?.isIdle) return;
+    if (!this.dispatcher?.isIdle) return;
     this.state.recallAll();
     this.home.noteWindow(this, false);
-    this.#dispatcher.clearWindows();
-    this.#dispatcher = undefined;
+    this.dispatcher.clearWindows();
+    this.dispatcher = undefined;
+    if (this.dyingCount === 0) this.#settler = undefined;
     if (this.state.leases?.count === 0) this.state.leases = undefined;
     if (this.state.returned?.count === 0) this.state.returned = undefined;
     this.#pack();
