@@ -6,6 +6,7 @@ import { Broker } from '../../src/broker/index.ts';
 import { AmqpDoor } from '../../src/doors/amqp091/index.ts';
 import { KafkaDoor } from '../../src/doors/kafka/index.ts';
 import { silentLog } from '../../src/net/index.ts';
+import { patientKafka } from '../support/patience.ts';
 
 /** One broker in memory with both doors, and a client of each. */
 export interface CrossBed {
@@ -15,11 +16,12 @@ export interface CrossBed {
   readonly channel: ConfirmChannel;
   /** Reads a topic from its beginning until there are so many records. */
   readonly readLog: (topic: string, count: number) => Promise<KafkaMessage[]>;
-  /** Consumes a queue with acks until there are so many messages. */
+  /** Consumes a queue with acks until there are so many messages; `onMessage` is told of each as it comes. */
   readonly readQueue: (
     queue: string,
     count: number,
     values?: Record<string, unknown>,
+    onMessage?: (message: ConsumeMessage) => void,
   ) => Promise<ConsumeMessage[]>;
 }
 
@@ -41,6 +43,7 @@ export async function openCrossBed(t: TestContext): Promise<CrossBed> {
   const kafka = new Kafka({
     brokers: [`127.0.0.1:${kafkaDoor.port}`],
     logLevel: logLevel.NOTHING,
+    ...patientKafka,
   });
   const producer = kafka.producer();
   await producer.connect();
@@ -82,7 +85,7 @@ export async function openCrossBed(t: TestContext): Promise<CrossBed> {
       });
       return messages;
     },
-    async readQueue(queue, count, values = {}) {
+    async readQueue(queue, count, values = {}, onMessage) {
       const messages: ConsumeMessage[] = [];
       await new Promise<void>((resolve, reject) => {
         const take = (message: ConsumeMessage | null): void => {
@@ -90,6 +93,7 @@ export async function openCrossBed(t: TestContext): Promise<CrossBed> {
             reject(new Error('the consumer was ended'));
             return;
           }
+          onMessage?.(message);
           messages.push(message);
           channel.ack(message);
           if (messages.length === count) resolve();

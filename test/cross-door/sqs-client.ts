@@ -10,9 +10,8 @@ import {
 import { SystemClock, SystemRandom } from '../../src/base/index.ts';
 import { SqsDoor } from '../../src/doors/sqs/index.ts';
 import { silentLog } from '../../src/net/index.ts';
+import { patienceMs } from '../support/patience.ts';
 import { type CrossBed, openCrossBed } from './bed.ts';
-
-const patienceMs = 30_000;
 
 /** A bed whose broker has the SQS door, too. */
 export interface SqsCrossBed extends CrossBed {

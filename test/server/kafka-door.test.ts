@@ -5,6 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { silentLog } from '../../src/net/index.ts';
 import { loadConfig } from '../../src/server/index.ts';
 import { startServer } from '../../src/server/server.ts';
+import { patientKafka } from '../support/patience.ts';
 
 const certificates = path.resolve(import.meta.dirname, '../net/certificates');
 const alone = { store: 'memory', only: 'kafka' };
@@ -33,9 +34,7 @@ async function canConnect(port: number, isTls: boolean, username?: string, passw
     brokers: [`127.0.0.1:${port}`],
     logLevel: logLevel.NOTHING,
     retry: { retries: 0 },
-    // A second, the client's own, is little on a busy machine.
-    connectionTimeout: 60_000,
-    authenticationTimeout: 60_000,
+    ...patientKafka,
     ...(isTls ? { ssl: { rejectUnauthorized: false } } : {}),
     ...(username === undefined ? {} : { sasl: { mechanism: 'plain', username, password } }),
   });

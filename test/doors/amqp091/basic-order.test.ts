@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Field, MethodArguments } from '../../../src/doors/amqp091/wire/index.ts';
 import { frameType } from '../../../src/doors/amqp091/wire/index.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { openBed } from './messages-bed.ts';
 import { RawClient } from './raw-client.ts';
 
 /*
  * What a channel is told reflects what it did before, without confirms and without waiting: everything here is sent at once.
  */
-
-const patienceMs = 30_000;
 
 async function open(t: TestContext, channels = 1): Promise<RawClient> {
   const { port } = await openBed(t);

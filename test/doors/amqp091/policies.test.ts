@@ -7,6 +7,7 @@ import { mergeOptions } from '../../../src/doors/amqp091/policies.ts';
 import { type QueueOptions, readAge } from '../../../src/doors/amqp091/queue-arguments.ts';
 import type { Field } from '../../../src/doors/amqp091/wire/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { RawClient } from './raw-client.ts';
 
 describe('options of several sources', () => {
@@ -118,7 +119,7 @@ test('policies hold at the declaration, when they change and when they go', asyn
 });
 
 async function until(isDone: () => boolean): Promise<void> {
-  const endMs = Date.now() + 5000;
+  const endMs = Date.now() + patienceMs;
   while (!isDone()) {
     assert.ok(Date.now() < endMs, 'the change was not applied');
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -12,6 +12,7 @@ import {
   type MethodName,
   readMethodKey,
 } from '../../../src/doors/amqp091/wire/index.ts';
+import { patienceMs } from '../../support/patience.ts';
 
 /** A frame as it was received; `method` where it is one. */
 export interface ReceivedFrame {
@@ -137,7 +138,7 @@ export class RawClient {
   }
 
   /** The next frame that is no heartbeat; undefined when the connection is closed, or none comes in time. */
-  async take(waitMs = 3000): Promise<ReceivedFrame | undefined> {
+  async take(waitMs = patienceMs): Promise<ReceivedFrame | undefined> {
     const endMs = Date.now() + waitMs;
     for (;;) {
       while (this.#taken < this.received.length) {
@@ -159,7 +160,10 @@ export class RawClient {
   }
 
   /** The arguments of the next method of this name; others before it are passed by. Throws when none comes. */
-  async next<Name extends MethodName>(name: Name, waitMs = 5000): Promise<MethodArguments<Name>> {
+  async next<Name extends MethodName>(
+    name: Name,
+    waitMs = patienceMs,
+  ): Promise<MethodArguments<Name>> {
     for (;;) {
       const frame = await this.take(waitMs);
       if (frame === undefined) throw new Error(`no ${name} came`);
@@ -172,7 +176,7 @@ export class RawClient {
   }
 
   /** Resolves when the connection is closed, in whatever way; throws when it is not in time. */
-  async closed(waitMs = 5000): Promise<void> {
+  async closed(waitMs = patienceMs): Promise<void> {
     const endMs = Date.now() + waitMs;
     while (!this.isClosed) {
       if (Date.now() > endMs) throw new Error('the connection stays open');

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import test from 'node:test';
 import kafkajs, { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import { patientKafka } from '../../support/patience.ts';
 import { openBed, password, pem, tls } from './sasl-bed.ts';
 
 // Node finds no names for these in what kafkajs exports.
@@ -11,16 +12,13 @@ const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePattern
 const certificates = path.resolve(import.meta.dirname, '../../net/certificates');
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
-/** A second, the client's own, is little on a busy machine. */
-const patience = { connectionTimeout: 60_000, authenticationTimeout: 60_000 };
-
 /** Sends a message, and tells how many there are. */
 async function sendWith(port: number, config: Partial<KafkaConfig>): Promise<string | undefined> {
   const kafka = new Kafka({
     brokers: [`127.0.0.1:${port}`],
     logLevel: logLevel.NOTHING,
     retry: { retries: 0 },
-    ...patience,
+    ...patientKafka,
     ...config,
   });
   const producer = kafka.producer();
@@ -93,7 +91,7 @@ test('kafkajs makes ACLs that hold for others, finds and deletes them', async (t
   const { broker, port } = await openBed(t);
   await broker.topics.create({ name: 'orders' });
   await broker.access.putUser({ name: 'ann', tags: ['administrator'] });
-  const options = { brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, ...patience };
+  const options = { brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, ...patientKafka };
   const admin = new Kafka({ ...options, sasl: saslOf('plain', password) }).admin();
   await admin.connect();
   t.after(() => admin.disconnect());

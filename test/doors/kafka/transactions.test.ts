@@ -7,6 +7,7 @@ import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
 import { KafkaDoor } from '../../../src/doors/kafka/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
 import { transactionalBatch } from '../../broker/transactions/bed.ts';
+import { patientKafka } from '../../support/patience.ts';
 import { WireClient } from './wire-client.ts';
 
 async function start(t: TestContext): Promise<{ broker: Broker; kafka: Kafka; port: number }> {
@@ -28,7 +29,8 @@ async function start(t: TestContext): Promise<{ broker: Broker; kafka: Kafka; po
     clientId: 'c',
     brokers: [`127.0.0.1:${door.port}`],
     logLevel: logLevel.NOTHING,
-    retry: { initialRetryTime: 20, retries: 5, maxRetryTime: 100 },
+    retry: { initialRetryTime: 20, retries: 1000, maxRetryTime: 100 },
+    ...patientKafka,
   });
   return { broker, kafka, port: door.port };
 }

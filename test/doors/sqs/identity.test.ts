@@ -16,9 +16,8 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { SystemClock } from '../../../src/base/index.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
-
-const patienceMs = 30_000;
 
 async function create(
   { client }: SqsBed,

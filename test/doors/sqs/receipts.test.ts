@@ -11,9 +11,8 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
+import { patienceMs } from '../../support/patience.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
-
-const patienceMs = 30_000;
 
 async function create(
   { client }: SqsBed,

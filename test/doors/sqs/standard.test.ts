@@ -191,7 +191,7 @@ test('dead letters: redrive policy, sources, and moving them back', async (t) =>
       new ReceiveMessageCommand({
         QueueUrl,
         MessageSystemAttributeNames: ['All'],
-        WaitTimeSeconds: 2,
+        WaitTimeSeconds: 20,
       }),
     );
     assert.equal(Messages?.[0]?.Attributes?.ApproximateReceiveCount, count);
@@ -202,7 +202,7 @@ test('dead letters: redrive policy, sources, and moving them back', async (t) =>
     new ReceiveMessageCommand({
       QueueUrl: dead,
       MessageSystemAttributeNames: ['All'],
-      WaitTimeSeconds: 5,
+      WaitTimeSeconds: 20,
       VisibilityTimeout: 0,
     }),
   );
@@ -213,7 +213,7 @@ test('dead letters: redrive policy, sources, and moving them back', async (t) =>
   );
   while ((await attributesOf(bed, dead))['ApproximateNumberOfMessages'] !== '1');
   await client.send(new StartMessageMoveTaskCommand({ SourceArn: deadLetterTargetArn }));
-  const back = await client.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
+  const back = await client.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }));
   assert.equal(back.Messages?.[0]?.Body, 'poison');
   for (;;) {
     const { Results } = await client.send(
