@@ -12,6 +12,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { run } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { inspect, parseArgs } from 'node:util';
 
 /** A file that hangs is a failure, not a run that never ends. */
@@ -26,6 +27,8 @@ const { values, positionals } = parseArgs({
 });
 
 const root = path.resolve(import.meta.dirname, '..');
+/** Where the tests were compiled to, by scripts/test.mjs; `root` when they were not. */
+const compiledRoot = fileURLToPath(new URL('..', import.meta.url));
 
 function findTestFiles(words: readonly string[]): string[] {
   const directory = path.join(root, 'test');
@@ -38,6 +41,19 @@ function findTestFiles(words: readonly string[]): string[] {
     .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
     .toSorted()
     .map((name) => path.join(root, name));
+}
+
+/** A source's path from the root, however it was run. */
+function toSource(file: string): string {
+  const isCompiled = file.startsWith(compiledRoot) && file.endsWith('.js');
+  if (!isCompiled) return path.relative(root, file);
+  return path.relative(compiledRoot, file).replace(/\.js$/, '.ts');
+}
+
+/** What Node runs for a source. */
+function toRun(source: string): string {
+  if (!import.meta.url.endsWith('.js')) return source;
+  return path.join(compiledRoot, path.relative(root, source)).replace(/\.ts$/, '.js');
 }
 
 interface Outcome {
@@ -70,14 +86,15 @@ interface TestEvent {
 const begun = new Map<string, string[]>();
 
 function toFile(data: TestEvent): string {
-  return path.relative(root, data.file ?? '') || '(unknown file)';
+  if (data.file === undefined) return '(unknown file)';
+  return toSource(data.file);
 }
 
 function toOutcome(data: TestEvent & { details: { duration_ms: number } }): Outcome {
   const file = toFile(data);
   const parents = begun.get(file)?.slice(0, data.nesting) ?? [];
   return {
-    name: [...parents, data.name].join(' › '),
+    name: [...parents, isWholeFile(data.name) ? toSource(data.name) : data.name].join(' › '),
     file,
     durationMs: data.details.duration_ms,
   };
@@ -119,7 +136,7 @@ if (files.length === 0) {
 
 const startedMs = performance.now();
 const events = run({
-  files,
+  files: files.map(toRun),
   concurrency: Number(values.jobs),
   timeout: fileTimeoutMs,
   ...(values.name === undefined ? {} : { testNamePatterns: [new RegExp(values.name)] }),
@@ -127,7 +144,9 @@ const events = run({
 
 /** A file in which no test ran is reported as a test that has the file's name. */
 function isWholeFile(name: string): boolean {
-  return /\.(?:test|suite)\.ts$/.test(name) && (path.isAbsolute(name) || name.startsWith('test'));
+  return (
+    /\.(?:test|suite)\.[jt]s$/.test(name) && (path.isAbsolute(name) || name.startsWith('test'))
+  );
 }
 
 events.on('test:start', (data) => {
@@ -173,7 +192,7 @@ events.on('test:diagnostic', (data) => {
 
 for (const name of ['test:stdout', 'test:stderr'] as const) {
   events.on(name, (data: { file?: string; message: string }) => {
-    const file = path.relative(root, data.file ?? '');
+    const file = toFile({ ...data, name: '', nesting: 0 });
     const lines = outputs.get(file) ?? [];
     outputs.set(file, lines);
     lines.push(data.message);

@@ -88,7 +88,7 @@ if (soak === undefined) {
   const root = path.resolve(import.meta.dirname, '..');
   const result = spawnSync(
     process.execPath,
-    ['--import', 'tsx', path.join(root, 'scripts/test.ts'), ...soak.files],
+    ['--enable-source-maps', path.join(root, 'scripts/test.mjs'), ...soak.files],
     { cwd: root, stdio: 'inherit', env: { ...soak.environment, ...process.env } },
   );
   process.exitCode = result.status ?? 1;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { Broker, type IncomingRecord } from '../../src/broker/index.ts';
 import { RecordBatchBuilder } from '../../src/bytes/index.ts';
+import { findProgram, loaderFlags } from '../program.ts';
 
 async function createDirectory(context: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'pabal-broker-'));
@@ -194,8 +195,8 @@ test('after closing nothing is taken, and closing again is nothing', async () =>
 
 test('a directory belongs to one process, until it is killed', async (context) => {
   const data = await createDirectory(context);
-  const owner = fork(join(import.meta.dirname, 'owner-process.ts'), [data], {
-    execArgv: ['--import', 'tsx'],
+  const owner = fork(findProgram('test/broker/owner-process.ts'), [data], {
+    execArgv: [...loaderFlags],
   });
   await new Promise((resolve) => owner.once('message', resolve));
   await assert.rejects(Broker.open({ data }), new RegExp(`in use by process ${owner.pid}`));

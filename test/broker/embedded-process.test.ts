@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { findProgram, loaderFlags } from '../program.ts';
 
-const entrance = pathToFileURL(path.resolve(import.meta.dirname, '../../src/index.ts')).href;
+const entrance = pathToFileURL(findProgram('src/index.ts')).href;
 
 /** Nothing else in this process keeps it alive. */
 const program = `
@@ -31,7 +32,7 @@ test('a program that waits for records in its own process lives until they come,
   try {
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', '--input-type=module', '--eval', program, data],
+      [...loaderFlags, '--input-type=module', '--eval', program, data],
       { encoding: 'utf8', timeout: 60_000 },
     );
     assert.equal(stderr, '');

@@ -2,14 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isBuildFresh } from '../../scripts/freshness.mjs';
+import { runProgram } from '../program.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const pollMs = 10;
-/** A fresh build starts in a fraction of the time that the sources take. */
-const command = isBuildFresh()
-  ? [path.join(root, 'dist/cli/main.js')]
-  : ['--import', 'tsx', path.join(root, 'src/cli/main.ts')];
+const command = runProgram('src/cli/main.ts');
 
 export interface Result {
   code: number | null;

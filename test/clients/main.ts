@@ -48,7 +48,7 @@ if (chosen.every((each) => each in suites)) {
   const files = chosen.map((each) => elsewhere[each] ?? `test/clients/${each}.suite.ts`);
   const result = spawnSync(
     process.execPath,
-    ['--import', 'tsx', path.join(root, 'scripts/test.ts'), ...files],
+    ['--enable-source-maps', path.join(root, 'scripts/test.mjs'), ...files],
     { cwd: root, stdio: 'inherit' },
   );
   process.exitCode = result.status ?? 1;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { runProgram } from '../program.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 /** For each of two tries: under tsx a process sometimes hangs while it loads modules, before a line of the server ran. */
@@ -136,7 +137,7 @@ async function startIn(
   const child = spawn(
     process.execPath,
     [
-      ...['--import', 'tsx', path.join(root, 'src/cli/main.ts'), 'serve'],
+      ...[...runProgram('src/cli/main.ts'), 'serve'],
       ...['--data', path.join(directory, 'data'), '--ready-file', readyFile],
       ...['--only', Object.keys(ports).join(',')],
       ...[...listening, ...words],

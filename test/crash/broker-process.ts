@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { runProgram } from '../program.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const readyTimeoutMs = 120_000;
@@ -65,12 +66,11 @@ export class BrokerProcess {
 
   #spawn(): ChildProcess {
     const options = this.#options;
-    const main = path.join(root, 'src/cli/main.ts');
     return spawn(
       process.execPath,
       [
         ...(options.nodeFlags ?? []),
-        ...['--import', 'tsx', main, 'serve', '--log', 'json'],
+        ...[...runProgram('src/cli/main.ts'), 'serve', '--log', 'json'],
         ...['--data', options.dataPath, '--ready-file', this.#readyFile],
         ...['--listen', `kafka=127.0.0.1:${options.kafkaPort ?? 0}`],
         ...['--listen', 'admin=127.0.0.1:0', '--listen', 'amqp=127.0.0.1:0'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { test } from 'node:test';
 import { runCli } from '../cli/process.ts';
+import { runProgram } from '../program.ts';
 import { BankRun, type ClerkCommand } from './bank-run.ts';
 
 /** `npm run soak -- kafka-bank` kills more often, and has clerks in other languages. */
@@ -12,8 +12,7 @@ const names = (process.env.BANK_CLERKS ?? 'kafkajs').split(',');
 /** Clerks that need a JDK or Python are made only when they are asked for. */
 async function findCommand(name: string): Promise<ClerkCommand> {
   if (name === 'kafkajs') {
-    const file = path.join(import.meta.dirname, 'bank-kafkajs.ts');
-    return [process.execPath, '--import', 'tsx', file];
+    return [process.execPath, ...runProgram('test/crash/bank-kafkajs.ts')];
   }
   const clerks = await import('../clients/bank-clerks.ts');
   return clerks.installClerk(name);

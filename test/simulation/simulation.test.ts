@@ -12,8 +12,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import test from 'node:test';
+import { findProgram, loaderFlags } from '../program.ts';
 import { keptSeeds } from './seeds.ts';
 import { simulate } from './simulation.ts';
 import type { SeedOutcome } from './worker.ts';
@@ -82,8 +82,8 @@ async function runSeeds(seeds: readonly number[]): Promise<SeedOutcome[]> {
 
 function runShare(seeds: number[]): Promise<SeedOutcome[]> {
   const outcomes: SeedOutcome[] = [];
-  const child: ChildProcess = fork(join(import.meta.dirname, 'worker.ts'), {
-    execArgv: ['--import', 'tsx'],
+  const child: ChildProcess = fork(findProgram('test/simulation/worker.ts'), {
+    execArgv: [...loaderFlags],
   });
   child.on('message', (outcome: SeedOutcome) => outcomes.push(outcome));
   child.send({ seeds });
