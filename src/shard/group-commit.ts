@@ -3,7 +3,8 @@ import { patchBatchAppendTime, patchBatchOffset } from '../bytes/index.ts';
 import { type Journal, chunkAlignment, chunkBytesFor, chunkHeaderBytes } from '../journal/index.ts';
 import { batchNote, entryHeaderBytes, writeEntryHeader } from './entry.ts';
 import type { EntrySource } from './extension.ts';
-import type { PartitionLog, PendingBatch } from './partition-log.ts';
+import type { PartitionLog } from './partition-log.ts';
+import type { PendingBatch } from './pending-batch.ts';
 import type { TailCache } from './tail-cache.ts';
 
 /** A run is not made longer than this, so that a reader that wants its end reads little else. */

@@ -7,7 +7,8 @@ import {
   checkBatch,
 } from '../bytes/index.ts';
 import { entryHeaderBytes, entryKind, entryPartition, entryPayloadBytes } from './entry.ts';
-import type { BatchSink, OffsetRange } from './log-reader.ts';
+import type { BatchSink } from './batch-sink.ts';
+import type { OffsetRange } from './log-reader.ts';
 import type { PartitionLog } from './partition-log.ts';
 
 /**

@@ -1,23 +1,16 @@
-import { BrokerError, limits, present } from '../base/index.ts';
+import { BrokerError, present } from '../base/index.ts';
 import {
   batchBaseOffset,
   batchLastOffset,
-  batchLeaderEpoch,
   batchMaxTimestamp,
   batchTotalBytes,
-  checkBatch,
 } from '../bytes/index.ts';
-import { type Journal, JournalFileMissing, chunkHeaderBytes } from '../journal/index.ts';
+import { type Journal, JournalFileMissing } from '../journal/index.ts';
 import { SegmentMissing, type SegmentStore } from '../segment/index.ts';
-import {
-  entryHeaderBytes,
-  entryKind,
-  entryPartition,
-  entryPayloadBytes,
-  nextChunkEntriesLsn,
-} from './entry.ts';
+import { type BatchSink, Verifying, walkEntries } from './batch-sink.ts';
 import { BlockCache } from './block-cache.ts';
 import type { Extent } from './extent.ts';
+import { Gathering } from './gathering.ts';
 import type { IndexStore } from './index-store.ts';
 import { walkIntact } from './intact-batches.ts';
 import type { ReadOptions, ReadResult, TimedOffset } from './partition.ts';
@@ -29,8 +22,6 @@ import type { TailCache } from './tail-cache.ts';
 
 /** Two runs that are this close are read from disk with one call. */
 const readGapBytesMax = 32 * 1024;
-/** Many slices of this size or less are copied together: a socket takes one buffer faster than many small ones. */
-const smallSliceBytes = 2048;
 /** A stretch this long is worth a trip to the disk of its own. */
 const sharedBytesMax = 256 * 1024;
 /** Bytes that a scan of an extent reads with one call, about. */
@@ -59,56 +50,6 @@ interface Stretch {
   start: number;
   end: number;
   reading: Promise<Uint8Array>;
-}
-
-/** Gathers batches below a limit, in offset order. */
-class Gathering {
-  readonly slices: Uint8Array[] = [];
-  bytes = 0;
-  isFull = false;
-  nextOffset: number;
-  readonly #maxBytes: number;
-  readonly #endOffset: number;
-  readonly #minOneBatch: boolean;
-
-  constructor(offset: number, endOffset: number, options: ReadOptions) {
-    this.nextOffset = offset;
-    this.#endOffset = endOffset;
-    this.#maxBytes = Math.min(options.maxBytes, limits.readBytesMax);
-    this.#minOneBatch = options.minOneBatch;
-  }
-
-  get wantedBytes(): number {
-    return Math.max(this.#maxBytes - this.bytes, 1);
-  }
-
-  take(bytes: Uint8Array, at: number, length: number): void {
-    const last = batchLastOffset(bytes, at);
-    if (last < this.nextOffset) return;
-    if (last >= this.#endOffset) {
-      this.isFull = true;
-      return;
-    }
-    if (this.bytes + length > this.#maxBytes && !(this.#minOneBatch && this.slices.length === 0)) {
-      this.isFull = true;
-      return;
-    }
-    this.slices.push(bytes.subarray(at, at + length));
-    this.bytes += length;
-    this.nextOffset = last + 1;
-    if (this.nextOffset >= this.#endOffset) this.isFull = true;
-  }
-
-  result(log: PartitionLog): ReadResult {
-    const isSmall = this.slices.length > 8 && this.bytes / this.slices.length <= smallSliceBytes;
-    return {
-      slices: isSmall ? [concatenate(this.slices, this.bytes)] : this.slices,
-      bytes: this.bytes,
-      highWatermark: log.highWatermark,
-      lastStableOffset: log.lastStableOffset,
-      logStartOffset: log.logStartOffset,
-    };
-  }
 }
 
 /** Finds a partition's batches: in memory where the journal's tail is, else in journal files and segments. */
@@ -509,116 +450,6 @@ export class LogReader {
   }
 }
 
-/** Takes batches one after the other; their memory is never written again. */
-export interface BatchSink {
-  readonly isFull: boolean;
-  take(bytes: Uint8Array, at: number, length: number): void;
-}
-
-/**
- * Checks what comes from the disk before it is handed on. A batch's CRC covers neither its base offset nor its leader
- * epoch, nor the entry headers around it; so the offsets must follow each other as the index says, and the epochs must be
- * those of the log.
- */
-class Verifying implements BatchSink {
-  readonly #sink: BatchSink;
-  readonly #log: PartitionLog;
-  readonly #extent: Extent;
-  readonly #position: number;
-  readonly #endOffset: number;
-  #nextOffset: number;
-
-  /** For the batches of the runs from `first` to the one before `end`, as they are now. */
-  constructor(
-    sink: BatchSink,
-    log: PartitionLog,
-    extent: Extent,
-    runs: RunList,
-    first: number,
-    end: number,
-  ) {
-    this.#sink = sink;
-    this.#log = log;
-    this.#extent = extent;
-    this.#position = runs.position(first);
-    this.#nextOffset = first === 0 ? extent.firstOffset : runs.firstOffset(first);
-    this.#endOffset = end < runs.count ? runs.firstOffset(end) : extent.endOffset;
-  }
-
-  get isFull(): boolean {
-    return this.#sink.isFull;
-  }
-
-  take(bytes: Uint8Array, at: number, length: number): void {
-    const check = checkBatch(bytes, at, at + length);
-    if (check !== 'ok') throw this.#damaged(check);
-    // The entry's length is covered by no checksum here, and whoever gets the slice walks it by the batches' own.
-    if (batchTotalBytes(bytes, at) !== length) throw this.#damaged('length');
-    const baseOffset = batchBaseOffset(bytes, at);
-    if (baseOffset !== this.#nextOffset) throw this.#damaged('offset');
-    const epoch = this.#log.findStoredEpoch(baseOffset);
-    if (epoch !== undefined && epoch !== batchLeaderEpoch(bytes, at)) throw this.#damaged('epoch');
-    this.#nextOffset = batchLastOffset(bytes, at) + 1;
-    this.#sink.take(bytes, at, length);
-  }
-
-  /** All has been walked: nothing may be missing. */
-  checkEnd(): void {
-    if (!this.#sink.isFull && this.#nextOffset !== this.#endOffset) throw this.#damaged('missing');
-  }
-
-  #damaged(check: string): BrokerError {
-    const { kind, fileId } = this.#extent;
-    const place =
-      kind === 'journal'
-        ? `position ${this.#position - fileId} of journal file ${fileId}`
-        : `position ${this.#position} of ${segmentName(fileId)}`;
-    return new BrokerError(
-      'storage-damaged',
-      `the batch of offset ${this.#nextOffset} of partition ${this.#log.topicId}-${this.#log.index}, ` +
-        `at or behind ${place}, fails its check (${check})`,
-    );
-  }
-}
-
-/**
- * Hands the partition's batches from `lsn` to `end` to the sink; `bytes[at]` is the byte at `lsn`.
- * Returns the LSN that it came to: `end`, or the start of what lies beyond `bytes`.
- */
-function walkEntries(
-  bytes: Uint8Array,
-  at: number,
-  lsn: number,
-  end: number,
-  partition: number,
-  sink: BatchSink,
-): number {
-  const base = lsn - at;
-  let position = lsn;
-  while (position < end && !sink.isFull) {
-    const entry = position - base;
-    const kind = bytes[entry];
-    if (kind === entryKind.end) {
-      position = nextChunkEntriesLsn(position);
-      // The next chunk may begin exactly where this memory ends; its header is then not here either.
-      if (position - chunkHeaderBytes >= end) return Math.max(position, end);
-      continue;
-    }
-    const length = entryPayloadBytes(bytes, entry);
-    if (entry + entryHeaderBytes + length > bytes.length) {
-      throw new BrokerError(
-        'storage-damaged',
-        `an entry at LSN ${position} is longer than its chunk`,
-      );
-    }
-    if (kind === entryKind.records && entryPartition(bytes, entry) === partition) {
-      sink.take(bytes, entry + entryHeaderBytes, length);
-    }
-    position += entryHeaderBytes + length;
-  }
-  return position;
-}
-
 /** The last extent that begins at or before `offset`; 0 when there is none. */
 function findExtent(extents: readonly Extent[], offset: number): number {
   let low = 0;
@@ -644,14 +475,4 @@ function missing(error: Error): BrokerError {
   return new BrokerError('storage-damaged', `a file is missing: ${error.message}`, {
     cause: error,
   });
-}
-
-function concatenate(slices: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = Buffer.allocUnsafeSlow(bytes);
-  let at = 0;
-  for (const slice of slices) {
-    whole.set(slice, at);
-    at += slice.length;
-  }
-  return whole;
 }

@@ -4,16 +4,15 @@ import {
   batchBaseSequence,
   batchHeaderBytes,
   batchLastOffsetDelta,
-  batchMaxTimestamp,
   batchProducerEpoch,
   batchProducerId,
   batchRecordCount,
   batchTotalBytes,
-  checkBatch,
   isControlBatch,
   isTransactionalBatch,
 } from '../bytes/index.ts';
-import { checkKeys, compressBatches } from './append-form.ts';
+import { checkSize, checkStorable } from './append-check.ts';
+import { compressBatches } from './append-form.ts';
 import type { Extent } from './extent.ts';
 import type { OffsetRange } from './log-reader.ts';
 import type {
@@ -26,8 +25,10 @@ import type {
   ReadResult,
   TimedOffset,
 } from './partition.ts';
-import { isCompacted, type PartitionSettings, unboundedSettings } from './partition-settings.ts';
+import { type PartitionSettings, unboundedSettings } from './partition-settings.ts';
 import { findTraits } from './batch-traits.ts';
+import type { LogFollower } from './log-follower.ts';
+import { type PendingBatch, WaitingBatch } from './pending-batch.ts';
 import { ProducerTable } from './producer-state.ts';
 import { RunList } from './run-list.ts';
 import {
@@ -38,28 +39,6 @@ import {
   PartitionTransactions,
   type TransactionOutcome,
 } from './transaction/index.ts';
-
-/** A batch that has its offsets but is not durable yet. */
-export interface PendingBatch {
-  /** Borrowed from the caller until it is copied into its chunk. */
-  bytes: Uint8Array;
-  at: number;
-  length: number;
-  baseOffset: number;
-  recordCount: number;
-  maxTimestampMs: number;
-  /** Set where the broker stamps the records; else -1. */
-  appendTimeMs: number;
-  /** Bytes of all values; -1: nobody has looked. */
-  bodyBytes: number;
-  /** Some record carries a scheduling header. */
-  isScheduled: boolean;
-  /** It must be in the same chunk as everything else of its unit: see `Shard.atomically`. */
-  isInUnit: boolean;
-  settled: Promise<AppendResult>;
-  resolve: (result: AppendResult) => void;
-  reject: (error: Error) => void;
-}
 
 /** What a partition log needs of its shard. */
 export interface LogHost {
@@ -78,28 +57,6 @@ export interface LogHost {
   findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined>;
   findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined>;
   findDamage(log: PartitionLog, offset: number): Promise<OffsetRange | undefined>;
-}
-
-/** A queue over the log, whose state goes by what the log holds. Everything is called synchronously. */
-export interface LogFollower {
-  /** Records have got their offsets. */
-  sequenced(batch: PendingBatch): void;
-  /**
-   * The batch is being copied into a chunk: in the journal it stands behind all entries that were made before, and before
-   * all that follow. Borrowed.
-   */
-  built(batch: PendingBatch): void;
-  /** The high watermark has moved. */
-  stored(): void;
-  /** The log start has moved, durably. */
-  trimmed(): void;
-  /** Records were removed from the midst of the log: what was read before is not what is there. */
-  rewritten?(): void;
-  dropped(): void;
-  /** Everything below is settled. */
-  readonly settledOffset: number;
-  /** For how long it may want settled records again. */
-  readonly keepSettledMs: number;
 }
 
 /** Everything of a log that a snapshot keeps. */
@@ -556,17 +513,7 @@ export class PartitionLog implements Partition {
 
   #checkSizes(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += batchTotalBytes(bytes, at))
-      this.#checkSize(batchTotalBytes(bytes, at));
-  }
-
-  #checkSize(length: number): void {
-    const { batchBytesMax } = this.settings;
-    if (length > batchBytesMax) {
-      throw new BrokerError(
-        'batch-too-large',
-        `${length} bytes are more than the ${batchBytesMax} that the topic allows`,
-      );
-    }
+      checkSize(batchTotalBytes(bytes, at), this.settings);
   }
 
   /** Gives all batches their offsets; returns the last. */
@@ -607,22 +554,7 @@ export class PartitionLog implements Partition {
   ): Promise<AppendResult> | undefined {
     if (bytes.length === 0) throw new BrokerError('batch-invalid', 'there is no record batch');
     for (let at = 0; at < bytes.length; ) {
-      const check = checkBatch(bytes, at, bytes.length, isCrcKnown);
-      if (check === 'crc') throw new BrokerError('batch-corrupt', 'the CRC does not match');
-      if (check === 'truncated' || check === 'length')
-        throw new BrokerError('batch-corrupt', check);
-      if (check !== 'ok') throw new BrokerError('batch-invalid', check);
-      const length = batchTotalBytes(bytes, at);
-      this.#checkSize(length);
-      if (batchRecordCount(bytes, at) !== batchLastOffsetDelta(bytes, at) + 1) {
-        throw new BrokerError('batch-invalid', 'its offsets have gaps');
-      }
-      const attributes = batchAttributes(bytes, at);
-      if (isControlBatch(attributes))
-        throw new BrokerError('batch-invalid', 'clients may not write control records');
-      if (this.settings.timestampType === 'create')
-        this.#checkTimestamp(batchMaxTimestamp(bytes, at), nowMs);
-      if (isCompacted(this.settings)) checkKeys(bytes, at);
+      const length = checkStorable(bytes, at, this.settings, nowMs, isCrcKnown);
       const producerId = batchProducerId(bytes, at);
       if (producerId >= 0) {
         if (length !== bytes.length) {
@@ -633,24 +565,11 @@ export class PartitionLog implements Partition {
         }
         return this.#checkProducer(bytes, at, producerId);
       }
-      if (isTransactionalBatch(attributes))
+      if (isTransactionalBatch(batchAttributes(bytes, at)))
         throw new BrokerError('batch-invalid', 'a transaction has a producer id');
       at += length;
     }
     return undefined;
-  }
-
-  #checkTimestamp(timestampMs: number, nowMs: number): void {
-    const { timestampBehindMaxMs, timestampAheadMaxMs } = this.settings;
-    if (
-      timestampMs > nowMs + timestampAheadMaxMs ||
-      (timestampMs >= 0 && timestampMs < nowMs - timestampBehindMaxMs)
-    ) {
-      throw new BrokerError(
-        'timestamp-invalid',
-        `${timestampMs} is too far from the broker's clock, ${nowMs}`,
-      );
-    }
   }
 
   #checkProducer(
@@ -738,33 +657,3 @@ const noWaiters: PartitionWaiter[] = [];
 const noProducers = new ProducerTable();
 
 const noBodies: AppendTraits = { bodyBytes: 0, isScheduled: false };
-
-class WaitingBatch implements PendingBatch {
-  readonly bytes: Uint8Array;
-  readonly at: number;
-  readonly length: number;
-  readonly baseOffset: number;
-  readonly recordCount: number;
-  readonly maxTimestampMs: number;
-  readonly appendTimeMs: number;
-  bodyBytes = -1;
-  isScheduled = false;
-  isInUnit = false;
-  readonly settled: Promise<AppendResult>;
-  resolve!: (result: AppendResult) => void;
-  reject!: (error: Error) => void;
-
-  constructor(bytes: Uint8Array, at: number, baseOffset: number, appendTimeMs: number) {
-    this.bytes = bytes;
-    this.at = at;
-    this.length = batchTotalBytes(bytes, at);
-    this.baseOffset = baseOffset;
-    this.recordCount = batchLastOffsetDelta(bytes, at) + 1;
-    this.maxTimestampMs = appendTimeMs >= 0 ? appendTimeMs : batchMaxTimestamp(bytes, at);
-    this.appendTimeMs = appendTimeMs;
-    this.settled = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-}

@@ -4,7 +4,9 @@ import {
   type ByteWriter,
   isControlBatch,
 } from '../../bytes/index.ts';
-import type { LogFollower, PartitionLog, PendingBatch } from '../partition-log.ts';
+import type { LogFollower } from '../log-follower.ts';
+import type { PartitionLog } from '../partition-log.ts';
+import type { PendingBatch } from '../pending-batch.ts';
 import { Admissions } from './admissions.ts';
 import { purgeQueue, retryDamaged, rewindQueue } from './bulk-change.ts';
 import { Dispatcher } from './dispatcher.ts';

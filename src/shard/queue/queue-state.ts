@@ -1,7 +1,6 @@
 import { limits, ProtocolError } from '../../base/index.ts';
 import { batchBaseOffset, batchLastOffset, RecordCursor } from '../../bytes/index.ts';
 import { Schedule } from '../../message/index.ts';
-import type { QueueReplay } from './queue-changes.ts';
 import {
   DamagedSet,
   DedupWindow,
@@ -34,12 +33,12 @@ const serialStep = 0x1000000;
 
 /**
  * What a queue is as of the journal: it changes by operations that are journaled, and by batches that are built into
- * chunks, and replay of both leads to the same state. It knows neither time nor consumers nor settings.
+ * chunks, and replay of both leads to the same state (`StateReplay`). It knows neither time nor consumers nor settings.
  *
  * Every offset between the floor and `ingested` is exactly one of: settled, leased, returned, delayed, in a lane, damaged,
  * or (from the cursor on, and not in `skipped`) untouched. What is untouched takes no memory.
  */
-export class QueueState implements QueueReplay {
+export class QueueState {
   settled: OffsetSet;
   /** First offset that was never looked at. With priorities it goes with `ingested`, for the lanes have the rest. */
   cursor: number;
@@ -573,90 +572,6 @@ export class QueueState implements QueueReplay {
       if (lanes.remove(offset)) lanes.add(rank, offset, 1);
   }
 
-  // QueueReplay: what the journal says.
-
-  replayAcquired(
-    from: number,
-    count: number,
-    deadlineMs: number,
-    bodyBytes: number,
-    rank: number,
-    isExtended: boolean,
-  ): void {
-    for (let offset = from; offset < from + count; offset++) {
-      const leases = this.openLeases();
-      const slot = leases.findByOffset(offset);
-      if (slot >= 0) {
-        if (isExtended) leases.setDeadline(slot, deadlineMs);
-        continue;
-      }
-      if (isExtended || this.settled.has(offset)) continue;
-      this.#takeAway(offset);
-      const { deliveries, failures } = this;
-      leases.add(offset, bodyBytes, deliveries + 1, failures, deadlineMs, owners.none, rank);
-    }
-  }
-
-  replayReturned(from: number, count: number, isFailure: boolean, dueMs: number): void {
-    for (let offset = from; offset < from + count; offset++) {
-      const slot = this.leases?.findByOffset(offset) ?? -1;
-      if (slot >= 0) this.giveBack(slot, isFailure, dueMs);
-    }
-  }
-
-  replaySettled(from: number, count: number): void {
-    for (let offset = from; offset < from + count; offset++) {
-      const slot = this.leases?.findByOffset(offset) ?? -1;
-      if (slot >= 0) this.leases?.remove(slot);
-      else if (!this.settled.has(offset)) this.#takeAway(offset);
-      this.settled.add(offset);
-    }
-  }
-
-  replayDamaged(from: number, count: number): void {
-    for (let offset = from; offset < from + count; offset++) {
-      const slot = this.leases?.findByOffset(offset) ?? -1;
-      if (slot >= 0) this.leases?.remove(slot);
-      else if (this.settled.has(offset)) continue;
-      else this.#takeAway(offset);
-      this.damage(offset, 0);
-    }
-  }
-
-  replaySettledBytes(bytes: number): void {
-    this.spendBytes(bytes);
-  }
-
-  replayDue(nowMs: number, count: number): void {
-    this.takeDue(nowMs, count);
-  }
-
-  replayPurged(offset: number, bodyBytes: number): void {
-    this.ingestPlain(offset);
-    this.purge(offset, bodyBytes);
-  }
-
-  replayRetried(bodyBytes: number): void {
-    this.retryDamaged(bodyBytes);
-  }
-
-  replayForgotten(): void {
-    this.dedup = undefined;
-  }
-
-  replayTrimmed(offset: number, bodyBytes: number): void {
-    this.trim(offset);
-    this.spendBytes(bodyBytes);
-  }
-
-  replayRewound(offset: number, bodyBytes: number): void {
-    this.rewind(offset, bodyBytes);
-  }
-
-  replayRanked(from: number, count: number, rank: number): void {
-    this.rankRun(from, count, rank);
-  }
-
   /** The owner of all leases that have no deadline is gone: they end as failures. */
   endOwnedLeases(): void {
     const ended: number[] = [];
@@ -733,7 +648,7 @@ export class QueueState implements QueueReplay {
   }
 
   /** Takes `offset` away from wherever it is ready; `deliveries` and `failures` are then its own. */
-  #takeAway(offset: number): void {
+  takeAway(offset: number): void {
     this.deliveries = 0;
     this.failures = 0;
     if (this.returned?.remove(offset)) {

@@ -15,6 +15,7 @@ import { ChangeTally, QueueChanges, replayChanges } from './queue-changes.ts';
 import { QueueState } from './queue-state.ts';
 import { decodeState } from './queue-state-codec.ts';
 import { ReadAheadBudget } from './read-ahead.ts';
+import { StateReplay } from './state-replay.ts';
 import type {
   PartitionQueue,
   QueueEvents,
@@ -217,7 +218,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
         const target = replayed.get(id);
         // Its partition is gone: dropped in this chunk or later.
         if (target === undefined || !this.#logs.has(target.partition)) reader.skip(length);
-        else replayChanges(reader, end, target.state);
+        else replayChanges(reader, end, new StateReplay(target.state));
       }
     }
   }

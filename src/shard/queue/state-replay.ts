@@ -1,0 +1,96 @@
+import type { QueueReplay } from './queue-changes.ts';
+import { owners, type QueueState } from './queue-state.ts';
+
+/** Does to a state what the journal says. */
+export class StateReplay implements QueueReplay {
+  readonly #state: QueueState;
+
+  constructor(state: QueueState) {
+    this.#state = state;
+  }
+
+  replayAcquired(
+    from: number,
+    count: number,
+    deadlineMs: number,
+    bodyBytes: number,
+    rank: number,
+    isExtended: boolean,
+  ): void {
+    const state = this.#state;
+    for (let offset = from; offset < from + count; offset++) {
+      const leases = state.openLeases();
+      const slot = leases.findByOffset(offset);
+      if (slot >= 0) {
+        if (isExtended) leases.setDeadline(slot, deadlineMs);
+        continue;
+      }
+      if (isExtended || state.settled.has(offset)) continue;
+      state.takeAway(offset);
+      const { deliveries, failures } = state;
+      leases.add(offset, bodyBytes, deliveries + 1, failures, deadlineMs, owners.none, rank);
+    }
+  }
+
+  replayReturned(from: number, count: number, isFailure: boolean, dueMs: number): void {
+    for (let offset = from; offset < from + count; offset++) {
+      const slot = this.#state.leases?.findByOffset(offset) ?? -1;
+      if (slot >= 0) this.#state.giveBack(slot, isFailure, dueMs);
+    }
+  }
+
+  replaySettled(from: number, count: number): void {
+    const state = this.#state;
+    for (let offset = from; offset < from + count; offset++) {
+      const slot = state.leases?.findByOffset(offset) ?? -1;
+      if (slot >= 0) state.leases?.remove(slot);
+      else if (!state.settled.has(offset)) state.takeAway(offset);
+      state.settled.add(offset);
+    }
+  }
+
+  replayDamaged(from: number, count: number): void {
+    const state = this.#state;
+    for (let offset = from; offset < from + count; offset++) {
+      const slot = state.leases?.findByOffset(offset) ?? -1;
+      if (slot >= 0) state.leases?.remove(slot);
+      else if (state.settled.has(offset)) continue;
+      else state.takeAway(offset);
+      state.damage(offset, 0);
+    }
+  }
+
+  replaySettledBytes(bytes: number): void {
+    this.#state.spendBytes(bytes);
+  }
+
+  replayDue(nowMs: number, count: number): void {
+    this.#state.takeDue(nowMs, count);
+  }
+
+  replayPurged(offset: number, bodyBytes: number): void {
+    this.#state.ingestPlain(offset);
+    this.#state.purge(offset, bodyBytes);
+  }
+
+  replayRetried(bodyBytes: number): void {
+    this.#state.retryDamaged(bodyBytes);
+  }
+
+  replayForgotten(): void {
+    this.#state.dedup = undefined;
+  }
+
+  replayTrimmed(offset: number, bodyBytes: number): void {
+    this.#state.trim(offset);
+    this.#state.spendBytes(bodyBytes);
+  }
+
+  replayRewound(offset: number, bodyBytes: number): void {
+    this.#state.rewind(offset, bodyBytes);
+  }
+
+  replayRanked(from: number, count: number, rank: number): void {
+    this.#state.rankRun(from, count, rank);
+  }
+}
