@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { GatheredBytes } from '../../net/index.ts';
 import { Problem } from './problem.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -14,17 +15,15 @@ export async function readJsonBody(
     throw new Problem(415, 'content-type-unsupported', 'send JSON as application/json');
   }
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const whole = new GatheredBytes();
   for await (const chunk of request) {
     if (!Buffer.isBuffer(chunk)) throw new Problem(400, 'body-invalid', 'the body is not bytes');
-    bytes += chunk.length;
-    if (bytes > bytesMax) throw tooLarge(bytesMax);
-    chunks.push(chunk);
+    whole.add(chunk);
+    if (whole.bytes > bytesMax) throw tooLarge(bytesMax);
   }
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    value = JSON.parse(whole.take().toString('utf8'));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new Problem(400, 'body-invalid', `the body is not JSON: ${error.message}`);

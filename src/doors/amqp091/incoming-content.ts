@@ -13,7 +13,7 @@ export class IncomingContent implements IncomingPublish {
   header: Buffer = nothing;
   propertiesAt = 0;
   propertiesBytes = 0;
-  /** Memory of a body that came in several frames, about. */
+  /** Memory of a body that came in several frames, about: a part may take twice its bytes. */
   partialBytes = 0;
   body: readonly Uint8Array[] = noParts;
   bodyAt = 0;
@@ -52,8 +52,11 @@ export class IncomingContent implements IncomingPublish {
       return;
     }
     if (this.#parts === undefined) this.body = this.#parts = [];
-    this.#parts.push(bytes.subarray(start, end));
-    this.partialBytes += end - start + partOverheadBytes;
+    const part = bytes.subarray(start, end);
+    // A small part must not keep all in memory that came with it, which may be frames of other channels.
+    const isSmall = part.length * 2 < bytes.buffer.byteLength;
+    this.#parts.push(isSmall ? copyOf(part) : part);
+    this.partialBytes += part.length + partOverheadBytes;
   }
 
   /** Lets go of the memory. */
@@ -66,6 +69,13 @@ export class IncomingContent implements IncomingPublish {
     this.body = noParts;
     this.bodyAt = 0;
   }
+}
+
+/** In memory of its own. */
+function copyOf(part: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(part.length);
+  part.copy(copy);
+  return copy;
 }
 
 const nothing = Buffer.alloc(0);

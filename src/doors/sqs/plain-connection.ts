@@ -1,13 +1,15 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, limits, type Timer } from '../../base/index.ts';
-import type { BudgetWaiter, MemoryBudget } from '../../net/index.ts';
+import { type BudgetWaiter, GatheredBytes, type MemoryBudget } from '../../net/index.ts';
 import type { AnswerChannel, AnswerHeaders } from './answer-channel.ts';
 import { type PlainHead, readPlainHead, type RequestHead } from './request-head.ts';
 
 /** One request, from its head to its answer. */
 export interface PlainRequest {
   start(body: Buffer): void;
+  /** The peer sends nothing more; it may take the answer yet. */
+  peerEnded(): void;
   /** The peer has gone before it was answered. */
   closed(): void;
 }
@@ -97,8 +99,7 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
   /** What has come and begins with a request, or with the rest of the body whose head was read. */
   #held: Buffer = noBytes;
   /** Pieces of a body behind `#held`. */
-  #pieces: Buffer[] | undefined;
-  #piecesBytes = 0;
+  #pieces: GatheredBytes | undefined;
   /** What it takes of the budget for a body that is still coming, and for answers that are not taken yet. */
   #assembling = 0;
   #handling = 0;
@@ -109,6 +110,7 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
   #isAdvancing = false;
   #isDraining = false;
   #isEnding = false;
+  #hasPeerEnded = false;
   #hasBegun = false;
   /** Since when what is held waits for more, or nothing is. */
   #sinceMs: number;
@@ -222,15 +224,14 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
       return;
     }
     if (this.#head !== undefined) {
-      (this.#pieces ??= []).push(chunk);
-      this.#piecesBytes += chunk.length;
-      if (this.#held.length + this.#piecesBytes < this.#head.bodyBytes) {
+      this.#pieces ??= new GatheredBytes();
+      this.#pieces.add(chunk);
+      if (this.#held.length + this.#pieces.bytes < this.#head.bodyBytes) {
         this.#assemble(chunk.length);
         return;
       }
-      this.#held = Buffer.concat([this.#held, ...this.#pieces]);
+      this.#held = Buffer.concat([this.#held, this.#pieces.take()]);
       this.#pieces = undefined;
-      this.#piecesBytes = 0;
     } else if (this.#held.length > 0) this.#held = Buffer.concat([this.#held, chunk]);
     else {
       this.#held = chunk;
@@ -279,18 +280,27 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
     this.#endAssembling();
     // It was answered meanwhile: nothing of it is kept.
     if (!this.#isBusy) this.#request = undefined;
+    else if (this.#hasPeerEnded) request.peerEnded();
   }
 
   #goOn(): void {
     if (this.#held.length > 0) this.#advance();
     const waits = this.#isBusy || this.#isDraining || this.#isEnding || this.#isHeld;
-    if (!waits && this.#socket.isPaused()) this.#socket.resume();
+    if (waits) return;
+    // What is left of it is no whole request.
+    if (this.#hasPeerEnded) this.#end();
+    else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #handOver(): void {
     const bytes = this.#held;
-    this.#release();
     const socket = this.#socket;
+    if (this.#hasPeerEnded) {
+      // A server that reads a stream cannot be given one that has ended.
+      this.#end();
+      return;
+    }
+    this.#release();
     if (socket.isPaused()) socket.resume();
     this.#lane.options.handOver(socket, bytes);
   }
@@ -341,10 +351,11 @@ class PlainConnection implements AnswerChannel, BudgetWaiter {
     this.#socket.destroySoon();
   }
 
-  /** Nobody waits for an answer on a connection whose other end is closed. */
+  /** What it asked before is answered, for it may have closed its own half only. */
   #peerEnded(): void {
-    this.#gone();
-    this.#end();
+    this.#hasPeerEnded = true;
+    if (this.#isBusy) this.#request?.peerEnded();
+    else if (!this.#isDraining) this.#end();
   }
 
   #closed(): void {

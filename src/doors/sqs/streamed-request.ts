@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BudgetWaiter } from '../../net/index.ts';
+import { type BudgetWaiter, GatheredBytes } from '../../net/index.ts';
 import type { AnswerChannel, AnswerHeaders } from './answer-channel.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
 import { tooLarge } from './sqs-error.ts';
@@ -12,8 +12,7 @@ export class StreamedRequest implements AnswerChannel, BudgetWaiter {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #exchange: Exchange;
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #body = new GatheredBytes();
   /** What it takes of the budget for a body that is still coming, and for an answer that is not taken yet. */
   #assembling = 0;
   #handling = 0;
@@ -23,9 +22,22 @@ export class StreamedRequest implements AnswerChannel, BudgetWaiter {
     this.#services = services;
     this.#request = request;
     this.#response = response;
-    const { method = 'GET', url = '/', headers } = request;
+    const { method = 'GET', headers, socket } = request;
+    const url = originForm(request.url ?? '/');
     this.#exchange = new Exchange(services, { method, url, headers }, this);
-    response.on('close', () => this.#closed());
+    const ended = (): void => this.#exchange.peerEnded();
+    socket.once('end', ended);
+    response.on('close', () => {
+      socket.off('end', ended);
+      this.#closed();
+    });
+    const unclear = findUnclear(request);
+    if (unclear !== undefined) {
+      // Nobody knows where it ends.
+      this.#isRefused = true;
+      this.answer(unclear, { connection: 'close' }, '', 0);
+      return;
+    }
     if (method === 'OPTIONS') {
       this.#exchange.start(emptyBody);
       return;
@@ -62,14 +74,13 @@ export class StreamedRequest implements AnswerChannel, BudgetWaiter {
 
   #take(chunk: Buffer): void {
     if (this.#isRefused) return;
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#services.bodyBytesMax) {
-      this.#chunks.length = 0;
+    this.#body.add(chunk);
+    if (this.#body.bytes > this.#services.bodyBytesMax) {
+      this.#body.clear();
       this.#endAssembling();
       this.#refuse();
       return;
     }
-    this.#chunks.push(chunk);
     const { budget } = this.#services;
     this.#assembling += chunk.length;
     budget.changeAssembling(chunk.length);
@@ -99,9 +110,22 @@ export class StreamedRequest implements AnswerChannel, BudgetWaiter {
 
   #start(): void {
     if (this.#isRefused) return;
-    const chunks = this.#chunks.splice(0);
-    const [first = emptyBody] = chunks;
-    this.#exchange.start(chunks.length <= 1 ? first : Buffer.concat(chunks));
+    this.#exchange.start(this.#body.take());
     this.#endAssembling();
   }
+}
+
+/** The path of a target that a proxy was meant to read (RFC 9112 §3.2.2). */
+function originForm(target: string): string {
+  const authority = /^https?:\/\/[^/?#]*/i.exec(target);
+  if (authority === null) return target;
+  const rest = target.slice(authority[0].length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** The status for what the next reader might understand otherwise (RFC 9112 §3.2, §6.1), though this one would take it. */
+function findUnclear({ headers, headersDistinct }: IncomingMessage): number | undefined {
+  if ((headersDistinct['host']?.length ?? 0) > 1) return 400;
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || coding.toLowerCase() === 'chunked' ? undefined : 501;
 }

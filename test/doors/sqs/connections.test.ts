@@ -270,3 +270,17 @@ test('a peer that takes no answers gets no more of them, and is cut off', async 
   assert.ok(bed.metrics.bytesSent < 40_000_000);
   await insist('ListQueues', {});
 });
+
+for (const framing of ['Content-Length: 9000', 'Transfer-Encoding: chunked']) {
+  test(`a body that comes byte by byte is put together (${framing})`, async (t) => {
+    const bed = await openBed(t);
+    const caller = new Caller(t, bed.port);
+    const head = `POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.CreateQueue\r\n${framing}\r\n\r\n`;
+    const body = '{"QueueName":"bytes"}'.padEnd(9000);
+    const isChunked = framing.includes('chunked');
+    const pieces = Array.from(body).map((one) => (isChunked ? `1\r\n${one}\r\n` : one));
+    caller.socket.setNoDelay(true);
+    caller.write(head, ...pieces, isChunked ? '0\r\n\r\n' : '');
+    assert.match((await caller.answer()).body, /"QueueUrl":"[^"]*\/bytes"/);
+  });
+}

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { GatheredBytes } from '../../../net/index.ts';
 import { tableOf } from '../stored-arguments.ts';
 import { emptyTable, type FieldTable } from '../wire/index.ts';
 import { ApiError, badRequest, keyMissing } from './api-error.ts';
@@ -11,18 +12,16 @@ export async function readJsonBody(
   bytesMax: number,
 ): Promise<JsonObject> {
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const whole = new GatheredBytes();
   for await (const chunk of request) {
     if (!Buffer.isBuffer(chunk)) throw badRequest('not_json');
-    bytes += chunk.length;
-    if (bytes > bytesMax) throw tooLarge(bytesMax);
-    chunks.push(chunk);
+    whole.add(chunk);
+    if (whole.bytes > bytesMax) throw tooLarge(bytesMax);
   }
-  if (bytes === 0) return {};
+  if (whole.bytes === 0) return {};
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    value = JSON.parse(whole.take().toString('utf8'));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw badRequest('not_json', error);
