@@ -306,6 +306,13 @@ export class Channel implements ChannelContext, PeerChannel {
         publishKey,
       );
     }
+    if (bytes.readUInt16BE(start + 2) !== 0) {
+      // The weight "is unused and must be zero" (AMQP 0-9-1 §2.3.5.2).
+      throw outOfPlace(
+        `expected content header for class ${classId.basic}, got non content header frame instead`,
+        publishKey,
+      );
+    }
     const content = this.#content!;
     content.setHeader(bytes, start, end);
     this.#bodyBytesLeft = content.bodyBytes;
@@ -315,7 +322,7 @@ export class Channel implements ChannelContext, PeerChannel {
       this.#fail(
         new AmqpError(
           'PRECONDITION_FAILED',
-          `message size ${content.bodyBytes} is larger than configured max size ${messageBytesMax}`,
+          `message size ${bytes.readBigUInt64BE(start + 4)} is larger than configured max size ${messageBytesMax}`,
         ),
         publishKey,
       );

@@ -45,8 +45,8 @@ const everyType: readonly QueueType[] = ['classic', 'quorum', 'stream'];
 const consumed: readonly QueueType[] = ['classic', 'quorum'];
 const quorum: readonly QueueType[] = ['quorum'];
 const stream: readonly QueueType[] = ['stream'];
-/** RabbitMQ's greatest timer: 2^32 − 1 milliseconds. */
-const expiryMsMost = 0xffff_ffff;
+/** The longest times to live and of disuse that RabbitMQ takes: ten years. */
+export const expiryMsMost = 10 * 365 * 86_400_000;
 
 /** By name, in the order in which they are looked at. Arguments that are not here are kept and mean nothing. */
 const rules: ReadonlyMap<string, ArgumentRule> = new Map<string, ArgumentRule>([

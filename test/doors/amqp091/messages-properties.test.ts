@@ -238,12 +238,28 @@ describe('properties of a message', () => {
     assert.deepEqual(Buffer.from(out.bytes), wanted);
   });
 
+  it('take no key from what is no text among their copies', () => {
+    const copies: Field = {
+      type: 'A',
+      value: [
+        { type: 'I', value: 1 },
+        { type: 'S', value: 'a' },
+      ],
+    };
+    assert.deepEqual(encode({ headers: new Map([['CC', copies]]) }).copies, ['a']);
+  });
+
+  it('live for ten years at most', () => {
+    const { ttlMs } = encode({ texts: [[property.expiration, '315360000000']] });
+    assert.equal(ttlMs, 315_360_000_000);
+  });
+
   for (const [expiration, why] of [
     ['abc', 'no_integer'],
     ['', 'no_integer'],
     ['12x', '{leftover_string,"x"}'],
     ['-1', '{value_negative,-1}'],
-    ['4294967296', '{value_too_big,4294967296}'],
+    ['315360000001', '{value_too_large,315360000001}'],
   ] as const) {
     it(`are refused with the expiration '${expiration}'`, () => {
       assert.throws(

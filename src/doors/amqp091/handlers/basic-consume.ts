@@ -12,9 +12,10 @@ import { readStreamStart } from '../consumer-stream-start.ts';
 import { findUsable, queueType } from '../declared-queue.ts';
 import { letterName } from '../field-name.ts';
 import { type ChannelContext, register } from '../handler.ts';
+import { integerOf } from '../queue-arguments.ts';
 import { randomToken, replyQueueName } from '../publish-replies.ts';
 import { checkAccess, nameOf, notFound } from '../resource-name.ts';
-import type { Field, FieldTable, MethodArguments } from '../wire/index.ts';
+import type { FieldTable, MethodArguments } from '../wire/index.ts';
 import { messagesOf } from './basic-messages.ts';
 
 type ConsumeArguments = MethodArguments<'basicConsume'>;
@@ -123,13 +124,10 @@ function consumeQueue(
   const { tools } = channel.link.services;
   const { noAck, exclusive, nowait } = values;
   const first: object = queue.parts[0] ?? queue;
+  const place = nameOf('queue', queue.name, channel.link);
+  checkFailover(values.arguments, place);
   const isTaken = tools.exclusive.has(first) || (exclusive && queue.counts().consumers > 0);
-  if (isTaken) {
-    throw new AmqpError(
-      'ACCESS_REFUSED',
-      `${nameOf('queue', queue.name, channel.link)} in exclusive use`,
-    );
-  }
+  if (isTaken) throw new AmqpError('ACCESS_REFUSED', `${place} in exclusive use`);
   const type = queueType(queue);
   const consumer: QueueChannelConsumer = new QueueChannelConsumer({
     tag,
@@ -143,11 +141,11 @@ function consumeQueue(
       { hasCounts: type === 'quorum', hasOffset: false },
       tools.writer,
     ),
-    priority: readPriority(values.arguments),
+    priority: readPriority(values.arguments, place),
     prefetch: messages.prefetch,
     isAutoSettled: noAck,
     isExclusive: exclusive,
-    timeoutMs: noAck ? 0 : readTimeout(queue, values.arguments),
+    timeoutMs: noAck ? 0 : readTimeout(queue, values.arguments, place),
     onEnd: () => {
       if (tools.exclusive.get(first) === consumer) tools.exclusive.delete(first);
     },
@@ -168,35 +166,41 @@ function begin(
 }
 
 /** Greater goes first (https://www.rabbitmq.com/docs/consumer-priority). */
-function readPriority(values: FieldTable): number {
-  const field = values.get('x-priority');
-  if (field === undefined) return 0;
-  const priority = Number(field.value);
-  if (!'bBsuIilL'.includes(field.type) || !Number.isSafeInteger(priority)) {
-    throw invalidArgument('x-priority', field);
-  }
-  return priority;
+function readPriority(values: FieldTable, place: string): number {
+  return readInteger('x-priority', values, place) ?? 0;
 }
 
 /** The consumer's own time, or the queue's, or the broker's. */
-function readTimeout(queue: Queue, values: FieldTable): number {
-  const field = values.get('x-consumer-timeout');
-  if (field === undefined) {
+function readTimeout(queue: Queue, values: FieldTable, place: string): number {
+  const timeoutMs = readInteger('x-consumer-timeout', values, place);
+  if (timeoutMs === undefined) {
     const { leaseMs } = queue.settings;
     return leaseMs > 0 ? leaseMs : limits.unsettledMs;
   }
-  const timeoutMs = Number(field.value);
-  if (!'bBsuIilL'.includes(field.type) || !Number.isSafeInteger(timeoutMs) || timeoutMs < 0) {
-    throw invalidArgument('x-consumer-timeout', field);
-  }
+  if (timeoutMs < 0)
+    throw invalidArgument('x-consumer-timeout', place, `{value_negative,${timeoutMs}}`);
   return timeoutMs;
 }
 
-function invalidArgument(name: string, field: Field): AmqpError {
-  return new AmqpError(
-    'PRECONDITION_FAILED',
-    `invalid arg '${name}' for consumer: "expected integer, got ${letterName(field)}"`,
-  );
+function readInteger(name: string, values: FieldTable, place: string): number | undefined {
+  const field = values.get(name);
+  if (field === undefined) return undefined;
+  const value = integerOf(field);
+  if (value !== undefined && Number.isSafeInteger(value)) return value;
+  throw invalidArgument(name, place, `"expected integer, got ${letterName(field)}"`);
+}
+
+/** There are no mirrors that could fail over; what the argument says has to be right all the same. */
+function checkFailover(values: FieldTable, place: string): void {
+  const name = 'x-cancel-on-ha-failover';
+  const field = values.get(name);
+  if (field === undefined || field.type === 't') return;
+  throw invalidArgument(name, place, `{unacceptable_type,${letterName(field)}}`);
+}
+
+/** In RabbitMQ's words, which name the queue. */
+function invalidArgument(name: string, place: string, why: string): AmqpError {
+  return new AmqpError('PRECONDITION_FAILED', `invalid arg '${name}' for ${place}: ${why}`);
 }
 
 /** The log that is to be read, and not consumed: a stream's, or any where `x-stream-offset` says from where on. */

@@ -8,6 +8,8 @@ import {
   property,
 } from '../../../message/index.ts';
 import { AmqpError } from '../amqp-error.ts';
+import { letterName } from '../field-name.ts';
+import { expiryMsMost } from '../queue-arguments.ts';
 import {
   property as basic,
   type ContentHeader,
@@ -288,29 +290,16 @@ function isName(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
   return true;
 }
 
-/** The routing keys in a header CC or BCC, which must be an array of texts. */
+/** The routing keys in a header CC or BCC, which must be an array. What is no text in it is no key, as in RabbitMQ. */
 function readKeys(name: string, field: Field): readonly string[] {
-  const refuse = (type: string): never => {
+  if (field.type !== 'A') {
     throw new AmqpError(
       'PRECONDITION_FAILED',
-      `invalid message: {unacceptable_type_in_header,<<"${name}">>,${type}}`,
+      `invalid message: {unacceptable_type_in_header,"${name}",${letterName(field)}}`,
     );
-  };
-  if (field.type !== 'A') return refuse(erlangTypes[field.type] ?? 'long');
-  return field.value.map((item) => (item.type === 'S' ? item.value : refuse('array')));
+  }
+  return field.value.flatMap((item) => (item.type === 'S' ? [item.value] : []));
 }
-
-/** How RabbitMQ's texts name the types. */
-const erlangTypes: Partial<Record<Field['type'], string>> = {
-  S: 'longstr',
-  F: 'table',
-  t: 'bool',
-  I: 'signedint',
-  x: 'binary',
-  V: 'void',
-};
-
-const expirationMax = 4_294_967_295;
 
 /** Milliseconds. What is refused, is with RabbitMQ's words (`rabbit_basic:parse_expiration`). */
 function parseExpiration(text: string): number {
@@ -322,6 +311,6 @@ function parseExpiration(text: string): number {
   if (match[2] !== '') return refuse(`{leftover_string,${JSON.stringify(match[2])}}`);
   const value = BigInt(match[1]!.startsWith('+') ? match[1]!.slice(1) : match[1]!);
   if (value < 0n) return refuse(`{value_negative,${value}}`);
-  if (value > expirationMax) return refuse(`{value_too_big,${value}}`);
+  if (value > expiryMsMost) return refuse(`{value_too_large,${value}}`);
   return Number(value);
 }
