@@ -64,6 +64,8 @@ export class SqsDoor {
       (request, response) => void new StreamedRequest(services, request, response),
     );
     server.maxConnections = options.connectionsMax;
+    // Who closes its own half only gets an answer, as in the lane.
+    Object.assign(server, { httpAllowHalfOpen: true });
     // A long poll is silent for 20 s: that is no stall.
     server.setTimeout(Math.max(peerStallMs, 30_000));
     const lane = openLane(server, {
@@ -123,6 +125,8 @@ function openLane(server: Server, options: Omit<PlainLaneOptions, 'handOver'>): 
   const lane = new PlainLane({
     ...options,
     handOver: (socket, bytes) => {
+      // Each of the requests that are sent at once listens to it.
+      socket.setMaxListeners(0);
       for (const listener of listeners) listener.call(server, socket);
       socket.unshift(bytes);
     },

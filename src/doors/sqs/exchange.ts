@@ -67,6 +67,7 @@ export class Exchange implements SqsRequest {
   /** What its body takes of the budget. */
   #handling = 0;
   #onGone: (() => void) | undefined;
+  #hasPeerEnded = false;
   isGone = false;
   region = 'us-east-1';
   callerId: string = accountId;
@@ -111,13 +112,25 @@ export class Exchange implements SqsRequest {
       // Who waits for seconds must not keep others from reading.
       this.#endHandling();
       this.#services.polls.add(this);
-      if (this.#services.isClosing) listener();
+      if (this.#hasPeerEnded) this.isGone = true;
+      if (this.#hasPeerEnded || this.#services.isClosing) listener();
     }
   }
 
   /** Ends a wait: the caller is told what there is. */
   end(): void {
     this.#onGone?.();
+  }
+
+  /**
+   * The caller sends nothing more: it may have gone, or take an answer yet. It gets one, but does not wait for messages,
+   * and none are given to it that came while it waited.
+   */
+  peerEnded(): void {
+    this.#hasPeerEnded = true;
+    if (this.#onGone === undefined) return;
+    this.isGone = true;
+    this.#onGone();
   }
 
   /** The caller has gone. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openBed, type SqsBed } from './sqs-bed.ts';
 
@@ -210,6 +213,73 @@ test('a message that died keeps its id and digest in its second queue', async (t
   assert.equal(message?.['MessageId'], sent['MessageId']);
   assert.equal(message?.['MD5OfBody'], sent['MD5OfMessageBody']);
   assert.equal(message?.['Body'], 'one');
+});
+
+for (const [what, method, close] of [
+  ['plain requests', 'POST', ''],
+  ['requests that say that they are the last', 'POST', 'Connection: close\r\n'],
+  ['requests of the server', 'GET', ''],
+] as const) {
+  test(`who closes its own half only is answered (${what})`, async (t) => {
+    // An answer from the disk comes after the end of the request has been seen.
+    const data = await mkdtemp(path.join(tmpdir(), 'pabal-sqs-'));
+    const { bed, QueueUrl } = await openQueue(t, { data });
+    t.after(() => rm(data, { recursive: true, force: true }));
+    const send = `Action=SendMessage&Version=2012-11-05&QueueUrl=${encodeURIComponent(QueueUrl)}&MessageBody=half`;
+    const request =
+      method === 'GET'
+        ? `GET /?${send} HTTP/1.1\r\nHost: x\r\n\r\n`
+        : `POST / HTTP/1.1\r\nHost: x\r\n${close}Content-Length: ${send.length}\r\n\r\n${send}`;
+    const times = close === '' ? 5 : 1;
+    const caller = new Caller(t, bed.port).write(request.repeat(times));
+    caller.socket.end();
+    for (let at = 0; at < times; at++) {
+      assert.match((await caller.answer()).body, /<MessageId>/);
+    }
+    assert.equal(await caller.rest(), '');
+  });
+}
+
+test('who closes its own half does not wait for messages, and gets those that are there', async (t) => {
+  const { bed, QueueUrl } = await openQueue(t);
+  const ask = { QueueUrl, WaitTimeSeconds: 20 };
+  for (const lane of ['', 'Connection: close\r\n']) {
+    const patient = new Caller(t, bed.port).write(json('ReceiveMessage', ask, lane));
+    patient.socket.end();
+    assert.equal((await patient.answer()).body, '{}');
+    assert.equal(await patient.rest(), '');
+    await bed.json('SendMessage', { QueueUrl, MessageBody: 'there' });
+    const caller = new Caller(t, bed.port).write(json('ReceiveMessage', ask, lane));
+    caller.socket.end();
+    assert.match((await caller.answer()).body, /"Body":"there"/);
+  }
+});
+
+for (const [what, lines, status] of [
+  ['a second host', 'Host: y\r\nContent-Length: 2', 400],
+  ['a length beside chunks', 'Content-Length: 2\r\nTransfer-Encoding: chunked', 400],
+  ['a folded line', 'X-Other: one\r\n two\r\nContent-Length: 2', 400],
+  ['a coding that nobody here takes off', 'Transfer-Encoding: gzip, chunked', 501],
+] as const) {
+  test(`${what} in a request ends its connection`, async (t) => {
+    const bed = await openBed(t);
+    const head = 'POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n';
+    const body = status === 501 ? '2\r\n{}\r\n0\r\n\r\n' : '{}';
+    const caller = new Caller(t, bed.port).write(`${head}${lines}\r\n\r\n${body}`);
+    assert.match((await caller.answer()).head, new RegExp(`^HTTP/1\\.1 ${status} `));
+    assert.equal(await caller.rest(), '');
+  });
+}
+
+test('a target may be a whole URL, as a proxy sends it', async (t) => {
+  const { bed } = await openQueue(t);
+  const form = 'Action=SendMessage&MessageBody=by+proxy';
+  const caller = new Caller(t, bed.port).write(
+    `POST http://x/000000000000/work HTTP/1.1\r\nHost: x\r\nContent-Length: ${form.length}\r\n\r\n${form}`,
+    'GET HTTP://x?Action=ListQueues HTTP/1.1\r\nHost: x\r\n\r\n',
+  );
+  assert.match((await caller.answer()).body, /<MessageId>/);
+  assert.match((await caller.answer()).body, /<QueueUrl>http:\/\/x\/000000000000\/work</);
 });
 
 test('nothing is given to a caller that left while it waited', async (t) => {
