@@ -226,7 +226,7 @@ describe('groups', () => {
 
   test('two members share the partitions, and one takes over what the other leaves', async () => {
     await client.createTopic('shared', 4);
-    const options = { groupId: 'pair', topics: ['shared'], sessionMs: 6000 };
+    const options = { groupId: 'pair', topics: ['shared'], sessionMs: 60_000 };
     const other = await LogClient.connect({ server: { host: '127.0.0.1', port: door.port } });
     const first = new GroupMember(client, options);
     const second = new GroupMember(other, options);

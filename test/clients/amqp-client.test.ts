@@ -6,9 +6,9 @@ import {
   type AMQPMessage,
   AMQPSession,
 } from '@cloudamqp/amqp-client';
+import { patienceMs } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
 
-const waitLimitMs = 20_000;
 const pollMs = 10;
 let server: ServerProcess;
 let names = 0;
@@ -28,7 +28,7 @@ async function openChannel(t: TestContext): Promise<AMQPChannel> {
 }
 
 async function waitFor(what: string, isDone: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + waitLimitMs;
+  const deadlineMs = Date.now() + patienceMs;
   while (!isDone()) {
     if (Date.now() > deadlineMs) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => {
@@ -198,7 +198,7 @@ describe('@cloudamqp/amqp-client', () => {
     const queue = unique('rpc');
     try {
       await session.rpcServer(queue, (message) => `${message.bodyString()}!`);
-      const answer = await session.rpcCall(queue, 'ping', { timeout: waitLimitMs });
+      const answer = await session.rpcCall(queue, 'ping', { timeout: patienceMs });
       assert.equal(answer.bodyString(), 'ping!');
     } finally {
       await session.stop();
@@ -223,7 +223,7 @@ describe('@cloudamqp/amqp-client', () => {
         await waitFor('the first', () => seen.includes('before'));
         await server.restart(signal);
         await waitFor('the connection', () => !session.closed);
-        const deadlineMs = Date.now() + waitLimitMs;
+        const deadlineMs = Date.now() + patienceMs;
         for (;;) {
           try {
             await queue.publish('after');

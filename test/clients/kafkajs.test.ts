@@ -10,6 +10,7 @@ import kafkajs, {
 } from 'kafkajs';
 import lz4 from 'lz4-napi';
 import snappy from 'snappy';
+import { patienceMs, patientKafka } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
 
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -44,7 +45,8 @@ before(async () => {
     clientId: 'kafkajs-suite',
     brokers: [server.bootstrap],
     logLevel: logLevel.NOTHING,
-    retry: { retries: 8, initialRetryTime: 50 },
+    retry: { retries: 100, initialRetryTime: 50, maxRetryTime: 2000 },
+    ...patientKafka,
   });
   admin = kafka.admin();
   await admin.connect();
@@ -238,9 +240,10 @@ describe(`kafkajs ${version}`, () => {
       const consumer = kafka.consumer({
         groupId,
         maxWaitTimeInMs,
-        sessionTimeout: 6000,
+        // Nobody is to be given up: then messages would come twice.
+        sessionTimeout: patienceMs,
         heartbeatInterval: 300,
-        rebalanceTimeout: 5000,
+        rebalanceTimeout: patienceMs,
       });
       consumer.on('consumer.group_join', ({ payload }) => {
         owned.set(name, new Set(payload.memberAssignment[topic] ?? []));
@@ -372,10 +375,8 @@ function isShared(
   return all.size === partitions && sets.every((set) => set.size === each);
 }
 
-const waitLimitMs = 30_000;
-
 async function waitFor(isDone: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + waitLimitMs;
+  const deadlineMs = Date.now() + patienceMs;
   while (!isDone()) {
     if (Date.now() > deadlineMs) throw new Error('it did not come about in time');
     await new Promise((resolve) => {

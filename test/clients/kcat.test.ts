@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { patienceMs } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** `kcat -V`, or why there is none. */
@@ -19,14 +20,14 @@ const skip = version === undefined ? 'kcat is not installed (Debian package kcat
 
 let server: ServerProcess;
 const suffix = process.pid.toString(36);
-const runLimitMs = 60_000;
+const runLimitMs = 2 * patienceMs;
 
 /** Runs kcat to its end with `input` and returns what it printed. */
 function kcat(words: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       'kcat',
-      ['-b', server.bootstrap, ...words],
+      ['-b', server.bootstrap, '-m', String(patienceMs / 1000), ...words],
       { timeout: runLimitMs, maxBuffer: 64 << 20 },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
@@ -186,10 +187,8 @@ function union(first: Member, second: Member): Set<string> {
   return new Set([...first.seen, ...second.seen]);
 }
 
-const waitLimitMs = 45_000;
-
 async function waitFor(isDone: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + waitLimitMs;
+  const deadlineMs = Date.now() + patienceMs;
   while (!isDone()) {
     if (Date.now() > deadlineMs) throw new Error('it did not come about in time');
     await new Promise((resolve) => {

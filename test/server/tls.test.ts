@@ -11,6 +11,7 @@ import { createTlsServer, silentLog } from '../../src/net/index.ts';
 import { loadConfig } from '../../src/server/index.ts';
 import { TlsStore } from '../../src/server/tls.ts';
 import { SimulatedClock } from '../../src/testing/index.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const certificates = path.resolve(import.meta.dirname, '../net/certificates');
 
@@ -82,7 +83,7 @@ test('files are looked at again and again', async (t) => {
   use('client');
   // What is read comes from the real disk, whatever the clock says.
   const hasChanged = async (): Promise<boolean> => (await shownName()) !== first;
-  const deadline = AbortSignal.timeout(30_000);
+  const deadline = AbortSignal.timeout(patienceMs);
   while (!(await hasChanged())) {
     deadline.throwIfAborted();
     await clock.runFor(limits.tlsCheckMs);

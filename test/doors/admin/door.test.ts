@@ -349,19 +349,18 @@ describe('protection', () => {
 
   test('connections beyond the bound are closed', async () => {
     const sockets = Array.from({ length: 30 }, () => connect(door.port, '127.0.0.1'));
-    const closed = await Promise.all(
-      sockets.map(
-        (socket) =>
-          new Promise<boolean>((resolve) => {
-            socket.on('error', () => resolve(true));
-            socket.on('close', () => resolve(true));
-            socket.on('connect', () => setTimeout(() => resolve(false), 100));
-          }),
-      ),
-    );
-    for (const socket of sockets) socket.destroy();
-    assert.ok(closed.filter((isClosed) => !isClosed).length <= 10);
+    let closedCount = 0;
+    await new Promise<void>((resolve) => {
+      for (const socket of sockets) {
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          closedCount += 1;
+          if (closedCount === 20) resolve();
+        });
+      }
+    });
     assert.ok(door.metrics.connectionsRefused >= 20);
+    for (const socket of sockets) socket.destroy();
   });
 
   test('requests are counted by route, so that made-up names make no series', async () => {

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test';
-import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
+import { type Clock, SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { RecordBatchBuilder } from '../../../src/bytes/index.ts';
 import { KafkaDoor, type KafkaDoorLimits } from '../../../src/doors/kafka/index.ts';
 import { type Log, silentLog } from '../../../src/net/index.ts';
@@ -19,6 +19,7 @@ export interface DoorFixture {
 export interface FixtureOptions {
   readonly limits?: Partial<KafkaDoorLimits>;
   readonly advertised?: { host: string; port: number };
+  readonly clock?: Clock;
 }
 
 /** A door on a free port over a broker in memory; both are gone when the test ends. */

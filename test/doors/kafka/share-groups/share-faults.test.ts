@@ -8,7 +8,7 @@ import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { SeededRandom, SimulatedDisk } from '../../../../src/testing/index.ts';
 import { until } from '../door-fixture.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
-import { SkippingClock } from './skipping-clock.ts';
+import { SkippingClock } from '../../../support/skipping-clock.ts';
 
 const accept = 1;
 const release = 2;

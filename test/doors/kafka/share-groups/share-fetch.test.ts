@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
-import { SkippingClock } from './skipping-clock.ts';
+import { SkippingClock } from '../../../support/skipping-clock.ts';
 
 const accept = 1;
 const release = 2;

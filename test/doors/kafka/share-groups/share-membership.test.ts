@@ -5,7 +5,7 @@ import type { RequestInput } from '../../../../src/doors/kafka/wire/index.ts';
 import { until } from '../door-fixture.ts';
 import type { WireClient } from '../wire-client.ts';
 import { ShareBed } from './share-bed.ts';
-import { SkippingClock } from './skipping-clock.ts';
+import { SkippingClock } from '../../../support/skipping-clock.ts';
 
 type Heartbeat = RequestInput<'ShareGroupHeartbeat'>;
 

@@ -4,7 +4,7 @@ import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { statusCodes } from '../../../../src/doors/kafka/streams-groups/topology.ts';
 import type { RequestInput, ResponseOf } from '../../../../src/doors/kafka/wire/index.ts';
 import { ShareBed } from '../share-groups/share-bed.ts';
-import { SkippingClock } from '../share-groups/skipping-clock.ts';
+import { SkippingClock } from '../../../support/skipping-clock.ts';
 import type { WireClient } from '../wire-client.ts';
 
 type Heartbeat = RequestInput<'StreamsGroupHeartbeat'>;

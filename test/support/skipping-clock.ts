@@ -1,4 +1,4 @@
-import { type Clock, SystemClock, type Timer } from '../../../../src/base/index.ts';
+import { type Clock, SystemClock, type Timer } from '../../src/base/index.ts';
 
 interface Waiting {
   readonly atMs: number;
@@ -10,14 +10,24 @@ interface Waiting {
 export class SkippingClock implements Clock {
   readonly #system = new SystemClock();
   readonly #waiting = new Set<Waiting>();
+  /** Where time passes by `skip` only: then, in the machine's time. */
+  readonly #stoppedAt: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
   #skippedMs = 0;
 
+  /** `isStopped`: no time passes but what is skipped. */
+  constructor(isStopped = false) {
+    const system = this.#system;
+    this.#stoppedAt = isStopped
+      ? { nowMs: system.nowMs(), monotonicMs: system.monotonicMs() }
+      : undefined;
+  }
+
   nowMs(): number {
-    return this.#system.nowMs() + this.#skippedMs;
+    return (this.#stoppedAt?.nowMs ?? this.#system.nowMs()) + this.#skippedMs;
   }
 
   monotonicMs(): number {
-    return this.#system.monotonicMs() + this.#skippedMs;
+    return (this.#stoppedAt?.monotonicMs ?? this.#system.monotonicMs()) + this.#skippedMs;
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
@@ -51,7 +61,9 @@ export class SkippingClock implements Clock {
 
   #arm(waiting: Waiting): void {
     waiting.timer.cancel();
-    waiting.timer = this.#system.setTimer(waiting.atMs - this.monotonicMs(), () => {
+    const leftMs = waiting.atMs - this.monotonicMs();
+    if (this.#stoppedAt !== undefined && leftMs > 0) return;
+    waiting.timer = this.#system.setTimer(leftMs, () => {
       this.#waiting.delete(waiting);
       waiting.callback();
     });
