@@ -3,6 +3,7 @@
  * of each transfer whose commit was answered, and ends its transaction when its input ends.
  */
 import { Kafka, logLevel, type Producer } from 'kafkajs';
+import { patientKafka } from '../support/patience.ts';
 import {
   accountsTopic,
   entriesOf,
@@ -23,7 +24,7 @@ const kafka = new Kafka({
   clientId: transactionalIdOf(clerk),
   brokers: [bootstrap],
   logLevel: logLevel.NOTHING,
-  connectionTimeout: 5000,
+  ...patientKafka,
   retry: { retries: 3, initialRetryTime: 30, maxRetryTime: 200 },
 });
 

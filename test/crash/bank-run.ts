@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { WireClient } from '../doors/kafka/wire-client.ts';
+import { patienceMs } from '../support/patience.ts';
 import { BankClerk } from './bank-clerk.ts';
 import {
   accountsPartitions,
@@ -18,7 +19,8 @@ import { findNext, readAccounts } from './bank-reader.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
 import { makeShardedStore } from './sharded-store.ts';
 
-const patienceMs = 60_000;
+/** What every clerk does between two kills, at least. */
+const transfersPerKill = 5;
 
 /** Starts a program that works as a clerk: `command... BOOTSTRAP CLERK`. */
 export type ClerkCommand = readonly string[];
@@ -133,12 +135,13 @@ export class BankRun {
     });
   }
 
-  /** Every clerk has done something since now. */
+  /** Every clerk has done so much since now. */
   async #moreWork(): Promise<void> {
     const before = this.#clerks.map(({ acknowledged }) => acknowledged);
-    const deadlineMs = Date.now() + patienceMs;
+    // Some of them have to begin anew.
+    const deadlineMs = Date.now() + 2 * patienceMs;
     const isIdle = (clerk: Clerk, index: number): boolean =>
-      clerk.acknowledged <= (before[index] ?? -1);
+      clerk.acknowledged < (before[index] ?? -1) + transfersPerKill;
     while (this.#clerks.some(isIdle)) {
       const idle = this.#clerks.filter(isIdle).map(({ name }) => name);
       assert.ok(Date.now() < deadlineMs, `idle: ${idle.join(', ')}\n${this.#server?.output}`);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { forEachRecord, batchTotalBytes } from '../../src/bytes/index.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { WireClient } from '../doors/kafka/wire-client.ts';
+import { patienceMs } from '../support/patience.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
 import { KafkajsProducer } from './kafkajs-producer.ts';
 import { Ledger, type StoredRecord } from './ledger.ts';
@@ -17,6 +18,8 @@ const flags = ['--journal-file-bytes', '1MiB', '--cache', '1MiB', '--default-par
 const kept = 'kept';
 const trimmed = 'trimmed';
 const partitions = 3;
+/** Of all producers together; a life of a few milliseconds has fewer, and those before it had more. */
+const acksPerKill = 101;
 
 export interface CrashRunOptions {
   seed: number;
@@ -79,7 +82,7 @@ export class CrashRun {
     const { kills, fullCheckEvery } = this.#options;
     for (let kill = 1; kill <= kills; kill++) {
       const lifeMs = 30 + this.#random.nextInt(700);
-      await this.#workUntilKilled(lifeMs);
+      await this.#workUntilKilled(lifeMs, kill * acksPerKill);
       // Also while it is still recovering from the one before.
       while (this.#random.chance(0.25)) await this.#killWhileStarting();
       await this.#start();
@@ -104,7 +107,7 @@ export class CrashRun {
     const poll = await WireClient.connect(this.#port);
     const polled = longPoll(poll).catch(() => undefined);
     const work = this.#workers.map((worker) => worker.work(this.#port, () => !server.isRunning));
-    await Promise.race([Promise.all(work), pause(workMs)]);
+    await Promise.race([Promise.all(work), this.#lived(workMs, acksPerKill)]);
     const ended = await this.terminate();
     await Promise.all([...work, polled]);
     await this.#start();
@@ -155,16 +158,23 @@ export class CrashRun {
     });
   }
 
-  async #workUntilKilled(lifeMs: number): Promise<void> {
+  /** A life lasts so long; longer on a machine on which so many records in all take longer. */
+  async #workUntilKilled(lifeMs: number, ackedMin: number): Promise<void> {
     const server = this.#server;
     assert.ok(server !== undefined);
     const isStopping = (): boolean => !server.isRunning;
     const work = this.#workers.map((worker) => worker.work(this.#port, isStopping));
     // A worker that was wronged ends the run, whether or not the others go on.
-    await Promise.race([Promise.all(work), pause(lifeMs)]);
+    await Promise.race([Promise.all(work), this.#lived(lifeMs, ackedMin)]);
     assert.ok(server.isRunning, `the server ended by itself:\n${server.output.slice(-4000)}`);
     await server.kill();
     await Promise.all(work);
+  }
+
+  async #lived(lifeMs: number, ackedMin: number): Promise<void> {
+    const deadlineMs = Date.now() + patienceMs;
+    await pause(lifeMs);
+    while (this.ackedCount < ackedMin && Date.now() < deadlineMs) await pause(5);
   }
 
   async #killWhileStarting(): Promise<void> {
@@ -221,7 +231,7 @@ function partitionsToCheck(): Array<[topic: string, partition: number]> {
 function longPoll(client: WireClient) {
   return client.ask('Fetch', 11, {
     replicaId: -1,
-    maxWaitMs: 60_000,
+    maxWaitMs: 5 * patienceMs,
     minBytes: 1,
     maxBytes: 1,
     sessionEpoch: -1,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { patienceMs } from '../support/patience.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
 import { SmallDisk } from './small-disk.ts';
 
@@ -9,7 +10,6 @@ const MIB = 1024 * 1024;
 const diskBytes = 48 * MIB;
 const bodyBytes = 100 * 1024;
 const queue = 'filling';
-const patienceMs = 20_000;
 
 /** A server on a small disk, and clients of its queue. */
 class FullQueue {
@@ -118,7 +118,7 @@ async function until(what: string, isReached: () => boolean, tell?: () => string
   }
 }
 
-describe('a full disk under queues', { timeout: 60_000 }, () => {
+describe('a full disk under queues', () => {
   test('holds publishers back, and lets others acknowledge until there is room again', async (t) => {
     const full = await FullQueue.start(t, ['--free-bytes-min', '8MiB']);
     if (full === undefined) return;

@@ -3,6 +3,7 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { batchTotalBytes, RecordBatchBuilder } from '../../src/bytes/index.ts';
 import { WireClient } from '../doors/kafka/wire-client.ts';
+import { patienceMs } from '../support/patience.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
 import { SmallDisk } from './small-disk.ts';
 
@@ -11,8 +12,6 @@ const diskBytes = 48 * MIB;
 const batchBytes = 256 * 1024;
 const storageError = 56;
 const coordinatorNotAvailable = 15;
-/** Long enough for the slowest machine; whoever waits in vain says so. */
-const patienceMs = 20_000;
 
 /** A server on a small disk, with a client. */
 class FullDisk {
@@ -171,7 +170,7 @@ class FullDisk {
   }
 }
 
-describe('a full disk', { timeout: 60_000 }, () => {
+describe('a full disk', () => {
   test('refuses records while commits and deletes still work, until there is room again', async (t) => {
     const full = await FullDisk.start(t, ['--free-bytes-min', '8MiB']);
     if (full === undefined) return;

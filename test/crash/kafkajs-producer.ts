@@ -1,7 +1,12 @@
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { SeededRandom } from '../../src/testing/index.ts';
+import { patienceMs, patientKafka } from '../support/patience.ts';
 import { type ProducerLedger, recordValue } from './ledger.ts';
 import type { Worker } from './worker.ts';
+
+/** Several restarts may follow each other, and each may take long. */
+const retryMs = 200;
+const retriesMax = (3 * patienceMs) / retryMs;
 
 /** A producer of kafkajs. The idempotent one tries again by itself, through any number of crashes. */
 export class KafkajsProducer implements Worker {
@@ -21,9 +26,9 @@ export class KafkajsProducer implements Worker {
         clientId: this.#ledger.name,
         brokers: [`127.0.0.1:${port}`],
         logLevel: logLevel.NOTHING,
-        connectionTimeout: 5000,
+        ...patientKafka,
         retry: this.#ledger.isIdempotent
-          ? { retries: 150, initialRetryTime: 50, maxRetryTime: 200 }
+          ? { retries: retriesMax, initialRetryTime: 50, maxRetryTime: retryMs }
           : { retries: 0 },
       }).producer({
         idempotent: this.#ledger.isIdempotent,

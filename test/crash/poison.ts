@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ConsumeMessage } from 'amqplib';
+import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
+import { patienceMs } from '../support/patience.ts';
 import { pause } from './broker-process.ts';
 import { withChannel } from './queue-workers.ts';
 import type { Worker } from './worker.ts';
@@ -13,28 +14,31 @@ export class PoisonConsumer implements Worker {
   /** Counts of earlier attempts, as the server told them, for each message. */
   readonly attempts = new Map<string, number[]>();
   #sentCount = 0;
-  #heldSinceMs = 0;
+  #isTaken = false;
+  #isCounted = false;
 
-  /** An attempt has lasted so long that it must be counted: deliveries are written some milliseconds after them. */
+  /** An attempt has lasted so long that it must be counted. */
   async held(isStopping: () => boolean): Promise<void> {
     const endMs = Date.now() + patienceMs;
-    while (!isStopping() && (this.#heldSinceMs === 0 || Date.now() < this.#heldSinceMs + heldMs)) {
+    while (!isStopping() && !this.#isCounted) {
       assert.ok(Date.now() < endMs, 'the poison is not given out');
       await pause(5);
     }
   }
 
   async work(port: number, isStopping: () => boolean): Promise<void> {
-    this.#heldSinceMs = 0;
+    this.#isTaken = false;
+    this.#isCounted = false;
     await withChannel(port, async (channel, isLost) => {
+      await channel.prefetch(1);
       await channel.consume(poisonQueue, (message) => {
         if (message !== null) this.#take(message);
       });
       while (!isStopping() && !isLost()) {
-        const isThere = this.#heldSinceMs > 0;
-        if (!isThere && (await channel.checkQueue(poisonQueue)).messageCount === 0) {
+        if (this.#isTaken && !this.#isCounted) await this.#count(channel);
+        if (!this.#isTaken && (await channel.checkQueue(poisonQueue)).messageCount === 0) {
           await this.#awaitOne();
-          if (this.#heldSinceMs === 0) {
+          if (!this.#isTaken) {
             const name = Buffer.from(`poison ${this.#sentCount}`);
             this.#sentCount += 1;
             channel.sendToQueue(poisonQueue, name, { persistent: true });
@@ -46,9 +50,20 @@ export class PoisonConsumer implements Worker {
     });
   }
 
+  /**
+   * A delivery is written some milliseconds after it, to the log of its queue: it is durable when something that is
+   * published to that queue a good while later is. That has nobody who takes it, and is dead at once.
+   */
+  async #count(channel: ConfirmChannel): Promise<void> {
+    await pause(heldMs);
+    channel.sendToQueue(poisonQueue, Buffer.from(mark), { persistent: true, expiration: '0' });
+    await channel.waitForConfirms();
+    this.#isCounted = true;
+  }
+
   /** One that is to be given out again may be on its way. */
   async #awaitOne(): Promise<void> {
-    for (let round = 0; round < 10 && this.#heldSinceMs === 0; round += 1) await pause(10);
+    for (let round = 0; round < 10 && !this.#isTaken; round += 1) await pause(10);
   }
 
   #take(message: ConsumeMessage): void {
@@ -56,7 +71,7 @@ export class PoisonConsumer implements Worker {
     const attempts = this.attempts.get(name) ?? [];
     attempts.push(Number(message.properties.headers?.['x-delivery-count'] ?? 0));
     this.attempts.set(name, attempts);
-    this.#heldSinceMs = Date.now();
+    this.#isTaken = true;
   }
 
   /** What each message went through before it was dead. */
@@ -80,5 +95,5 @@ export class PoisonConsumer implements Worker {
   }
 }
 
-const heldMs = 400;
-const patienceMs = 15_000;
+const heldMs = 300;
+const mark = 'mark';

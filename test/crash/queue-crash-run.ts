@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { ConfirmChannel } from 'amqplib';
 import { SeededRandom } from '../../src/testing/index.ts';
+import { patienceMs } from '../support/patience.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
 import { PoisonConsumer, poisonedQueue, poisonLimit, poisonQueue } from './poison.ts';
 import { QueueLedger, readNote } from './queue-ledger.ts';
@@ -24,7 +25,8 @@ const flags = ['--journal-file-bytes', '1MiB', '--cache', '1MiB'];
 const moved = 'moved';
 const expiring = 'expiring';
 const delays = 'delays';
-const patienceMs = 30_000;
+/** What is confirmed of each queue, at least: lives last longer where that takes longer. */
+const confirmsPerKill = 6;
 
 /** Publishers and consumers of AMQP work with a server that is killed again and again. */
 export class QueueCrashRun {
@@ -91,7 +93,7 @@ export class QueueCrashRun {
     await this.#declare();
     for (let kill = 1; kill <= this.#kills; kill += 1) {
       const lifeMs = 200 + this.#random.nextInt(700);
-      await this.#workUntilKilled(lifeMs);
+      await this.#workUntilKilled(lifeMs, kill);
       while (this.#random.chance(0.2)) await this.#killWhileStarting();
       await this.#start();
       this.#checkFaults();
@@ -146,7 +148,7 @@ export class QueueCrashRun {
     });
   }
 
-  async #workUntilKilled(lifeMs: number): Promise<void> {
+  async #workUntilKilled(lifeMs: number, kill: number): Promise<void> {
     const server = this.#server;
     assert.ok(server !== undefined);
     const isStopping = (): boolean => !server.isRunning;
@@ -154,12 +156,20 @@ export class QueueCrashRun {
     // A worker that was wronged ends the run, whether or not the others go on.
     await Promise.race([
       Promise.all(work),
-      Promise.all([pause(lifeMs), this.#poison.held(isStopping)]),
+      Promise.all([pause(lifeMs), this.#poison.held(isStopping), this.#used(kill, isStopping)]),
     ]);
     assert.ok(server.isRunning, `the server ended by itself:\n${server.output.slice(-4000)}`);
     await server.kill();
     await Promise.all(work);
     assert.doesNotMatch(server.output, /stopped by a bug|internal error|fault of a method/);
+  }
+
+  /** Every queue has been published to and, but for those that give out late, consumed from. */
+  async #used(kill: number, isStopping: () => boolean): Promise<void> {
+    const endMs = Date.now() + patienceMs;
+    const isUsed = ({ queue, confirmedCount, settledCount }: QueueLedger): boolean =>
+      confirmedCount >= kill * confirmsPerKill && (settledCount > 0 || queue === 'late');
+    while (!isStopping() && !this.ledgers.every(isUsed) && Date.now() < endMs) await pause(10);
   }
 
   async #killWhileStarting(): Promise<void> {
