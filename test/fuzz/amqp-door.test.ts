@@ -10,6 +10,7 @@ import { SeededRandom } from '../../src/testing/index.ts';
 import { pause } from '../crash/broker-process.ts';
 import { capturedStreams } from '../doors/amqp091/captured-streams.ts';
 import { protocolHeader, RawClient, type ReceivedFrame } from '../doors/amqp091/raw-client.ts';
+import { patienceMs } from '../support/patience.ts';
 import { FuzzServer } from './fuzz-server.ts';
 
 const MIB = 1024 * 1024;
@@ -118,7 +119,7 @@ function mutate(stream: Buffer, from: number): Buffer {
 }
 
 /** What ends the connection or the channel: its code; 0: closed without a word, or by a heartbeat. */
-async function codeOf(client: RawClient, waitMs = 5000): Promise<number> {
+async function codeOf(client: RawClient, waitMs = patienceMs): Promise<number> {
   for (;;) {
     const next: ReceivedFrame | undefined = await client.take(waitMs);
     if (next === undefined) return 0;
@@ -408,7 +409,7 @@ async function countOf(queue: string): Promise<number> {
 }
 
 async function awaitCount(queue: string, wanted: number): Promise<number> {
-  const endMs = Date.now() + 10_000;
+  const endMs = Date.now() + patienceMs;
   for (;;) {
     const count = await countOf(queue);
     if (count === wanted || Date.now() > endMs) return count;
