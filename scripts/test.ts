@@ -9,15 +9,29 @@
  *
  * The last line is always `N passed, M failed, K skipped`.
  */
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { run } from 'node:test';
+import type { TestsStream } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect, parseArgs } from 'node:util';
 
 /** A file that hangs is a failure, not a run that never ends. */
 const fileTimeoutMs = 15 * 60_000;
 const slowestCount = 10;
+/** Folders whose tests start servers and clients, each of which wants a processor. */
+const processFolders = new Set([
+  'cli',
+  'clients',
+  'crash',
+  'fuzz',
+  'limits',
+  'server',
+  'simulation',
+]);
+/** Files of these folders that run at once, after all others. */
+const processJobsMax = 1;
 /** The reason that node:test gives to tests which `--name` leaves out. */
 const notSelected = 'test name does not match pattern';
 
@@ -48,6 +62,11 @@ function toSource(file: string): string {
   const isCompiled = file.startsWith(compiledRoot) && file.endsWith('.js');
   if (!isCompiled) return path.relative(root, file);
   return path.relative(compiledRoot, file).replace(/\.js$/, '.ts');
+}
+
+function startsProcesses(file: string): boolean {
+  const [, folder] = path.relative(root, file).split(path.sep);
+  return folder !== undefined && processFolders.has(folder);
 }
 
 /** What Node runs for a source. */
@@ -134,14 +153,6 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const startedMs = performance.now();
-const events = run({
-  files: files.map(toRun),
-  concurrency: Number(values.jobs),
-  timeout: fileTimeoutMs,
-  ...(values.name === undefined ? {} : { testNamePatterns: [new RegExp(values.name)] }),
-});
-
 /** A file in which no test ran is reported as a test that has the file's name. */
 function isWholeFile(name: string): boolean {
   return (
@@ -149,54 +160,57 @@ function isWholeFile(name: string): boolean {
   );
 }
 
-events.on('test:start', (data) => {
-  const file = toFile(data);
-  begun.set(file, [...(begun.get(file)?.slice(0, data.nesting) ?? []), data.name]);
-});
-
-events.on('test:pass', (data) => {
-  const outcome = toOutcome(data);
-  countFileTime(outcome, data.nesting);
-  if (data.details.type === 'suite' && data.skip === undefined) return;
-  const reason = data.skip ?? data.todo;
-  if (reason === notSelected) return;
-  if (reason !== undefined && reason !== false) {
-    skipped.push({ ...outcome, reason: typeof reason === 'string' ? reason : '' });
-  } else if (isWholeFile(data.name)) {
-    if (values.name !== undefined) return;
-    failed.push({ ...outcome, error: new Error('the file contains no test') });
-    printProgress('✗', outcome);
-  } else {
-    passed.push(outcome);
-  }
-});
-
-events.on('test:fail', (data) => {
-  const outcome = toOutcome(data);
-  countFileTime(outcome, data.nesting);
-  if (data.todo !== undefined && data.todo !== false) {
-    skipped.push({ ...outcome, reason: `to do: ${String(data.todo)}` });
-    return;
-  }
-  // The subtest has been counted; its parents would repeat it.
-  if (isOnlyBecauseOfSubtests(data.details.error)) return;
-  failed.push({ ...outcome, error: toCause(data.details.error) });
-  printProgress('✗', outcome);
-});
-
-events.on('test:diagnostic', (data) => {
-  // Each process ends with its own counts, which are not ours.
-  if (/^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message)) return;
-  console.log(`  ${toFile({ ...data, name: '' })}: ${data.message}`);
-});
-
-for (const name of ['test:stdout', 'test:stderr'] as const) {
-  events.on(name, (data: { file?: string; message: string }) => {
-    const file = toFile({ ...data, name: '', nesting: 0 });
-    const lines = outputs.get(file) ?? [];
-    outputs.set(file, lines);
-    lines.push(data.message);
+function listen(events: TestsStream): void {
+  events.on('test:start', (data) => {
+    const file = toFile(data);
+    begun.set(file, [...(begun.get(file)?.slice(0, data.nesting) ?? []), data.name]);
   });
+
+  events.on('test:pass', (data) => {
+    const outcome = toOutcome(data);
+    countFileTime(outcome, data.nesting);
+    if (data.details.type === 'suite' && data.skip === undefined) return;
+    const reason = data.skip ?? data.todo;
+    if (reason === notSelected) return;
+    if (reason !== undefined && reason !== false) {
+      skipped.push({ ...outcome, reason: typeof reason === 'string' ? reason : '' });
+    } else if (isWholeFile(data.name)) {
+      if (values.name !== undefined) return;
+      failed.push({ ...outcome, error: new Error('the file contains no test') });
+      printProgress('✗', outcome);
+    } else {
+      passed.push(outcome);
+    }
+  });
+
+  events.on('test:fail', (data) => {
+    const outcome = toOutcome(data);
+    countFileTime(outcome, data.nesting);
+    if (data.todo !== undefined && data.todo !== false) {
+      skipped.push({ ...outcome, reason: `to do: ${String(data.todo)}` });
+      return;
+    }
+    // The subtest has been counted; its parents would repeat it.
+    if (isOnlyBecauseOfSubtests(data.details.error)) return;
+    failed.push({ ...outcome, error: toCause(data.details.error) });
+    printProgress('✗', outcome);
+  });
+
+  events.on('test:diagnostic', (data) => {
+    // Each process ends with its own counts, which are not ours.
+    if (/^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message))
+      return;
+    console.log(`  ${toFile({ ...data, name: '' })}: ${data.message}`);
+  });
+
+  for (const name of ['test:stdout', 'test:stderr'] as const) {
+    events.on(name, (data: { file?: string; message: string }) => {
+      const file = toFile({ ...data, name: '', nesting: 0 });
+      const lines = outputs.get(file) ?? [];
+      outputs.set(file, lines);
+      lines.push(data.message);
+    });
+  }
 }
 
 function printFailures(): void {
@@ -231,14 +245,32 @@ function printSlowest(): void {
   for (const [file, ms] of slowest) console.log(`  ${formatMs(ms).padStart(8)}  ${file}`);
 }
 
-events.on('end', () => {
-  printFailures();
-  printSkips();
-  printSlowest();
-  const elapsed = formatMs(performance.now() - startedMs);
-  console.log(`\nNode ${process.versions.node}, ${files.length} files, ${elapsed}`);
-  console.log(`${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
-  process.exitCode = failed.length === 0 && passed.length > 0 ? 0 : 1;
-});
-// `run` starts when its stream is read.
-events.resume();
+/** Runs files, so many at a time; resolves when the last one has ended. */
+async function runFiles(chosen: readonly string[], concurrency: number): Promise<void> {
+  if (chosen.length === 0) return;
+  const events = run({
+    files: chosen.map(toRun),
+    concurrency,
+    timeout: fileTimeoutMs,
+    ...(values.name === undefined ? {} : { testNamePatterns: [new RegExp(values.name)] }),
+  });
+  listen(events);
+  // `run` starts when its stream is read.
+  events.resume();
+  await once(events, 'end');
+}
+
+const startedMs = performance.now();
+const jobs = Number(values.jobs);
+await runFiles(
+  files.filter((file) => !startsProcesses(file)),
+  jobs,
+);
+await runFiles(files.filter(startsProcesses), Math.min(jobs, processJobsMax));
+printFailures();
+printSkips();
+printSlowest();
+const elapsed = formatMs(performance.now() - startedMs);
+console.log(`\nNode ${process.versions.node}, ${files.length} files, ${elapsed}`);
+console.log(`${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
+process.exitCode = failed.length === 0 && passed.length > 0 ? 0 : 1;
