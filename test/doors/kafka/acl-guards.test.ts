@@ -50,24 +50,6 @@ const cases: ReadonlyArray<Case<ApiName>> = [
     codeOf: ({ responses }) => responses[0]?.partitionResponses[0]?.errorCode,
   }),
   define({
-    api: 'Produce',
-    version: 9,
-    body: () => ({
-      transactionalId: 'tx',
-      acks: -1,
-      timeoutMs: 1000,
-      topicData: [
-        { name: topic, partitionData: [{ index: 0, records: batchOf({ values: ['x'] }) }] },
-      ],
-    }),
-    needs: [
-      ['write', 'topic', topic],
-      ['write', 'transaction', 'tx'],
-    ],
-    refusal: transactionRefused,
-    codeOf: ({ responses }) => responses[0]?.partitionResponses[0]?.errorCode,
-  }),
-  define({
     api: 'Fetch',
     version: 12,
     body: () => ({

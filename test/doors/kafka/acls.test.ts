@@ -5,6 +5,7 @@ import { operationCodes } from '../../../src/doors/kafka/access/index.ts';
 import { errorCodes as codes } from '../../../src/doors/kafka/error-codes.ts';
 import { type RequestInput, zeroUuid } from '../../../src/doors/kafka/wire/index.ts';
 import { acl, aclFilter, openBed } from './acl-bed.ts';
+import { transactionalBatch } from '../../broker/transactions/bed.ts';
 import { batchOf } from './door-fixture.ts';
 import type { WireClient } from './wire-client.ts';
 
@@ -118,6 +119,27 @@ test('all topics of a transaction are refused with one of them', async (t) => {
     resultsByTopicV3AndBelow.map(({ resultsByPartition: [one] }) => one?.partitionErrorCode),
     [codes.OPERATION_NOT_ATTEMPTED, topicRefused],
   );
+});
+
+test('a transactional id that nothing is written in needs no right; batches of transactions do', async (t) => {
+  const { ann, allow } = await openBed(t);
+  await allow('write', 'topic', 'open');
+  const ofTransaction = transactionalBatch({ producerId: 9, epoch: 0, sequence: 0 }, ['x']);
+  const plain = batchOf({ values: ['x'] });
+  const produce = async (transactionalId: string | null, batches: Uint8Array[]) => {
+    const partitionData = batches.map((records, index) => ({ index, records }));
+    const topicData = [{ name: 'open', partitionData }];
+    const request = { transactionalId, acks: -1, timeoutMs: 1000, topicData };
+    const { responses } = await ann.ask('Produce', 9, request);
+    return responses[0]?.partitionResponses.map(({ errorCode }) => errorCode);
+  };
+  const refused = codes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+  assert.deepEqual(await produce('tx', [plain]), [codes.NONE]);
+  for (const id of ['tx', null]) {
+    assert.deepEqual(await produce(id, [ofTransaction, plain]), [refused, refused]);
+  }
+  await allow('write', 'transaction', 'tx');
+  assert.deepEqual(await produce('tx', [ofTransaction]), [codes.INVALID_PRODUCER_ID_MAPPING]);
 });
 
 test('a right that is taken back ends a fetch session that goes on', async (t) => {

@@ -11,6 +11,14 @@ import { WireClient } from './wire-client.ts';
 
 const transactionalId = 'w';
 
+interface Sent {
+  readonly version?: number;
+  readonly of?: ProducerIdentity;
+  /** Where batches are of different producers. */
+  readonly ofEach?: readonly ProducerIdentity[];
+  readonly id?: string | null;
+}
+
 /** A client with one transactional producer, as the newest clients speak. */
 class Bed {
   readonly broker: Broker;
@@ -53,14 +61,14 @@ class Bed {
   async produce(
     partitions: readonly number[],
     sequence: number,
-    { version = 12, of = this.producer } = {},
+    { version = 12, of = this.producer, ofEach = [of], id = transactionalId }: Sent = {},
   ): Promise<number[]> {
-    const partitionData = partitions.map((index) => ({
+    const partitionData = partitions.map((index, at) => ({
       index,
-      records: transactionalBatch({ ...of, sequence }, [`${sequence}`]),
+      records: transactionalBatch({ ...(ofEach[at] ?? of), sequence }, [`${sequence}`]),
     }));
     const topicData = [{ name: 'orders', partitionData }];
-    const request = { transactionalId, acks: -1, timeoutMs: 1000, topicData };
+    const request = { transactionalId: id, acks: -1, timeoutMs: 1000, topicData };
     const { responses } = await this.client.ask('Produce', version, request);
     return (responses[0]?.partitionResponses ?? []).map(({ errorCode }) => errorCode);
   }
@@ -179,6 +187,32 @@ for (const shards of [1, 3]) {
       errorCodes.INVALID_PRODUCER_ID_MAPPING,
     ]);
     assert.equal(await bed.end(true), NONE);
+  });
+
+  test(`a transactional id must be its producer's, in every version of Produce (${shards} shards)`, async (t) => {
+    const bed = await Bed.open(t, shards);
+    const { INVALID_PRODUCER_ID_MAPPING: strange, INVALID_PRODUCER_EPOCH: fenced } = errorCodes;
+    const init = { transactionalId: 'other', transactionTimeoutMs: 600_000 };
+    const other = await bed.client.ask('InitProducerId', 6, init);
+    const { producer } = bed;
+    await bed.broker.transactions.addPartitions(
+      { transactionalId, ...producer },
+      [0, 1].map((partition) => ({ topicId: bed.broker.topics.find('orders')!.id, partition })),
+    );
+    const newer = { ...producer, epoch: producer.epoch + 1 };
+    for (const version of [3, 9, 10, 11, 12]) {
+      const produce = (id: string | null, of = producer): Promise<number[]> =>
+        bed.produce([0], 0, { version, id, of });
+      assert.deepEqual(await produce('other'), [strange]);
+      assert.deepEqual(await produce('nobody'), [strange]);
+      assert.deepEqual(await produce(''), [errorCodes.INVALID_REQUEST]);
+      assert.deepEqual(await produce(null), [errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED]);
+      assert.deepEqual(await produce(transactionalId, newer), [fenced]);
+      const both = [producer, { producerId: other.producerId, epoch: other.producerEpoch }];
+      assert.deepEqual(await bed.produce([0, 1], 0, { version, ofEach: both }), [strange, strange]);
+    }
+    assert.equal(bed.openCount, 0);
+    assert.deepEqual(await bed.produce([0, 1], 0, { version: 9 }), [NONE, NONE]);
   });
 
   test(`older versions of Produce want partitions that were added before (${shards} shards)`, async (t) => {

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../../base/index.ts';
 import { errorCodes } from '../error-codes.ts';
+import { hasTransactionalBatches } from '../produce-transaction.ts';
 import { isTopicName } from '../topic-creation.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
 import { after, both, each, type Gate, type Guard, split, whole } from './guard.ts';
@@ -7,19 +8,19 @@ import { after, both, each, type Gate, type Guard, split, whole } from './guard.
 const refused = errorCodes.TOPIC_AUTHORIZATION_FAILED;
 const message = 'Topic authorization failed.';
 
-/** In Kafka only for batches of transactions; whoever names a transactional id without being allowed to gets nowhere. */
-const producesInTransaction = whole<'Produce'>(
-  (gate, { transactionalId }) =>
-    transactionalId === null || gate.may('write', 'transaction', transactionalId),
-  ({ topicData }) => ({
+/** With a transactional id that nothing is written in, anybody may write. */
+function mayProduceIn(gate: Gate, request: RequestOf<'Produce'>): boolean {
+  const { transactionalId } = request;
+  if (!hasTransactionalBatches(request)) return true;
+  return transactionalId !== null && gate.may('write', 'transaction', transactionalId);
+}
+
+const producesAnswered: Guard<'Produce'> = both(
+  whole(mayProduceIn, ({ topicData }) => ({
     responses: topicData.map((topic) =>
       refuseProduce(topic, errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
     ),
-  }),
-);
-
-const producesAnswered: Guard<'Produce'> = both(
-  producesInTransaction,
+  })),
   each({
     items: (request) => request.topicData,
     narrow: (request, topicData) => ({ ...request, topicData }),
@@ -33,10 +34,9 @@ const producesAnswered: Guard<'Produce'> = both(
 
 /** Without acks nothing is answered: closing the connection is all that can be told, once what is allowed was taken. */
 export const produce: Guard<'Produce'> = (gate, request, proceed, version) => {
-  const { acks, topicData, transactionalId } = request;
+  const { acks, topicData } = request;
   if (acks !== 0) return producesAnswered(gate, request, proceed, version);
-  const mayProduce = transactionalId === null || gate.may('write', 'transaction', transactionalId);
-  const allowed = mayProduce
+  const allowed = mayProduceIn(gate, request)
     ? topicData.filter(({ name, topicId }) => gate.mayWithTopic('write', name, topicId))
     : [];
   if (allowed.length === topicData.length) return proceed(request);

@@ -1,7 +1,8 @@
 // Produce 3-13. Acks 1 and -1 both wait until the records are durable. Batches are checked and appended as they are,
 // never decoded. Since version 12 a transactional Produce takes its partitions into the transaction (KIP-890); before, what
-// is not in it is refused, since version 11 as TRANSACTION_ABORTABLE (KIP-1050). Transactional batches without a transactional
-// id are refused, for nobody was asked whether the client may. Deviations: the request's timeout is not looked at, because there are no replicas to wait for.
+// is not in it is refused, since version 11 as TRANSACTION_ABORTABLE (KIP-1050). Deviations: the request's timeout is not looked
+// at, because there are no replicas to wait for; that a transactional id is its producer's is checked with every request, in
+// Kafka only with the first of a transaction in each partition.
 import { BrokerError, ProtocolError } from '../../../base/index.ts';
 import {
   batchAttributes,
@@ -18,7 +19,8 @@ import type { TopicMetrics } from '../../../net/index.ts';
 import { errorCodes, kafkaErrorCode } from '../error-codes.ts';
 import type { HandlerContext, HandlerResult } from '../handler.ts';
 import { isInternalTopic } from '../internal-topics.ts';
-import { isTransactional, joinErrorCode, joinTransaction } from '../transaction-join.ts';
+import { enterTransaction, entryErrorCode, isTransactional } from '../produce-transaction.ts';
+import { Refusal } from '../refusal.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 type TopicResponse = ResponseInput<'Produce'>['responses'][number];
@@ -47,17 +49,35 @@ export function produce(
   request: RequestOf<'Produce'>,
   version: number,
 ): Answer {
-  let joining: Promise<void> | undefined;
+  let entering: Promise<void> | undefined;
   try {
-    joining = joinTransaction(context, request, version);
+    entering = enterTransaction(context, request, version);
   } catch (error) {
-    return appendAll(context, request, version, joinErrorCode(error));
+    if (error instanceof Refusal) return refuseAll(request, error);
+    return appendAll(context, request, version, entryErrorCode(error, version));
   }
-  if (joining === undefined) return appendAll(context, request, version, errorCodes.NONE);
-  return joining.then(
+  if (entering === undefined) return appendAll(context, request, version, errorCodes.NONE);
+  return entering.then(
     () => appendAll(context, request, version, errorCodes.NONE),
-    (error) => appendAll(context, request, version, joinErrorCode(error)),
+    (error) => appendAll(context, request, version, entryErrorCode(error, version)),
   );
+}
+
+function refuseAll(
+  { acks, topicData }: RequestOf<'Produce'>,
+  { errorCode, message }: Refusal,
+): HandlerResult<'Produce'> {
+  const responses = topicData.map(({ name, topicId, partitionData }) => ({
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => ({
+      index,
+      errorCode,
+      baseOffset: -1,
+      errorMessage: message,
+    })),
+  }));
+  return answer(responses, acks);
 }
 
 /** `refusal`: why transactional batches cannot be appended, or NONE. */
@@ -68,7 +88,7 @@ function appendAll(
   refusal: number,
 ): Answer {
   const { broker } = context;
-  const { acks, transactionalId } = request;
+  const { acks } = request;
   const areAcksValid = acks === -1 || acks === 0 || acks === 1;
   const responses: TopicResponse[] = [];
   const appends: Promise<void>[] = [];
@@ -93,9 +113,7 @@ function appendAll(
           version >= 13 ? errorCodes.UNKNOWN_TOPIC_ID : errorCodes.UNKNOWN_TOPIC_OR_PARTITION;
       } else if (isInternalTopic(topic.name)) {
         outcome.errorCode = errorCodes.INVALID_TOPIC_EXCEPTION;
-      } else if (transactionalId === null && records !== null && isTransactional(records)) {
-        outcome.errorCode = errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-      } else if (refusal !== errorCodes.NONE && records !== null && isTransactional(records)) {
+      } else if (refusal !== errorCodes.NONE && isTransactional(records)) {
         outcome.errorCode = refusal;
       } else {
         const append = startAppend(topic, index, records, version, outcome, metrics);
