@@ -80,6 +80,8 @@ export const limits = {
   producersPerPartitionMax: 10_000,
   /** Transaction: producers that may write transactional batches to one partition at once; more get `overloaded`. */
   partitionTransactionsMax: 10_000,
+  /** Transaction: stretches of records of open ones that one partition tells apart; above it a purge leaves what lies between them, too. */
+  partitionOpenRunsMax: 100_000,
   /** Transaction: aborted ones that one partition remembers; above it new ones are refused until records expire. */
   abortedPerPartitionMax: 1_000_000,
   /** Transaction: transactional ids of one shard; a further one gets `overloaded` until others expire. */
@@ -111,6 +113,8 @@ export const limits = {
   queueRankRunsMax: 4096,
   /** Queues of a shard: that keep a stretch of their log in memory between rounds; the one used longest ago lets go. */
   queueWindowsMax: 64,
+  /** Queues of a shard: memory of batches that these have decompressed; above it, too, the one used longest ago lets go. */
+  queueUnpackedBytesMax: 64 * MIB,
   /** Queues of a shard: bytes that are read before they are wanted, where the log is not in memory; above it nothing is. */
   queueReadAheadBytesMax: 16 * MIB,
   /** Queues of a shard: changes that wait for the journal; above it nothing is given out until they are in a chunk. */
@@ -211,6 +215,8 @@ export const limits = {
   /** Admin: connections, bytes of a request's body, messages and bytes of one browse. */
   adminConnectionsMax: 512,
   adminBodyBytesMax: 16 * MIB,
+  /** Admin: lists and objects inside each other in a body; one that is nested deeper is refused. */
+  jsonDepthMax: 128,
   adminBrowseMessagesMax: 1000,
   adminBrowseBytesMax: 16 * MIB,
   /** Web queues: bytes of one batch of messages, and how much longer their text may be; parameters of one request. */

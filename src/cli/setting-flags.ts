@@ -28,8 +28,9 @@ export function addSettingFlags(command: Command): Command {
     const hint = `<door=${kind.hint.slice(1)}`;
     command.addOption(new SettingOption(`${flagOf(key)} ${hint}`, about).argParser(appendText));
   }
+  const width = Math.max(...doorNames.map((door) => door.length)) + 2;
   const doors = doorNames.map(
-    (door) => `  ${door.padEnd(8)}127.0.0.1:${doorTable[door].port}  ${doorTable[door].about}`,
+    (door) => `  ${door.padEnd(width)}127.0.0.1:${doorTable[door].port}  ${doorTable[door].about}`,
   );
   command.addHelpText(
     'after',

@@ -4,6 +4,7 @@ export { Connection, readHold } from './connection.ts';
 export type { TopicMetrics } from './door-metrics.ts';
 export { DoorMetrics, latencyBoundsMs, RequestMetrics } from './door-metrics.ts';
 export { GatheredBytes } from './gathered-bytes.ts';
+export { isNestedDeeper } from './json-depth.ts';
 export type { TokenKey } from './key-set.ts';
 export { KeySet, parseKeySet } from './key-set.ts';
 export { LengthPrefixedFrames } from './length-prefixed-frames.ts';

@@ -101,18 +101,21 @@ function announce(server: Server, settings: Settings, log: Log): void {
 
 function readyText(server: Server, settings: Settings, readyMs: number): string {
   const lines = [`Pabal is ready after ${readyMs} ms. Ctrl-C stops it.`];
+  const doors = Object.keys(server.addresses);
+  const width = Math.max(...doors.map((door) => door.length), 'data'.length) + 2;
   for (const [door, at] of Object.entries(server.addresses)) {
     const text = printAddress(at);
-    lines.push(`  ${door.padEnd(7)}${door === 'admin' ? `http://${text}/` : text}`);
+    lines.push(`  ${door.padEnd(width)}${door === 'admin' ? `http://${text}/` : text}`);
   }
+  const data = 'data'.padEnd(width);
   const sync =
     settings.sync === 'always'
       ? 'on disk before it is acknowledged'
       : 'written by the operating system when it likes';
   lines.push(
     settings.store === 'memory'
-      ? '  data   in memory: forgotten when it stops'
-      : `  data   ${server.dataPath} (${sync})`,
+      ? `  ${data}in memory: forgotten when it stops`
+      : `  ${data}${server.dataPath} (${sync})`,
   );
   return lines.join('\n');
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { GatheredBytes } from '../../net/index.ts';
+import { limits } from '../../base/index.ts';
+import { GatheredBytes, isNestedDeeper } from '../../net/index.ts';
 import { Problem } from './problem.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -21,9 +22,12 @@ export async function readJsonBody(
     whole.add(chunk);
     if (whole.bytes > bytesMax) throw tooLarge(bytesMax);
   }
+  const text = whole.take().toString('utf8');
+  if (isNestedDeeper(text, limits.jsonDepthMax))
+    throw new Problem(400, 'body-invalid', 'the body is nested too deeply');
   let value: unknown;
   try {
-    value = JSON.parse(whole.take().toString('utf8'));
+    value = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new Problem(400, 'body-invalid', `the body is not JSON: ${error.message}`);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { GatheredBytes } from '../../../net/index.ts';
+import { limits } from '../../../base/index.ts';
+import { GatheredBytes, isNestedDeeper } from '../../../net/index.ts';
 import { tableOf } from '../stored-arguments.ts';
 import { emptyTable, type FieldTable } from '../wire/index.ts';
 import { ApiError, badRequest, keyMissing } from './api-error.ts';
@@ -19,9 +20,11 @@ export async function readJsonBody(
     if (whole.bytes > bytesMax) throw tooLarge(bytesMax);
   }
   if (whole.bytes === 0) return {};
+  const text = whole.take().toString('utf8');
+  if (isNestedDeeper(text, limits.jsonDepthMax)) throw badRequest('not_json');
   let value: unknown;
   try {
-    value = JSON.parse(whole.take().toString('utf8'));
+    value = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw badRequest('not_json', error);

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openBed } from './management-bed.ts';
 
+const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+
 describe('the management: exchanges, queues, bindings, messages', () => {
   test('declares, tells what differs, and deletes', async (t) => {
     const { call } = await openBed(t);
@@ -21,6 +23,7 @@ describe('the management: exchanges, queues, bindings, messages', () => {
       ['PUT', 'exchanges/%2F/amq.y', { type: 'fanout' }, 401, 'Access refused.'],
       ['PUT', 'exchanges/nope/y', {}, 404, 'vhost_not_found'],
       ['PUT', 'exchanges/%2F/y', '{no', 400, 'not_json'],
+      ['PUT', 'queues/%2F/y', `{"arguments":{"x":${nested}}}`, 400, 'not_json'],
       ['PUT', 'exchanges/%2F/y', { durable: 'abc' }, 400, ['not_boolean', 'abc']],
       ['PUT', 'queues/%2F/q', { durable: true, arguments: { 'x-max-length': 5 } }, 201],
       [
