@@ -32,7 +32,9 @@ export class ConsumerList {
   #touched: Attachment[] = [];
   /** The one that gets everything, where only one may. */
   #active: Attachment | undefined;
+  /** Among equal ones the place of who is asked first, and the one behind who was found last. */
   #turn = 0;
+  #nextTurn = 0;
   #epoch = 1;
 
   constructor(queue: LiveQueue) {
@@ -90,16 +92,14 @@ export class ConsumerList {
     return this.#byOwner.get(ownerId)?.consumer;
   }
 
-  /** Where only one consumer may get messages, it is the one that has been here longest. */
+  /** Where only one consumer may get messages, it is one of the greatest priority, and of those that has been here longest. */
   chooseActive(): void {
     if (!this.#queue.settings.isSingleActive) {
       this.#active = undefined;
       return;
     }
     if (this.#active !== undefined) return;
-    let first: Attachment | undefined;
-    for (const attachment of this.#attachments)
-      if (first === undefined || attachment.ownerId < first.ownerId) first = attachment;
+    const [first] = this.#attachments;
     if (first === undefined) return;
     this.#active = first;
     for (const attachment of this.#attachments.slice())
@@ -111,7 +111,7 @@ export class ConsumerList {
     this.#epoch++;
   }
 
-  /** Who would get the next message: by priority, equal ones in turn. */
+  /** Who would get the next message: by priority, equal ones in turn. The turn ends when it got something (`touch`). */
   findTaker(): Attachment | undefined {
     if (this.#active !== undefined) return this.#wants(this.#active) ? this.#active : undefined;
     const attachments = this.#attachments;
@@ -124,7 +124,7 @@ export class ConsumerList {
         const at = (this.#turn + step) % count;
         const attachment = attachments[start + at]!;
         if (!this.#wants(attachment)) continue;
-        this.#turn = at + 1;
+        this.#nextTurn = at + 1;
         return attachment;
       }
       start = end;
@@ -144,7 +144,9 @@ export class ConsumerList {
     return undefined;
   }
 
+  /** It is given a message. */
   touch(attachment: Attachment): void {
+    this.#turn = this.#nextTurn;
     if (attachment.isTouched) return;
     attachment.isTouched = true;
     this.#touched.push(attachment);

@@ -59,6 +59,36 @@ test('consumers take turns, within the credit that they have', async () => {
   assert.deepEqual([first.drain(), second.drain()], [['h'], []]);
 });
 
+test('consumers take turns also when messages come one by one', async () => {
+  const bed = await QueueBed.open();
+  const queue = bed.openQueue();
+  const consumers = [new TestConsumer(), new TestConsumer(), new TestConsumer()];
+  for (const consumer of consumers) queue.attach(consumer);
+  for (const text of ['a', 'b', 'c', 'd', 'e']) await bed.send(text);
+  assert.deepEqual(
+    consumers.map(({ texts }) => texts),
+    [['a', 'd'], ['b', 'e'], ['c']],
+  );
+});
+
+test('a single active consumer is followed by one of the greatest priority, then of the longest stay', async () => {
+  const bed = await QueueBed.open();
+  const queue = bed.openQueue({ isSingleActive: true });
+  const [first, second, urgent] = [
+    new TestConsumer(),
+    new TestConsumer(),
+    new TestConsumer({ priority: 5 }),
+  ];
+  for (const consumer of [first, second, urgent]) queue.attach(consumer);
+  await bed.send('a');
+  queue.detach(first, 'return');
+  await bed.settle();
+  queue.detach(urgent, 'return');
+  await bed.settle();
+  await bed.send('b');
+  assert.deepEqual([first.texts, urgent.texts, second.texts], [['a'], ['a'], ['a', 'b']]);
+});
+
 test('what a consumer leaves behind returns to its place, with its history', async () => {
   const bed = await QueueBed.open();
   const queue = bed.openQueue();
