@@ -294,6 +294,8 @@ export class Publisher implements PublisherPort {
         });
         if (answer === 'take') continue;
         if (answer === 'duplicate') return 'duplicate';
+        // Another queue may have noted it: who tries again must not be told that it is stored.
+        if (message.dedupId !== undefined) this.withdraw(target, index, [message.dedupId]);
         if (answer === 'reject-dead-letter') this.#refused.refused(queue, message);
         return 'rejected';
       }

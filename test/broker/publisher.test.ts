@@ -252,6 +252,22 @@ test('a repetition is told of no sooner than the first message is durable, and f
   assert.equal((await bed.run(second.done))?.code, 'overloaded');
 });
 
+test('what one queue took and another refused is no duplicate when it comes again', async () => {
+  const bed = await BrokerBed.open();
+  const settings = { dedupWindowMs: 60_000 };
+  const first = await bed.run(bed.broker.createQueue('q', { settings }));
+  const second = await bed.run(
+    bed.broker.createQueue('q', {
+      subscription: 's',
+      settings: { ...settings, readyMax: 0, overflow: 'reject' },
+    }),
+  );
+  await assert.rejects(bed.run(first.send('m', { dedupId: 'a' })), { code: 'queue-full' });
+  await bed.run(second.configure({ readyMax: -1 }));
+  assert.equal(await bed.run(first.send('m', { dedupId: 'a' })), 'stored');
+  assert.deepEqual([first.counts().ready, second.counts().ready], [1, 1]);
+});
+
 test('what was not stored is no duplicate when it comes again', async (t) => {
   const bed = await BrokerBed.open();
   const settings = { dedupWindowMs: 60_000 };

@@ -15,7 +15,7 @@ const numberRanges = {
   dedupWindowMs: [0, Number.MAX_SAFE_INTEGER],
 } as const satisfies Partial<Record<keyof QueueSettings, readonly [number, number]>>;
 
-const prioritiesMax = 0x7fffffff;
+const prioritiesMax = 0xffff;
 
 /** Throws config-invalid for a value that a setting cannot have. */
 export function checkQueueSettings(settings: Partial<QueueSettings>): void {

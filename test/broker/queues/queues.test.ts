@@ -126,6 +126,7 @@ for (const [settings, form] of [
   [{ readyMax: 1.5 }, {}],
   [{ overflow: 'drop-tail' as 'reject' }, {}],
   [{}, { priorityMax: -1 }],
+  [{}, { priorityMax: 65_536 }],
   [{}, { priorityDefault: 3 }],
   [{}, { isGrouped: true, isFair: true }],
 ] as const) {
