@@ -1,4 +1,5 @@
 import type { PendingBatch } from './pending-batch.ts';
+import type { OpenRuns } from './transaction/index.ts';
 
 /** A queue over the log, whose state goes by what the log holds. Everything is called synchronously. */
 export interface LogFollower {
@@ -11,6 +12,11 @@ export interface LogFollower {
   built(batch: PendingBatch): void;
   /** The high watermark has moved. */
   stored(): void;
+  /**
+   * A transaction has ended, durably, with the marker at that offset; `aborted`: where its records are, which are no messages
+   * now. Where that is not known they are found when they are read.
+   */
+  ended(markerOffset: number, aborted: OpenRuns | undefined): void;
   /** The log start has moved, durably. */
   trimmed(): void;
   /** Records were removed from the midst of the log: what was read before is not what is there. */

@@ -35,6 +35,7 @@ import {
   type AbortedTransaction,
   encodeMarker,
   findOutcome,
+  type OpenRuns,
   type OpenTransaction,
   PartitionTransactions,
   type TransactionOutcome,
@@ -111,6 +112,8 @@ export class PartitionLog implements Partition {
 
   readonly #host: LogHost;
   #waiters: PartitionWaiter[] = noWaiters;
+  /** Of transactions that have ended, while nobody knows whether they are durable. */
+  #markers: Marker[] = noMarkers;
 
   constructor(host: LogHost, number: number, topicId: string, index: number) {
     this.#host = host;
@@ -343,13 +346,14 @@ export class PartitionLog implements Partition {
     baseOffset: number,
     epoch: number,
     timestampMs: number,
+    bodyBytes: number,
   ): void {
     const recordCount = batchLastOffsetDelta(batch, at) + 1;
     const producerId = batchProducerId(batch, at);
     if (producerId >= 0) {
       const attributes = batchAttributes(batch, at);
       if (isTransactionalBatch(attributes))
-        this.#noteTransaction(batch, at, producerId, baseOffset, timestampMs);
+        this.#noteTransaction(batch, at, producerId, baseOffset, timestampMs, bodyBytes);
       if (isControlBatch(attributes))
         this.#openProducers().noteEpoch(producerId, batchProducerEpoch(batch, at), timestampMs);
       else
@@ -435,11 +439,23 @@ export class PartitionLog implements Partition {
   }
 
   wakeWaiters(appendedBytes: number): void {
+    if (this.#markers.length > 0) this.#tellMarkers();
     for (const follower of this.followers) follower.stored();
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = noWaiters;
     for (const waiter of waiters) waiter.wake(this, appendedBytes);
+  }
+
+  /** What no marker's loss can change any more is told to the followers. */
+  #tellMarkers(): void {
+    let count = 0;
+    for (const { offset, aborted } of this.#markers) {
+      if (offset >= this.highWatermark) break;
+      count++;
+      for (const follower of this.followers) follower.ended(offset, aborted);
+    }
+    this.#markers = count === this.#markers.length ? noMarkers : this.#markers.slice(count);
   }
 
   markDropped(): void {
@@ -463,6 +479,7 @@ export class PartitionLog implements Partition {
   /** Takes the state that recovery found, in place of everything that this object held. */
   adopt(state: LogState): void {
     this.isDropped = false;
+    this.#markers = noMarkers;
     this.nextOffset = state.nextOffset;
     this.highWatermark = state.nextOffset;
     this.logStartOffset = state.logStartOffset;
@@ -535,15 +552,23 @@ export class PartitionLog implements Partition {
     producerId: number,
     baseOffset: number,
     timestampMs: number,
+    bodyBytes: number,
   ): void {
     this.transactions ??= new PartitionTransactions();
     if (!isControlBatch(batchAttributes(batch, at))) {
       const epoch = batchProducerEpoch(batch, at);
-      this.transactions.noteBatch(producerId, epoch, baseOffset, timestampMs);
+      const count = batchLastOffsetDelta(batch, at) + 1;
+      this.transactions.noteBatch(producerId, epoch, baseOffset, timestampMs, count, bodyBytes);
       return;
     }
     const outcome = findOutcome(batch, at);
-    if (outcome !== undefined) this.transactions.noteMarker(producerId, outcome, baseOffset);
+    if (outcome === undefined) return;
+    const runs = this.transactions.noteMarker(producerId, outcome, baseOffset);
+    if (this.followers.length === 0) return;
+    const isAborted = outcome === 'abort' && runs?.isExact === true;
+    const marker = { offset: baseOffset, aborted: isAborted ? runs : undefined };
+    if (this.#markers === noMarkers) this.#markers = [marker];
+    else this.#markers.push(marker);
   }
 
   /** Throws for a batch that cannot be stored; answers for one that was stored before. Changes nothing. */
@@ -640,13 +665,20 @@ export class PartitionLog implements Partition {
       batch.bodyBytes = found.bodyBytes;
       batch.isScheduled = found.isScheduled;
     }
-    this.bodyBytes += batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
+    const bodyBytes = batch.bodyBytes < 0 ? batch.length - batchHeaderBytes : batch.bodyBytes;
+    this.bodyBytes += bodyBytes;
     for (const follower of this.followers) follower.sequenced(batch);
-    this.noteSequenced(bytes, at, this.nextOffset, this.#host.epoch, nowMs);
+    this.noteSequenced(bytes, at, this.nextOffset, this.#host.epoch, nowMs, bodyBytes);
     if (this.waiting === noBatches) this.waiting = [batch];
     else this.waiting.push(batch);
     return batch;
   }
+}
+
+interface Marker {
+  readonly offset: number;
+  /** Where the records are that it takes back, as far as they can be told from others. */
+  readonly aborted: OpenRuns | undefined;
 }
 
 /** Never written to: see where they are used. */
@@ -654,6 +686,7 @@ const noEpochs: Array<{ epoch: number; startOffset: number }> = [];
 const noExtents: Extent[] = [];
 const noBatches: PendingBatch[] = [];
 const noWaiters: PartitionWaiter[] = [];
+const noMarkers: Marker[] = [];
 const noProducers = new ProducerTable();
 
 const noBodies: AppendTraits = { bodyBytes: 0, isScheduled: false };

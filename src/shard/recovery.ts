@@ -77,13 +77,15 @@ export class RecoveredState {
     // The partition was dropped in this chunk or before: its last records went into the same chunk.
     if (log === undefined) return;
     const entryAt = at - entryHeaderBytes;
-    log.bodyBytes += entryBodyBytes(replayed.chunk, entryAt);
+    const bodyBytes = entryBodyBytes(replayed.chunk, entryAt);
+    log.bodyBytes += bodyBytes;
     if (isScheduledEntry(replayed.chunk, entryAt)) {
       const payload = Uint8Array.from(replayed.chunk.subarray(at, at + length));
       this.#addExtensionEntry(replayed, entryKind.records, partition, payload);
     }
     const baseOffset = batchBaseOffset(replayed.chunk, at);
-    log.noteSequenced(replayed.chunk, at, baseOffset, replayed.epoch, replayed.timestampMs);
+    const { epoch, timestampMs } = replayed;
+    log.noteSequenced(replayed.chunk, at, baseOffset, epoch, timestampMs, bodyBytes);
     log.noteStored(
       replayed.fileBaseLsn,
       {

@@ -6,8 +6,8 @@ import { ProducerTable } from './producer-state.ts';
 import { PartitionTransactions } from './transaction/index.ts';
 
 const magic = 0x50424c54;
-/** Version 1 knows no transactions, versions 1 and 2 no compaction: there was none. */
-const layoutVersion = 3;
+/** Version 1 knows no transactions, versions 1 and 2 no compaction: there was none. Up to 3 it is not stored where the records of open transactions are. */
+const layoutVersion = 4;
 const oldestLayoutVersion = 1;
 const suffix = '.snapshot';
 const fixedBytes = 16;
@@ -164,7 +164,9 @@ function readSequencedLogs(reader: ByteReader, version: number): SnapshotLog[] {
     }
     const producers = ProducerTable.decode(reader);
     const hasTransactions = version > 1 && reader.uint8() === 1;
-    const transactions = hasTransactions ? PartitionTransactions.decode(reader) : undefined;
+    const transactions = hasTransactions
+      ? PartitionTransactions.decode(reader, nextOffset, version > 3)
+      : undefined;
     logs.push({
       number,
       topicId,

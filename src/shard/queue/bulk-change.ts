@@ -1,3 +1,4 @@
+import type { OpenRuns } from '../transaction/index.ts';
 import type { LiveQueue } from './live-queue.ts';
 import { averageBytes, purgeableBytes } from './queue-bytes.ts';
 import type { QueueState } from './queue-state.ts';
@@ -5,12 +6,22 @@ import { restoreRanks } from './rank-reader.ts';
 
 /** See `PartitionQueue.purge`. */
 export function purgeQueue(queue: LiveQueue, isWhole: boolean): Promise<number> {
-  const { state } = queue;
+  const { state, partition } = queue;
   const leased = isWhole ? queue.settling.purgeLeases() : 0;
-  const bytes = purgeableBytes(state, queue.partition);
-  queue.dispatcher?.consumers.forgetAside();
-  const count = state.purge(state.ingested, bytes);
-  queue.note().notePurged(state.ingested, bytes);
+  const undecided = partition.transactions?.findUndecided(state.ingested);
+  const bytes = Math.max(0, purgeableBytes(state, partition) - (undecided?.bodyBytes ?? 0));
+  let count: number;
+  if (undecided === undefined || undecided.runs.length === 0) {
+    queue.dispatcher?.consumers.forgetAside();
+    count = state.purge(state.ingested, bytes);
+    queue.note().notePurged(state.ingested, bytes);
+  } else {
+    // What is not committed is no message yet.
+    const runs = runsBetween(state.settled.floor, undecided.runs, state.ingested);
+    queue.dispatcher?.consumers.recallAside();
+    count = state.empty(runs, bytes);
+    queue.note().noteEmptied(runs, bytes);
+  }
   queue.noteDamage();
   queue.noteIfEmptied();
   if (isWhole && state.dedup !== undefined) {
@@ -18,6 +29,46 @@ export function purgeQueue(queue: LiveQueue, isWhole: boolean): Promise<number> 
     queue.note().noteForgotten();
   }
   return queue.settled().then(() => count + leased);
+}
+
+/** What lies from `from` on before `end`, in and between the runs that are left out. */
+function runsBetween(from: number, leftOut: readonly number[], end: number): number[] {
+  const runs: number[] = [];
+  let next = from;
+  // `!`: runs are whole.
+  for (let at = 0; at < leftOut.length; at += 2) {
+    if (leftOut[at]! > next) runs.push(next, leftOut[at]!);
+    next = Math.max(next, leftOut[at + 1]!);
+  }
+  if (next < end) runs.push(next, end);
+  return runs;
+}
+
+/** A transaction has ended: its marker is no message, nor is anything of it when it was aborted. */
+export function dropEnded(
+  queue: LiveQueue,
+  markerOffset: number,
+  aborted: OpenRuns | undefined,
+): void {
+  const { state } = queue;
+  const runs: number[] = [];
+  let total = 0;
+  let left = 0;
+  const bounds = aborted?.bounds ?? [];
+  for (let at = 0; at < bounds.length; at += 2) {
+    const from = bounds[at]!;
+    const end = bounds[at + 1]!;
+    total += end - from;
+    left += state.unsettledIn(from, end);
+    if (end > state.settled.floor) runs.push(Math.max(from, state.settled.floor), end);
+  }
+  if (markerOffset >= state.settled.floor) runs.push(markerOffset, markerOffset + 1);
+  if (runs.length === 0) return;
+  const bytes = total === 0 ? 0 : Math.floor(((aborted?.bodyBytes ?? 0) * left) / total);
+  state.empty(runs, bytes);
+  queue.note().noteEmptied(runs, bytes);
+  queue.home.ride();
+  queue.noteIfEmptied();
 }
 
 /** See `PartitionQueue.retryDamaged`. */

@@ -4,6 +4,7 @@ import { type Attachment, ConsumerList } from './consumer-list.ts';
 import type { LiveQueue } from './live-queue.ts';
 import type { OffsetRange } from '../log-reader.ts';
 import { isDamage, isDeleted, MessageView, MessageWindow } from './message-window.ts';
+import { averageReadyBytes } from './queue-bytes.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { Schedule } from '../../message/index.ts';
 import { owners } from './queue-state.ts';
@@ -124,6 +125,11 @@ export class Dispatcher {
     return !this.#ahead.isEmpty || !this.#behind.isEmpty;
   }
 
+  /** Memory of batches that were decompressed. */
+  get unpackedBytes(): number {
+    return this.#ahead.unpackedBytes + this.#behind.unpackedBytes;
+  }
+
   /** Lets go of the log's memory; what is needed is read again. */
   clearWindows(): void {
     this.#ahead.clear();
@@ -203,7 +209,8 @@ export class Dispatcher {
       const sight = this.#look(window, offset, nowMs);
       if (sight === 'away') return false;
       if (sight === 'gap') {
-        queue.dropChosen(0);
+        const bytes = window.gapBytes(offset);
+        queue.dropChosen(bytes >= 0 ? bytes : averageReadyBytes(queue.state, queue.partition));
         continue;
       }
       if (!this.#handle(taker, nowMs)) return false;
@@ -383,6 +390,11 @@ export class Dispatcher {
     const { state } = this.#queue;
     this.#unknown ??= state.listHolders(limits.queueAsideMax);
     for (let offset = this.#unknown.at(-1); offset !== undefined; offset = this.#unknown.at(-1)) {
+      // It was settled, or went with the start of the log, since the list was made.
+      if (state.settled.has(offset)) {
+        this.#unknown.pop();
+        continue;
+      }
       // Nobody knows the group of what cannot be read.
       const sight = this.#isDamaged(offset) ? 'gap' : this.#look(this.#behind, offset, nowMs);
       if (sight === 'away') return false;

@@ -7,10 +7,11 @@ import {
 import type { LogFollower } from '../log-follower.ts';
 import type { PartitionLog } from '../partition-log.ts';
 import type { PendingBatch } from '../pending-batch.ts';
+import type { OpenRuns } from '../transaction/index.ts';
 import { Admissions } from './admissions.ts';
-import { purgeQueue, retryDamaged, rewindQueue } from './bulk-change.ts';
+import { dropEnded, purgeQueue, retryDamaged, rewindQueue } from './bulk-change.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { defaultQueueSettings } from './queue-defaults.ts';
+import { defaultQueueSettings, timeAfter } from './queue-defaults.ts';
 import { OldestMessage, peekMessages } from './message-lookup.ts';
 import { Settler } from './settler.ts';
 import { OwnerIds } from './owner-ids.ts';
@@ -113,6 +114,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   /** A queue that has nothing keeps its floor alone: there may be very many of them. */
   #pack(): void {
     const state = this.#state;
+    if (state?.admittedIds?.size === 0) state.admittedIds = undefined;
     // What is sequenced may have no bytes, and is ingested later.
     if (state?.isEmpty !== true || state.settled.floor < this.partition.nextOffset) return;
     this.#floor = state.settled.floor;
@@ -322,6 +324,10 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (this.dispatcher?.hasTakers || this.mustLook()) this.schedule();
   }
 
+  ended(markerOffset: number, aborted: OpenRuns | undefined): void {
+    dropEnded(this, markerOffset, aborted);
+  }
+
   trimmed(): void {
     this.#trim();
   }
@@ -344,7 +350,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.dispatcher?.end(reason);
     this.dispatcher = undefined;
     this.#settler?.endDying(Number.POSITIVE_INFINITY);
-    this.home.noteWindow(this, false);
+    this.home.noteWindow(this, false, 0);
   }
 
   /** Takes the state that recovery found. */
@@ -359,6 +365,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#trim();
     this.noteDamage();
     state.ingestPlain(this.partition.nextOffset);
+    // What was guessed of bytes ends with the last message: replay does not know when that was.
+    if (state.settled.floor >= this.partition.nextOffset) state.unsettledBytes = 0;
     this.#isDoubtful = (state.returned?.count ?? 0) > 0;
     this.#gapsEnd = this.partition.transactions === undefined ? 0 : this.partition.nextOffset;
     this.arm(this.#nextWakeMs());
@@ -396,8 +404,9 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (this.#state === undefined && this.dispatcher === undefined) return false;
     const dispatcher = this.openDispatcher();
     const goesOn = dispatcher.run(max);
-    if (!goesOn && !dispatcher.isAwaitingRead) this.#isDoubtful = false;
-    this.home.noteWindow(this, dispatcher.hasWindow);
+    const isStopped = dispatcher.isAwaitingRead || dispatcher.isBlocked || this.home.isClogged;
+    if (!goesOn && !isStopped) this.#isDoubtful = false;
+    this.home.noteWindow(this, dispatcher.hasWindow, dispatcher.unpackedBytes);
     this.#shed();
     return goesOn;
   }
@@ -428,7 +437,11 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   isOverLength(): boolean {
     const { readyMax, readyBytesMax, overflow } = this.#settings;
     if (overflow !== 'drop-head' || (readyMax < 0 && readyBytesMax < 0)) return false;
-    return this.state.isAbove(readyMax, readyBytesMax, this.partition.nextOffset);
+    const { nextOffset, highWatermark, lastStableOffset } = this.partition;
+    // What an open transaction holds back may never become a message: nothing dies for it.
+    const held = highWatermark - lastStableOffset;
+    const unstable = held > 0 ? this.state.unsettledIn(lastStableOffset, highWatermark) : 0;
+    return this.state.isAbove(readyMax, readyBytesMax, nextOffset, unstable);
   }
 
   /** Whether another message may be leased to a consumer. */
@@ -464,11 +477,14 @@ export class LiveQueue implements PartitionQueue, LogFollower {
       return 0;
     }
     const ms = leaseMs ?? this.#settings.leaseMs;
-    const deadlineMs = ms < 0 || ownerId === owners.dying ? -1 : this.home.clock.nowMs() + ms;
+    const isDying = ownerId === owners.dying;
+    const deadlineMs = ms >= 0 && !isDying ? timeAfter(this.home.clock.nowMs(), ms) : -1;
     const leases = state.openLeases();
-    const count = deliveries + 1;
+    // Nobody gets what dies.
+    const count = isDying ? deliveries : deliveries + 1;
     const lease = leases.add(offset, bodyBytes, count, failures, deadlineMs, ownerId, rank);
-    changes.noteAcquired(offset, deadlineMs, bodyBytes, rank);
+    if (isDying) changes.noteDying(offset, bodyBytes, rank);
+    else changes.noteAcquired(offset, deadlineMs, bodyBytes, rank);
     if (deadlineMs >= 0) this.arm(deadlineMs);
     return lease;
   }
@@ -596,6 +612,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     if (!this.#isAwaited) return;
     this.#isAwaited = false;
     this.arm(this.#nextWakeMs());
+    // What nobody asks for any more is forgotten though nothing comes.
+    if (this.#state?.dedup !== undefined) this.#armDedup();
   }
 
   #trim(): boolean {
@@ -605,6 +623,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.note().noteTrimmed(logStartOffset, trimState(this.state, this.partition));
     this.#settler?.endDying(this.dyingCount - (this.state.leases?.countOf(owners.dying) ?? 0));
     this.noteDamage();
+    // Others may have waited for what was leased.
+    if (this.dispatcher?.hasTakers) this.schedule();
     return true;
   }
 
@@ -617,7 +637,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #shed(): void {
     if (!this.dispatcher?.isIdle) return;
     this.state.recallAll();
-    this.home.noteWindow(this, false);
+    this.home.noteWindow(this, false, 0);
     this.dispatcher.clearWindows();
     this.dispatcher = undefined;
     if (this.dyingCount === 0) this.#settler = undefined;

@@ -2,6 +2,7 @@ import { BrokerError, limits, present, ProtocolError } from '../../base/index.ts
 import {
   batchAttributes,
   batchBaseOffset,
+  batchCompression,
   batchLastOffset,
   batchProducerId,
   batchTotalBytes,
@@ -70,9 +71,12 @@ export class MessageWindow {
   /** First offset behind the current batch. */
   #batchEnd = 0;
   #isReadable = false;
+  /** Its transaction was aborted: nobody gets what is in it. */
+  #isAborted = false;
   /** From here to the cursor there is nothing, where compaction has removed it: the batch need not be walked again. */
   #gapOffset = Number.POSITIVE_INFINITY;
   #cursor: RecordCursor | undefined;
+  #unpackedBytes = 0;
   /** Somebody takes what it shows: what follows will be wanted. */
   isDrained = false;
   /** Grows with every load, so that a late read is not taken for the wanted one. */
@@ -88,6 +92,18 @@ export class MessageWindow {
 
   /** Puts the cursor on the record of `offset`. */
   seek(offset: number): Sight {
+    const sight = this.#seek(offset);
+    return sight === 'here' && this.#isAborted ? 'gap' : sight;
+  }
+
+  /** Body bytes of what `seek` took for a gap; −1: it is gone, and nobody knows. */
+  gapBytes(offset: number): number {
+    const cursor = this.#cursor;
+    if (!this.#isReadable || cursor === undefined) return 0;
+    return this.#isAborted && cursor.offset === offset ? Math.max(cursor.valueBytes, 0) : -1;
+  }
+
+  #seek(offset: number): Sight {
     const cursor = this.#cursor;
     // The next record of the same batch, most times.
     if (
@@ -158,6 +174,11 @@ export class MessageWindow {
     return this.#first.length === 0;
   }
 
+  /** Memory that it has for itself: of a batch that was decompressed. The rest is the log's, or was read. */
+  get unpackedBytes(): number {
+    return this.#unpackedBytes;
+  }
+
   /** Lets go of the memory. */
   clear(): void {
     this.#load++;
@@ -165,6 +186,7 @@ export class MessageWindow {
     this.#slices = [];
     this.#forget();
     this.#cursor = undefined;
+    this.#unpackedBytes = 0;
   }
 
   #forget(): void {
@@ -201,23 +223,24 @@ export class MessageWindow {
     const at = this.#at[index]!;
     this.#batchEnd = batchLastOffset(slice, at) + 1;
     this.#isReadable = false;
+    this.#isAborted = false;
     try {
       if (this.#cursor === undefined)
         this.#cursor = new RecordCursor(slice, at, limits.decompressedBytesMax);
       else this.#cursor.open(slice, at, limits.decompressedBytesMax);
-      this.#isReadable = this.#isMessage(slice, at);
+      const isPacked = batchCompression(batchAttributes(slice, at)) !== 0;
+      this.#unpackedBytes = isPacked ? this.#cursor.bytes.length : 0;
+      this.#isReadable = !isControlBatch(batchAttributes(slice, at));
+      this.#isAborted = this.#isTakenBack(slice, at);
     } catch (error) {
       // The log takes what it cannot read; nobody can be given it.
       if (!(error instanceof ProtocolError)) throw error;
     }
   }
 
-  /** Markers and what was aborted are no messages. */
-  #isMessage(slice: Uint8Array, at: number): boolean {
-    const attributes = batchAttributes(slice, at);
-    if (!isTransactionalBatch(attributes)) return !isControlBatch(attributes);
-    if (isControlBatch(attributes)) return false;
-    return !this.#log.isAborted(batchProducerId(slice, at), batchBaseOffset(slice, at));
+  #isTakenBack(slice: Uint8Array, at: number): boolean {
+    if (!isTransactionalBatch(batchAttributes(slice, at))) return false;
+    return this.#log.isAborted(batchProducerId(slice, at), batchBaseOffset(slice, at));
   }
 
   #find(offset: number): number {

@@ -28,9 +28,9 @@ export function trimState(state: QueueState, log: PartitionLog): number {
   const { unsettledBytes } = state;
   const before = state.readyCount(log.nextOffset) + state.delayedCount;
   const average = before === 0 ? 0 : purgeableBytes(state, log) / before;
-  const leased = state.leasedBytes;
-  const count = state.trim(log.logStartOffset);
-  const gone = leased - state.leasedBytes + Math.floor(count * average);
+  const { leasedBytes, leasedCount } = state;
+  const count = state.trim(log.logStartOffset) - (leasedCount - state.leasedCount);
+  const gone = leasedBytes - state.leasedBytes + Math.floor(count * average);
   state.spendBytes(Math.min(gone, state.unsettledBytes));
   if (state.readyCount(log.nextOffset) + state.delayedCount + state.leasedCount === 0)
     state.unsettledBytes = 0;

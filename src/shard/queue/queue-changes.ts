@@ -8,7 +8,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *
  *   1 acquired  runs: u8 flags; varlong deadline ms (−1 none), unsigned varint body bytes, unsigned varint rank, each left
  *               out where its flag (1, 2, 4) says that it is that of the run before. Flag 8: leased already, and only the
- *               deadline is new.
+ *               deadline is new. Flag 16: dead, and on its way elsewhere: this is no delivery.
  *   2 returned  runs: u8 1 when it counts as a failure; varlong due ms (−1: at once)
  *   3 settled   varlong body bytes of all; runs
  *   4 due       varlong ms, unsigned varint count: so many of those that are due by then wait no longer
@@ -19,6 +19,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *   9 forgotten the deduplication ids of all messages that were ingested
  *  10 retried   varlong body bytes: everything that was damaged is ready, as if it had never been delivered
  *  11 trimmed   varlong offset: the log begins there, and what lay before is gone; varlong body bytes of it
+ *  12 emptied   varlong body bytes of all; runs: what of them is not leased is settled
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -34,12 +35,17 @@ const operation = {
   forgotten: 9,
   retried: 10,
   trimmed: 11,
+  emptied: 12,
 } as const;
 
 const isSameDeadline = 1;
 const isSameBody = 2;
 const isSameRank = 4;
 const isExtension = 8;
+const isDeath = 16;
+
+/** Why a message is leased, or has another deadline: the last number of a run. */
+const leasedFor = { delivery: 0, extension: 1, death: 2 } as const;
 
 /** Numbers of a run of each kind in the lists below. */
 const acquiredFields = 6;
@@ -57,6 +63,7 @@ export interface QueueReplay {
     bodyBytes: number,
     rank: number,
     isExtended: boolean,
+    isDying: boolean,
   ): void;
   replayReturned(from: number, count: number, isFailure: boolean, dueMs: number): void;
   replaySettled(from: number, count: number): void;
@@ -69,6 +76,7 @@ export interface QueueReplay {
   replayForgotten(): void;
   replayRetried(bodyBytes: number): void;
   replayTrimmed(offset: number, bodyBytes: number): void;
+  replayEmptied(runs: readonly number[], bodyBytes: number): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -83,7 +91,7 @@ export class ChangeTally {
  */
 export class QueueChanges {
   readonly #tally: ChangeTally;
-  /** from, count, deadline ms, body bytes, rank, 1 for an extension. */
+  /** from, count, deadline ms, body bytes, rank, and what for (`leasedFor`). */
   readonly #acquired: number[] = [];
   /** from, count, 1 for a failure, due ms. */
   readonly #returned: number[] = [];
@@ -101,6 +109,21 @@ export class QueueChanges {
   }
 
   noteAcquired(offset: number, deadlineMs: number, bodyBytes: number, rank: number): void {
+    this.#addAcquired(offset, deadlineMs, bodyBytes, rank, leasedFor.delivery);
+  }
+
+  /** A message is leased to nobody, to be sent on to where the dead go. */
+  noteDying(offset: number, bodyBytes: number, rank: number): void {
+    this.#addAcquired(offset, -1, bodyBytes, rank, leasedFor.death);
+  }
+
+  #addAcquired(
+    offset: number,
+    deadlineMs: number,
+    bodyBytes: number,
+    rank: number,
+    purpose: number,
+  ): void {
     // It may have been given back since the last chunk.
     if (this.#returned.length > 0) this.#close();
     const runs = this.#acquired;
@@ -111,18 +134,18 @@ export class QueueChanges {
       runs[last + 2] === deadlineMs &&
       runs[last + 3] === bodyBytes &&
       runs[last + 4] === rank &&
-      runs[last + 5] === 0
+      runs[last + 5] === purpose
     )
       runs[last + 1]!++;
     else {
-      runs.push(offset, 1, deadlineMs, bodyBytes, rank, 0);
+      runs.push(offset, 1, deadlineMs, bodyBytes, rank, purpose);
       this.#tally.bytes += acquiredFields * 8;
     }
   }
 
   noteExtended(offset: number, deadlineMs: number): void {
     if (this.#returned.length > 0) this.#close();
-    this.#acquired.push(offset, 1, deadlineMs, 0, 0, 1);
+    this.#acquired.push(offset, 1, deadlineMs, 0, 0, leasedFor.extension);
     this.#tally.bytes += acquiredFields * 8;
   }
 
@@ -166,6 +189,23 @@ export class QueueChanges {
     writer.uint8(operation.purged);
     writer.varlong(offset);
     writer.varlong(bodyBytes);
+  }
+
+  /** `runs`: first offset, and the one behind the last, of each. */
+  noteEmptied(runs: readonly number[], bodyBytes: number): void {
+    const writer = this.#close();
+    const before = writer.position;
+    writer.uint8(operation.emptied);
+    writer.varlong(bodyBytes);
+    writer.unsignedVarint(runs.length / 2);
+    let end = 0;
+    // `!`: runs are whole.
+    for (let at = 0; at < runs.length; at += 2) {
+      writer.varlong(runs[at]! - end);
+      writer.unsignedVarint(runs[at + 1]! - runs[at]!);
+      end = runs[at + 1]!;
+    }
+    this.#tally.bytes += writer.position - before;
   }
 
   noteRetried(bodyBytes: number): void {
@@ -268,7 +308,8 @@ export class QueueChanges {
         (runs[at + 2] === deadlineMs ? isSameDeadline : 0) |
         (runs[at + 3] === bodyBytes ? isSameBody : 0) |
         (runs[at + 4] === rank ? isSameRank : 0) |
-        (runs[at + 5] === 1 ? isExtension : 0);
+        (runs[at + 5] === leasedFor.extension ? isExtension : 0) |
+        (runs[at + 5] === leasedFor.death ? isDeath : 0);
       end = writeRun(writer, runs, at, end);
       writer.uint8(flags);
       deadlineMs = runs[at + 2]!;
@@ -365,6 +406,11 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
         target.replayTrimmed(offset, reader.varlong());
         break;
       }
+      case operation.emptied: {
+        const bodyBytes = reader.varlong();
+        target.replayEmptied(readBounds(reader), bodyBytes);
+        break;
+      }
       case operation.rewound: {
         const offset = reader.varlong();
         target.replayRewound(offset, reader.varlong());
@@ -398,9 +444,29 @@ function replayAcquired(reader: ByteReader, target: QueueReplay): void {
     if ((flags & isSameDeadline) === 0) deadlineMs = reader.varlong();
     if ((flags & isSameBody) === 0) bodyBytes = reader.unsignedVarint();
     if ((flags & isSameRank) === 0) rank = reader.unsignedVarint();
-    target.replayAcquired(offset, count, deadlineMs, bodyBytes, rank, (flags & isExtension) !== 0);
+    target.replayAcquired(
+      offset,
+      count,
+      deadlineMs,
+      bodyBytes,
+      rank,
+      (flags & isExtension) !== 0,
+      (flags & isDeath) !== 0,
+    );
     offset += count;
   }
+}
+
+/** Runs as first offset, and the one behind the last, of each. */
+function readBounds(reader: ByteReader): number[] {
+  const bounds: number[] = [];
+  let end = 0;
+  for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+    const from = end + reader.varlong();
+    end = from + reader.unsignedVarint();
+    bounds.push(from, end);
+  }
+  return bounds;
 }
 
 function writeRun(writer: ByteWriter, runs: readonly number[], at: number, end: number): number {

@@ -29,6 +29,14 @@ export const defaultQueueForm: QueueForm = {
   isFair: false,
 };
 
+/** Later than anybody waits for; what holds times takes no greater ones. */
+const timeMaxMs = 2 ** 48;
+
+/** The whole millisecond that is so long after `nowMs`. Fractions count as whole ones. */
+export function timeAfter(nowMs: number, ms: number): number {
+  return Math.min(nowMs + Math.ceil(ms), timeMaxMs);
+}
+
 /** Milliseconds until a message that has failed so often may be given out again. */
 export function retryDelayMs(settings: QueueSettings, failures: number): number {
   if (settings.retryDelayMs <= 0) return 0;

@@ -28,7 +28,7 @@ export interface QueueHome {
   /** `wake` at that time (ms since the epoch), or before. */
   arm(queue: LiveQueue, atMs: number): void;
   /** It keeps a stretch of its log in memory, or has let go of it. */
-  noteWindow(queue: LiveQueue, isKept: boolean): void;
+  noteWindow(queue: LiveQueue, isKept: boolean, unpackedBytes: number): void;
   whenSettled(queue: LiveQueue): Promise<void>;
   /** It has damaged messages, or has none any more. */
   noteDamage(queue: LiveQueue, isDamaged: boolean): void;

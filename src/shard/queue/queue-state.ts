@@ -535,6 +535,74 @@ export class QueueState {
     return count;
   }
 
+  /**
+   * Settles what is not leased in the runs (first offset and the one behind the last of each, in order, ingested), be it
+   * damaged; returns how many messages.
+   */
+  empty(runs: readonly number[], bodyBytes: number): number {
+    let count = 0;
+    let areUntouched = true;
+    // `!`: runs are whole.
+    for (let at = 0; at < runs.length; at += 2)
+      if (!this.#passUntouched(runs[at]!, runs[at + 1]!)) areUntouched = false;
+    if (!areUntouched) this.#takeFrom(runs);
+    const leased = this.#listLeased(runs);
+    let next = 0;
+    for (let at = 0; at < runs.length; at += 2) {
+      let from = runs[at]!;
+      const end = runs[at + 1]!;
+      for (; next < leased.length && leased[next]! < end; next++) {
+        count += this.settled.addRange(from, leased[next]!);
+        from = leased[next]! + 1;
+      }
+      count += this.settled.addRange(from, end);
+    }
+    this.spendBytes(bodyBytes);
+    return count;
+  }
+
+  /** The cursor will leave out what lies between; true when nobody had looked at any of it. */
+  #passUntouched(from: number, end: number): boolean {
+    if (this.lanes !== undefined) return this.lanes.removeRange(from, end) === end - from;
+    const cursor = this.nextUntouched();
+    if (end <= cursor) return false;
+    const first = Math.max(from, cursor);
+    const passed = this.skipped?.countIn(first, end) ?? 0;
+    if (first === cursor && passed === 0) this.cursor = end;
+    else {
+      this.skipped ??= new OffsetSet(cursor);
+      this.skipped.addRange(first, end);
+    }
+    return first === from && passed === 0;
+  }
+
+  /** Takes away what was looked at and is not leased. */
+  #takeFrom(runs: readonly number[]): void {
+    for (const some of [this.returned, this.aside]) {
+      const gone: number[] = [];
+      some?.forEach((_rank, offset) => {
+        if (isIn(runs, offset)) gone.push(offset);
+      });
+      for (const offset of gone) some?.remove(offset);
+    }
+    this.delayed?.retain((offset) => !isIn(runs, offset));
+    if (this.delayed?.count === 0) this.delayed = undefined;
+    this.groups?.retain(
+      (offset) => !isIn(runs, offset) || (this.leases?.findByOffset(offset) ?? -1) >= 0,
+    );
+    for (let at = 0; at < runs.length; at += 2) this.damaged?.removeRange(runs[at]!, runs[at + 1]!);
+    if (this.damaged?.count === 0) this.damaged = undefined;
+  }
+
+  #listLeased(runs: readonly number[]): number[] {
+    const leased: number[] = [];
+    const { leases } = this;
+    leases?.forEach((slot) => {
+      if (isIn(runs, leases.offset(slot))) leased.push(leases.offset(slot));
+    });
+    return leased;
+  }
+
   /** Makes everything ready again that was settled or damaged from `offset` on, `bodyBytes` of it. */
   rewind(offset: number, bodyBytes: number): void {
     this.#settleDamaged(offset);
@@ -598,12 +666,17 @@ export class QueueState {
     return count;
   }
 
-  /** Whether more is ready than that (−1: any number). */
-  isAbove(readyMax: number, readyBytesMax: number, nextOffset: number): boolean {
-    return (
-      (readyMax >= 0 && this.readyCount(nextOffset) > readyMax) ||
-      (readyBytesMax >= 0 && this.readyBytes > readyBytesMax)
-    );
+  /** How many offsets between the two are not settled. */
+  unsettledIn(from: number, to: number): number {
+    return to - from - this.settled.countIn(from, to);
+  }
+
+  /** Whether more is ready than that (−1: any number), not counting `others`, whose bytes are guessed. */
+  isAbove(readyMax: number, readyBytesMax: number, nextOffset: number, others: number): boolean {
+    const ready = this.readyCount(nextOffset);
+    if (readyMax >= 0 && ready - others > readyMax) return true;
+    if (readyBytesMax < 0 || ready === 0) return false;
+    return this.readyBytes * (1 - Math.min(others / ready, 1)) > readyBytesMax;
   }
 
   /** See `PartitionQueue.findLease`; −1: whatever the count is. */
@@ -679,4 +752,17 @@ function offsetsBefore(set: ReturnedSet | undefined, end: number): number[] {
     if (offset < end) offsets.push(offset);
   });
   return offsets;
+}
+
+/** Whether the offset is in one of the runs, each of which is its first offset and the one behind its last. */
+function isIn(runs: readonly number[], offset: number): boolean {
+  let low = 0;
+  let high = runs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    // `!`: in range.
+    if (runs[middle]! <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low % 2 === 1;
 }

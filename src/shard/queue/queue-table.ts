@@ -83,8 +83,9 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #isTurnSet = false;
   readonly #deadlines: DeadlineQueue;
   readonly #armed = new Map<LiveQueue, Deadline>();
-  /** Those that keep a stretch of their log in memory, the one used longest ago first. */
-  readonly #windows = new Set<LiveQueue>();
+  /** Those that keep a stretch of their log in memory, the one used longest ago first, with what they have decompressed of it. */
+  readonly #windows = new Map<LiveQueue, number>();
+  #unpackedBytes = 0;
   /** Those with messages that cannot be read. */
   readonly #damaged = new Set<LiveQueue>();
   /** They stopped because too much waits for the journal. */
@@ -404,16 +405,30 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     this.#armed.set(queue, deadline);
   }
 
-  noteWindow(queue: LiveQueue, isKept: boolean): void {
-    this.#windows.delete(queue);
+  /** Memory of batches that queues have decompressed, and keep. */
+  get unpackedBytes(): number {
+    return this.#unpackedBytes;
+  }
+
+  noteWindow(queue: LiveQueue, isKept: boolean, unpackedBytes: number): void {
+    this.#forgetWindow(queue);
     if (!isKept) return;
-    this.#windows.add(queue);
-    if (this.#windows.size <= limits.queueWindowsMax) return;
-    for (const oldest of this.#windows) {
-      this.#windows.delete(oldest);
+    this.#windows.set(queue, unpackedBytes);
+    this.#unpackedBytes += unpackedBytes;
+    for (const oldest of this.#windows.keys()) {
+      const isRoom =
+        this.#windows.size <= limits.queueWindowsMax &&
+        this.#unpackedBytes <= limits.queueUnpackedBytesMax;
+      // Whoever came last goes on with what it has, however much that is.
+      if (isRoom || oldest === queue) return;
+      this.#forgetWindow(oldest);
       oldest.clearWindows();
-      return;
     }
+  }
+
+  #forgetWindow(queue: LiveQueue): void {
+    this.#unpackedBytes -= this.#windows.get(queue) ?? 0;
+    this.#windows.delete(queue);
   }
 
   noteDamage(queue: LiveQueue, isDamaged: boolean): void {
@@ -457,7 +472,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #remove(queue: LiveQueue): void {
     this.#queues.delete(queue.id);
     queue.partition.unfollow(queue);
-    this.#windows.delete(queue);
+    this.#forgetWindow(queue);
     this.#damaged.delete(queue);
     this.#disarm(queue);
   }

@@ -1,7 +1,7 @@
 import { Deaths } from './deaths.ts';
 import type { LiveQueue } from './live-queue.ts';
 import { averageReadyBytes } from './queue-bytes.ts';
-import { retryDelayMs } from './queue-defaults.ts';
+import { retryDelayMs, timeAfter } from './queue-defaults.ts';
 import { owners } from './queue-state.ts';
 import type { DeathReason, Lease, ReleaseOptions } from './types.ts';
 
@@ -51,9 +51,11 @@ export class Settler {
     const queue = this.#queue;
     const slot = this.#find(lease);
     if (slot < 0) return false;
-    if (leaseMs === 0) return this.release(lease, { isFailure: true });
     const leases = queue.state.openLeases();
-    const deadlineMs = leaseMs < 0 ? -1 : queue.home.clock.nowMs() + leaseMs;
+    // A deadline would end it under the transaction's hands.
+    if (leases.owner(slot) === owners.held) return false;
+    if (leaseMs === 0) return this.release(lease, { isFailure: true });
+    const deadlineMs = leaseMs >= 0 ? timeAfter(queue.home.clock.nowMs(), leaseMs) : -1;
     leases.setDeadline(slot, deadlineMs);
     queue.note().noteExtended(leases.offset(slot), deadlineMs);
     if (deadlineMs >= 0) queue.arm(deadlineMs);
@@ -192,7 +194,7 @@ export class Settler {
     }
     if (leases.owner(slot) === owners.dying) this.endDying(1);
     const ms = delayMs ?? (isFailure ? retryDelayMs(settings, failures) : 0);
-    const dueMs = ms <= 0 ? -1 : queue.home.clock.nowMs() + ms;
+    const dueMs = ms > 0 ? timeAfter(queue.home.clock.nowMs(), ms) : -1;
     const offset = leases.offset(slot);
     queue.state.giveBack(slot, isFailure, dueMs);
     queue.note().noteReturned(offset, isFailure, dueMs);

@@ -16,6 +16,7 @@ export class StateReplay implements QueueReplay {
     bodyBytes: number,
     rank: number,
     isExtended: boolean,
+    isDying: boolean,
   ): void {
     const state = this.#state;
     for (let offset = from; offset < from + count; offset++) {
@@ -27,8 +28,8 @@ export class StateReplay implements QueueReplay {
       }
       if (isExtended || state.settled.has(offset)) continue;
       state.takeAway(offset);
-      const { deliveries, failures } = state;
-      leases.add(offset, bodyBytes, deliveries + 1, failures, deadlineMs, owners.none, rank);
+      const deliveries = isDying ? state.deliveries : state.deliveries + 1;
+      leases.add(offset, bodyBytes, deliveries, state.failures, deadlineMs, owners.none, rank);
     }
   }
 
@@ -73,6 +74,11 @@ export class StateReplay implements QueueReplay {
     this.#state.purge(offset, bodyBytes);
   }
 
+  replayEmptied(runs: readonly number[], bodyBytes: number): void {
+    this.#state.ingestPlain(runs.at(-1) ?? 0);
+    this.#state.empty(runs, bodyBytes);
+  }
+
   replayRetried(bodyBytes: number): void {
     this.#state.retryDamaged(bodyBytes);
   }
@@ -82,6 +88,8 @@ export class StateReplay implements QueueReplay {
   }
 
   replayTrimmed(offset: number, bodyBytes: number): void {
+    // A recovery has trimmed it, and stored a snapshot before this entry.
+    if (offset <= this.#state.settled.floor) return;
     this.#state.trim(offset);
     this.#state.spendBytes(bodyBytes);
   }

@@ -282,7 +282,8 @@ export interface PartitionQueue {
 
   /**
    * Settles everything that is ready, delayed or damaged; resolves with how many, durable. `isWhole`: also what consumers
-   * have (not what a transaction holds, or is on its way to another queue), and forgets deduplication ids.
+   * have (not what a transaction holds, or is on its way to another queue), and forgets deduplication ids. What an open
+   * transaction has written is no message yet: it comes when that is committed.
    */
   purge(isWhole?: boolean): Promise<number>;
 

@@ -1,5 +1,6 @@
 export type { AbortedTransaction } from './aborted-index.ts';
 export { encodeMarker, findOutcome, type Marker, type TransactionOutcome } from './marker.ts';
+export type { OpenRuns } from './open-runs.ts';
 export { type OpenTransaction, PartitionTransactions } from './partition-transactions.ts';
 export type {
   PreparedAppend,

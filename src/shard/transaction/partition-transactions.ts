@@ -2,6 +2,7 @@ import { BrokerError, limits } from '../../base/index.ts';
 import type { ByteReader, ByteWriter } from '../../bytes/index.ts';
 import { type AbortedTransaction, AbortedIndex } from './aborted-index.ts';
 import type { TransactionOutcome } from './marker.ts';
+import { joinRuns, OpenRuns } from './open-runs.ts';
 
 /** A transaction with records in the partition and no marker yet. */
 export interface OpenTransaction {
@@ -28,6 +29,9 @@ export class PartitionTransactions {
   readonly #permitted = new Map<number, number>();
   /** By producer id, in order of first offset. */
   readonly #open = new Map<number, OpenTransaction>();
+  /** Where their records are, by producer id. */
+  readonly #runs = new Map<number, OpenRuns>();
+  #runCount = 0;
   /** Ended by a marker that was not durable at the last look, in order of the markers. */
   #ending: EndingTransaction[] = [];
   #aborted = new AbortedIndex();
@@ -82,7 +86,15 @@ export class PartitionTransactions {
     return undefined;
   }
 
-  noteBatch(producerId: number, epoch: number, baseOffset: number, timestampMs: number): void {
+  noteBatch(
+    producerId: number,
+    epoch: number,
+    baseOffset: number,
+    timestampMs: number,
+    recordCount: number,
+    bodyBytes: number,
+  ): void {
+    this.#noteRun(producerId, baseOffset, baseOffset + recordCount, bodyBytes);
     const open = this.#open.get(producerId);
     if (open === undefined) {
       this.#open.set(producerId, {
@@ -94,16 +106,39 @@ export class PartitionTransactions {
     } else open.epoch = epoch;
   }
 
-  noteMarker(producerId: number, outcome: TransactionOutcome, markerOffset: number): void {
+  #noteRun(producerId: number, from: number, end: number, bodyBytes: number): void {
+    let runs = this.#runs.get(producerId);
+    if (runs === undefined) this.#runs.set(producerId, (runs = new OpenRuns()));
+    const mayGrow = this.#runCount < limits.partitionOpenRunsMax;
+    if (runs.add(from, end, bodyBytes, mayGrow)) this.#runCount++;
+  }
+
+  /** What lies below `limit` and belongs to open transactions: see `joinRuns`; and about how many body bytes all of it has. */
+  findUndecided(limit: number): { runs: number[]; bodyBytes: number } {
+    let bodyBytes = 0;
+    for (const runs of this.#runs.values()) bodyBytes += runs.bodyBytes;
+    return { runs: joinRuns(this.#runs.values(), limit), bodyBytes };
+  }
+
+  /** Answers where the records of the transaction were that ends; undefined when none was open. */
+  noteMarker(
+    producerId: number,
+    outcome: TransactionOutcome,
+    markerOffset: number,
+  ): OpenRuns | undefined {
     const open = this.#open.get(producerId);
-    if (open === undefined) return;
+    if (open === undefined) return undefined;
     this.#open.delete(producerId);
+    const runs = this.#runs.get(producerId);
+    this.#runs.delete(producerId);
+    this.#runCount -= runs?.count ?? 0;
     const { firstOffset } = open;
     this.#ending.push({ producerId, firstOffset, markerOffset });
-    if (outcome === 'commit') return;
+    if (outcome === 'commit') return runs;
     const oldest = this.#open.values().next();
     const stableOffset = oldest.done === true ? markerOffset + 1 : oldest.value.firstOffset;
     this.#aborted.add({ producerId, firstOffset, lastOffset: markerOffset }, stableOffset);
+    return runs;
   }
 
   /** The first offset that belongs to a transaction without a durable marker, or the high watermark. */
@@ -145,12 +180,16 @@ export class PartitionTransactions {
   adopt(recovered: PartitionTransactions | undefined): void {
     this.#permitted.clear();
     this.#open.clear();
+    this.#runs.clear();
+    this.#runCount = 0;
     this.#ending = [];
     this.#aborted = new AbortedIndex();
     this.#seenHighWatermark = -1;
     if (recovered === undefined) return;
     this.#aborted = recovered.#aborted;
     for (const open of recovered.#open.values()) this.#open.set(open.producerId, open);
+    for (const [producerId, runs] of recovered.#runs) this.#runs.set(producerId, runs);
+    this.#runCount = recovered.#runCount;
   }
 
   encodeTo(writer: ByteWriter): void {
@@ -160,20 +199,23 @@ export class PartitionTransactions {
       writer.int16(open.epoch);
       writer.safeInt64(open.firstOffset);
       writer.safeInt64(open.startedMs);
+      (this.#runs.get(open.producerId) ?? new OpenRuns()).encodeTo(writer);
     }
     this.#aborted.encodeTo(writer);
   }
 
-  static decode(reader: ByteReader): PartitionTransactions {
+  /** `nextOffset`: the log's. `hasRuns` false: it was written before it was stored where the records are. */
+  static decode(reader: ByteReader, nextOffset: number, hasRuns = true): PartitionTransactions {
     const transactions = new PartitionTransactions();
     for (let count = reader.uint32(); count > 0; count--) {
       const producerId = reader.safeInt64();
-      transactions.#open.set(producerId, {
-        producerId,
-        epoch: reader.int16(),
-        firstOffset: reader.safeInt64(),
-        startedMs: reader.safeInt64(),
-      });
+      const epoch = reader.int16();
+      const firstOffset = reader.safeInt64();
+      const startedMs = reader.safeInt64();
+      transactions.#open.set(producerId, { producerId, epoch, firstOffset, startedMs });
+      const runs = hasRuns ? OpenRuns.decode(reader) : OpenRuns.unknown(firstOffset, nextOffset);
+      transactions.#runs.set(producerId, runs);
+      transactions.#runCount += runs.count;
     }
     transactions.#aborted = AbortedIndex.decode(reader);
     return transactions;

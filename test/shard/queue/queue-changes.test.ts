@@ -12,9 +12,9 @@ import {
 function replay(payload: Uint8Array): string[] {
   const lines: string[] = [];
   const target: QueueReplay = {
-    replayAcquired: (from, count, deadlineMs, bodyBytes, rank, isExtended) =>
+    replayAcquired: (from, count, deadlineMs, bodyBytes, rank, isExtended, isDying) =>
       void lines.push(
-        `acquired ${from}+${count} ${deadlineMs} ${bodyBytes} ${rank}${isExtended ? ' extended' : ''}`,
+        `acquired ${from}+${count} ${deadlineMs} ${bodyBytes} ${rank}${isExtended ? ' extended' : ''}${isDying ? ' dying' : ''}`,
       ),
     replayReturned: (from, count, isFailure, dueMs) =>
       void lines.push(`returned ${from}+${count} ${isFailure ? 'failed' : 'as it was'} ${dueMs}`),
@@ -24,6 +24,7 @@ function replay(payload: Uint8Array): string[] {
     replayRetried: (bytes) => void lines.push(`retried ${bytes}`),
     replayForgotten: () => void lines.push('forgotten'),
     replayTrimmed: (offset, bytes) => void lines.push(`trimmed ${offset} ${bytes}`),
+    replayEmptied: (runs, bytes) => void lines.push(`emptied ${runs.join(' ')}, ${bytes}`),
     replayPurged: (offset, bytes) => void lines.push(`purged ${offset} ${bytes}`),
     replayRewound: (offset, bytes) => void lines.push(`rewound ${offset} ${bytes}`),
     replayRanked: (from, count, rank) => void lines.push(`ranked ${from} ${count} ${rank}`),
@@ -64,9 +65,12 @@ test('what is given out again after it came back is told in that order', () => {
   changes.noteReturned(8, false, 5000);
   changes.noteAcquired(7, -1, 1, 2);
   changes.noteExtended(7, 9000);
+  changes.noteDying(9, 1, 2);
+  changes.noteDying(10, 1, 2);
   changes.noteDue(5000, 1);
   changes.noteSettled(7, 1);
   changes.notePurged(20, 300);
+  changes.noteEmptied([3, 5, 2 ** 40, 2 ** 40 + 1], 7);
   changes.noteRewound(2 ** 40, 4);
   assert.deepEqual(replay(take(changes)), [
     'acquired 7+1 1000 1 2',
@@ -74,10 +78,12 @@ test('what is given out again after it came back is told in that order', () => {
     'returned 8+1 as it was 5000',
     'acquired 7+1 -1 1 2',
     'acquired 7+1 9000 0 0 extended',
+    'acquired 9+2 -1 1 2 dying',
     'due 5000 1',
     'bytes 1',
     'settled 7+1',
     'purged 20 300',
+    `emptied 3 5 ${2 ** 40} ${2 ** 40 + 1}, 7`,
     `rewound ${2 ** 40} 4`,
   ]);
 });

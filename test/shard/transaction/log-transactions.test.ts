@@ -137,7 +137,7 @@ test('a partition that holds too many aborted transactions takes no new ones', (
   const { log } = createBed();
   log.beginTransaction(7, 0);
   for (let count = 0; count < 1_000_000; count++) {
-    log.transactions?.noteBatch(7, 0, count * 2, 0);
+    log.transactions?.noteBatch(7, 0, count * 2, 0, 1, 1);
     log.transactions?.noteMarker(7, 'abort', count * 2 + 1);
   }
   assert.throws(() => log.beginTransaction(8, 0), { code: 'policy-refused' });

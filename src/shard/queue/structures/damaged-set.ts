@@ -81,6 +81,22 @@ export class DamagedSet {
     this.#recount();
   }
 
+  /** Forgets what lies between the two. */
+  removeRange(from: number, end: number): void {
+    for (let at = Math.max(this.#search(from), 0); at < this.#from.length; ) {
+      const first = this.#from[at]!;
+      const behind = this.#end[at]!;
+      if (first >= end) break;
+      const kept: Array<[number, number]> = [];
+      if (first < from) kept.push([first, Math.min(behind, from)]);
+      if (behind > end) kept.push([Math.max(first, end), behind]);
+      this.#from.splice(at, 1, ...kept.map(([start]) => start));
+      this.#end.splice(at, 1, ...kept.map(([, stop]) => stop));
+      at += kept.length;
+    }
+    this.#recount();
+  }
+
   /** Visits all runs in order. The set must not change meanwhile. */
   forEach(visit: (from: number, end: number) => void): void {
     for (let at = 0; at < this.#from.length; at++) visit(this.#from[at]!, this.#end[at]!);
