@@ -33,10 +33,15 @@ interface StoredGroup {
 /** By topic id, then partition. */
 type OffsetsByPartition = Map<string, Map<number, StoredOffset>>;
 
+/** So many of these as can wait at once make no long chunk. */
+const smallEntryBytes = 4096;
+
 const noMembers: ReadonlyMap<string, Uint8Array> = new Map();
 
 export interface EntrySubmitter {
   submit(kind: number, payload: Uint8Array): Promise<void>;
+  /** Throws overloaded when an entry of so many bytes must wait. */
+  checkEntry(bytes: number): void;
   barrier(): Promise<void>;
   nowMs(): number;
 }
@@ -148,7 +153,7 @@ export class OffsetTable implements StateExtension, GroupStore {
     writeText(writer, groupId);
     writer.uint8(state === undefined ? 0 : 1);
     if (state !== undefined) writer.bytes(state);
-    return this.#submit(groupEntryKind.groupSaved, writer.take());
+    return this.#submitChecked(groupEntryKind.groupSaved, writer.take());
   }
 
   saveMembers(
@@ -167,13 +172,13 @@ export class OffsetTable implements StateExtension, GroupStore {
       writer.uint8(bytes === undefined ? 0 : 1);
       if (bytes !== undefined) writeSized(writer, bytes);
     }
-    return this.#submit(groupEntryKind.membersSaved, writer.take());
+    return this.#submitChecked(groupEntryKind.membersSaved, writer.take());
   }
 
   saveOffsets(groupId: string, commits: readonly OffsetCommit[]): Promise<void> {
     const writer = new ByteWriter(64 + commits.length * 64);
     this.#writeCommits(writer, groupId, commits);
-    return this.#submit(groupEntryKind.offsetsCommitted, writer.take());
+    return this.#submitChecked(groupEntryKind.offsetsCommitted, writer.take());
   }
 
   savePending(
@@ -184,7 +189,7 @@ export class OffsetTable implements StateExtension, GroupStore {
     const writer = new ByteWriter(64 + commits.length * 64);
     writer.safeInt64(producerId);
     this.#writeCommits(writer, groupId, commits);
-    return this.#submit(groupEntryKind.offsetsPending, writer.take());
+    return this.#submitChecked(groupEntryKind.offsetsPending, writer.take());
   }
 
   /** The producer's transaction is decided; may be called again. Resolves when that is durable. */
@@ -345,6 +350,16 @@ export class OffsetTable implements StateExtension, GroupStore {
       writer.int32(commit.leaderEpoch);
       writeText(writer, commit.metadata);
     }
+  }
+
+  /** Members and commits decide how long these are. */
+  #submitChecked(kind: number, payload: Uint8Array): Promise<void> {
+    try {
+      if (payload.length > smallEntryBytes) this.#shard?.checkEntry(payload.length);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#submit(kind, payload);
   }
 
   #submit(kind: number, payload: Uint8Array): Promise<void> {

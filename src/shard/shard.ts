@@ -225,6 +225,16 @@ export class Shard implements LogHost, CommitHost {
   }
 
   /**
+   * Throws overloaded when an entry of so many bytes must wait until less does. Whoever lets others decide how long an entry is
+   * asks first: all that waits may come to stand in one chunk, and recovery believes in no chunk beyond a length.
+   */
+  checkEntry(bytes: number): void {
+    const { pendingBytes } = this.#commit;
+    if (pendingBytes > 0 && pendingBytes + bytes > limits.pendingBytesMax)
+      throw new BrokerError('overloaded', 'too much is waiting for the disk');
+  }
+
+  /**
    * Everything that `work` appends, submits and settles goes into one chunk: all of it survives, or nothing. `work` has
    * checked before that all of it can be done: what it did before it throws is not undone.
    */
