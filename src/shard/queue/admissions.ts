@@ -24,7 +24,7 @@ export class Admissions {
     const isDeduplicated = settings.dedupWindowMs > 0 && dedupId !== undefined;
     this.#rotate(nowMs);
     if (isDeduplicated) {
-      state.dedup?.expire(nowMs - settings.dedupWindowMs);
+      state.dedup?.expire(nowMs - settings.dedupWindowMs, nowMs);
       const isKnown =
         state.dedup?.has(dedupId) ||
         state.admittedIds?.has(dedupId) ||

@@ -166,6 +166,26 @@ test('an id is forgotten in time, whatever timestamp its message has, also after
   }
 });
 
+test('an id is forgotten in time although the clock was set back by hours, also after a crash', async () => {
+  for (const isCrashed of [false, true]) {
+    const bed = await QueueBed.open();
+    const settings = { dedupWindowMs: 5000 };
+    let queue = bed.openQueue(settings);
+    await bed.send(withId('before'));
+    bed.clock.jumpWallClock(-3 * 3_600_000);
+    await bed.send(withId('behind'));
+    if (isCrashed) {
+      await bed.crash();
+      queue = bed.findQueue(settings);
+    }
+    const admit = (dedupId: string): string =>
+      queue.admit({ bodyBytes: 1, dedupId, nowMs: bed.clock.nowMs() });
+    assert.deepEqual([admit('before'), admit('behind')], ['duplicate', 'duplicate']);
+    await bed.clock.runFor(6000);
+    assert.deepEqual([admit('before'), admit('behind')], ['take', 'take']);
+  }
+});
+
 test('a full queue refuses, counting what is on its way', async () => {
   for (const overflow of ['reject', 'reject-dead-letter'] as const) {
     const bed = await QueueBed.open();

@@ -4,6 +4,8 @@ import type { ByteReader, ByteWriter } from '../../../bytes/index.ts';
 const slotsMin = 16;
 const bytesMin = 512;
 const none = -1;
+/** Times that lie ahead by less are nothing to go through all ids for. */
+const clockStepMs = 1000;
 
 export interface DedupBounds {
   idsMax: number;
@@ -28,6 +30,7 @@ export class DedupWindow {
   #head = 0;
   #tail = 0;
   #forgotten = 0;
+  #newestMs = 0;
   #times = new Float64Array(0);
   #hashes = new Uint32Array(0);
   /** Of the messages; −1: not known. */
@@ -98,12 +101,26 @@ export class DedupWindow {
   }
 
   /** Forgets the ids that were seen before `ms`. They are looked at in the order in which they came. */
-  expire(ms: number): void {
+  expire(ms: number, nowMs = Number.POSITIVE_INFINITY): void {
+    if (this.#newestMs > nowMs + clockStepMs) this.#goBack(nowMs);
     while (this.#head < this.#tail && this.#times[this.#slot(this.#head)]! < ms) this.#dropOldest();
     this.#shrink();
   }
 
+  /**
+   * The clock was set back: what was seen by the time before counts as seen now. Else it, and all that comes behind it, would be
+   * remembered until the clock is there again.
+   */
+  #goBack(nowMs: number): void {
+    for (let place = this.#head; place < this.#tail; place++) {
+      const slot = this.#slot(place);
+      this.#times[slot] = Math.min(this.#times[slot]!, nowMs);
+    }
+    this.#newestMs = nowMs;
+  }
+
   clear(): void {
+    this.#newestMs = 0;
     this.#head = 0;
     this.#tail = 0;
     this.#end = 0;
@@ -165,6 +182,7 @@ export class DedupWindow {
     this.#reserve(this.#usedBytes() + text.length);
     const slot = this.#slot(this.#tail++);
     this.#times[slot] = atMs;
+    this.#newestMs = Math.max(this.#newestMs, atMs);
     this.#offsets[slot] = offset;
     this.#hashes[slot] = this.#hash(text);
     this.#starts[slot] = this.#end;
