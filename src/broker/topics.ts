@@ -50,9 +50,9 @@ export class Topics implements TopicsPort {
     return topic?.isDurable === true ? topic : undefined;
   }
 
-  findById(id: string): CatalogTopic | undefined {
+  findById(id: string, namespace = ''): CatalogTopic | undefined {
     const topic = this.#parts.catalog.findById(id);
-    return topic?.isDurable === true ? topic : undefined;
+    return topic?.isDurable === true && topic.namespace === namespace ? topic : undefined;
   }
 
   list(namespace = ''): CatalogTopic[] {

@@ -111,7 +111,8 @@ export interface BrokerPort {
 export interface TopicsPort {
   /** In the default namespace when none is named. */
   find(name: string, namespace?: string): Topic | undefined;
-  findById(id: string): Topic | undefined;
+  /** Also only in that namespace: whoever has come to know an id is not let into another one by it. */
+  findById(id: string, namespace?: string): Topic | undefined;
   /** Of one namespace, the default one when none is named; in order of name. */
   list(namespace?: string): Topic[];
   /** Rejects: topic-exists, topic-name-invalid, partition-count-invalid, config-invalid, storage-*. */

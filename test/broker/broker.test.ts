@@ -214,3 +214,10 @@ function build(timestampMs: number): Buffer {
   builder.add({ key: null, value: Buffer.from('v'), headers: [], timestampMs });
   return builder.build();
 }
+
+test('the id of a topic leads to it in its own namespace only', async (t) => {
+  const broker = await openMemory(t);
+  const { id } = await broker.topics.create({ name: 'orders', namespace: 'other' });
+  assert.equal(broker.topics.findById(id), undefined);
+  assert.equal(broker.topics.findById(id, 'other')?.name, 'orders');
+});
