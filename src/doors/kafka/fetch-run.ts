@@ -4,7 +4,7 @@ import { batchLastOffset, batchRecordCount, batchTotalBytes } from '../../bytes/
 import { errorCodes, kafkaErrorCode } from './error-codes.ts';
 import { type FetchEntry, type FetchPlan, moveToEnd } from './fetch-sessions.ts';
 import type { HandlerContext } from './handler.ts';
-import { checkLeaderEpoch } from './leader-epoch.ts';
+import { checkLeaderEpoch, isLeaderEpoch } from './leader-epoch.ts';
 import type { ResponseInput } from './wire/index.ts';
 
 export interface FetchOptions {
@@ -205,7 +205,8 @@ export class FetchRun implements PartitionWaiter {
       this.#fail(outcome, epochError);
       return false;
     }
-    if (entry.lastFetchedEpoch >= 0 && this.#isDiverging(partition, entry, outcome)) return false;
+    if (isLeaderEpoch(entry.lastFetchedEpoch) && this.#isDiverging(partition, entry, outcome))
+      return false;
     const { fetchOffset } = entry;
     if (fetchOffset < partition.logStartOffset || fetchOffset > partition.highWatermark) {
       this.#fail(outcome, errorCodes.OFFSET_OUT_OF_RANGE);

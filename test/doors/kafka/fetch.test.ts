@@ -275,6 +275,19 @@ for (const { what, asked, error, endOffset = -1 } of [
   });
 }
 
+test('a client that takes every leader for the first one, whose epoch is 0 in Kafka, fetches as without an opinion', async (t) => {
+  const { connect, createTopic } = await openDoor(t);
+  const [partition] = await createTopic('orders');
+  await fill(partition, 'a', 'b');
+  const client = await connect();
+  const asked = { fetchOffset: 1, currentLeaderEpoch: 0, lastFetchedEpoch: 0 };
+  const response = await client.ask('Fetch', 12, fetchOf([asked], { maxWaitMs: 60_000 }));
+  const answer = response.responses[0]?.partitions[0];
+  assert.equal(answer?.errorCode, errorCodes.NONE);
+  assert.equal(answer.divergingEpoch.endOffset, -1);
+  assert.notEqual(answer.records?.length, 0);
+});
+
 for (const version of [9, 11, 12]) {
   test(`Fetch ${version} tells of the leader where it has a place for it`, async (t) => {
     const { connect, createTopic } = await openDoor(t);
