@@ -20,6 +20,7 @@ export {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  findSubscribedTopics,
 } from './subscription.ts';
 export { TopicPattern } from './topic-pattern.ts';
 export { divisionNames } from './division.ts';
@@ -43,4 +44,5 @@ export type {
   StoredOffset,
   SyncRequest,
   SyncResult,
+  TopicViewer,
 } from './types.ts';

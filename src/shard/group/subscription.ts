@@ -86,10 +86,17 @@ export function decodeAssignment(bytes: Uint8Array): Assignment {
   return { partitions, userData: readBytes(reader) };
 }
 
-/** The topics in a subscription; undefined for bytes that are none. */
+/**
+ * The topics in a subscription; undefined for bytes that are none. Only what version 0 has is read, as by Kafka's coordinator:
+ * some clients tell a newer version than they write, and their group gets along with each other.
+ */
 export function findSubscribedTopics(bytes: Uint8Array): Set<string> | undefined {
   try {
-    return new Set(decodeSubscription(bytes).topics);
+    const reader = new ByteReader(bytes);
+    readVersion(reader);
+    const topics = readList(reader, () => readText(reader));
+    readBytes(reader);
+    return new Set(topics);
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;

@@ -12,6 +12,7 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  findSubscribedTopics,
 } from '../../../src/shard/group/index.ts';
 
 const userData = new Uint8Array([1, 2, 3]);
@@ -57,6 +58,14 @@ describe('a subscription', () => {
       generation: -1,
     });
   });
+});
+
+test('topics are found in a subscription that lacks what its version says', () => {
+  const bytes = encodeSubscription(full, 0);
+  bytes.writeInt16BE(1, 0);
+  assert.throws(() => decodeSubscription(bytes), ProtocolError);
+  assert.deepEqual(findSubscribedTopics(bytes), new Set(full.topics));
+  assert.equal(findSubscribedTopics(bytes.subarray(0, -1)), undefined);
 });
 
 describe('an assignment', () => {
