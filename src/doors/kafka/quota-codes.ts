@@ -21,11 +21,12 @@ interface QuotaKey {
   readonly isOfAddress: boolean;
 }
 
+/** In the order in which they are told, which is the one that Kafka's hash maps give: programs have come to expect it. */
 const quotaKeys: readonly QuotaKey[] = [
-  quotaKey('producer_byte_rate', 'publishedBytes'),
   quotaKey('consumer_byte_rate', 'readBytes'),
-  { ...quotaKey('request_percentage', 'requestMs'), factor: 10, isWhole: false },
   { ...quotaKey('controller_mutation_rate', 'partitionChanges'), isWhole: false },
+  { ...quotaKey('request_percentage', 'requestMs'), factor: 10, isWhole: false },
+  quotaKey('producer_byte_rate', 'publishedBytes'),
   { ...quotaKey('connection_creation_rate', 'connections'), isOfAddress: true },
 ];
 
@@ -33,8 +34,8 @@ function quotaKey(key: string, name: QuotaName): QuotaKey {
   return { key, name, factor: 1, isWhole: true, isOfAddress: false };
 }
 
-/** In the order in which they are told. */
-export const entityTypes = ['user', 'client-id', 'ip'] as const;
+/** In the order in which they are told, which is Kafka's as well. */
+export const entityTypes = ['ip', 'client-id', 'user'] as const;
 export type EntityType = (typeof entityTypes)[number];
 
 export function isEntityType(text: string): text is EntityType {
@@ -74,6 +75,12 @@ export function toEntity(subject: QuotaSubject): EntityPart[] {
     if (entityName !== undefined) entity.push({ entityType, entityName });
   }
   return entity;
+}
+
+/** What was asked for, in the order in which entities are told; types that are unknown come first. */
+export function inOrder(entity: readonly EntityPart[]): EntityPart[] {
+  const places: readonly string[] = entityTypes;
+  return entity.toSorted((a, b) => places.indexOf(a.entityType) - places.indexOf(b.entityType));
 }
 
 /** The broker's name and value of a quota; an undefined value takes it away. */

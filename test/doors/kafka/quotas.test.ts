@@ -237,11 +237,25 @@ describe('quotas of clients', () => {
     await alter([['user', 'bob']], [['producer_byte_rate', 1]], true);
     const all = [
       ['user=ann', { producer_byte_rate: 1024, request_percentage: 12.5 }],
-      ['user=ann,client-id=c', { consumer_byte_rate: 2048 }],
+      ['client-id=c,user=ann', { consumer_byte_rate: 2048 }],
       ['user=*', { controller_mutation_rate: 0.5 }],
       ['ip=10.0.0.1', { connection_creation_rate: 3 }],
     ];
     assert.deepEqual(await describeAll([]), all);
+    const [told] = (
+      await alter(
+        [
+          ['user', 'a'],
+          ['client-id', 'b'],
+        ],
+        [],
+        true,
+      )
+    ).entries;
+    assert.deepEqual(
+      told?.entity.map(({ entityType }) => entityType),
+      ['client-id', 'user'],
+    );
     assert.deepEqual(await describeAll([['user', 2, null]]), all.slice(0, 3));
     assert.deepEqual(await describeAll([['user', 0, 'ann']], true), all.slice(0, 1));
     assert.deepEqual(await describeAll([['user', 1, null]]), all.slice(2, 3));

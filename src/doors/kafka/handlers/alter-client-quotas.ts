@@ -2,7 +2,7 @@
 import type { QuotaChange, QuotaName } from '../../../broker/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
-import { toBound, toEntity, toSubject } from '../quota-codes.ts';
+import { inOrder, toBound, toEntity, toSubject } from '../quota-codes.ts';
 import { Refusal } from '../refusal.ts';
 import { findRepeated } from '../repetition.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
@@ -38,7 +38,7 @@ export async function alterClientQuotas(
       return {
         errorCode: refusal?.errorCode ?? errorCodes.NONE,
         errorMessage: refusal?.message ?? null,
-        entity,
+        entity: inOrder(entity),
       };
     }),
   };
