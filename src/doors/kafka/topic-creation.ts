@@ -3,13 +3,20 @@ import type { BrokerPort, CreateTopicRequest, Topic } from '../../broker/index.t
 
 /** Kafka's rule for topic names. */
 export function isTopicName(name: string): boolean {
-  return (
-    name.length > 0 &&
-    name.length <= limits.topicNameCharsMax &&
-    name !== '.' &&
-    name !== '..' &&
-    /^[a-zA-Z0-9._-]+$/.test(name)
-  );
+  return findNameFault(name) === undefined;
+}
+
+/** What is wrong with a topic's name, in Kafka's words: programs look for them. */
+export function findNameFault(name: string): string | undefined {
+  if (name === '') return 'the empty string is not allowed';
+  if (name === '.' || name === '..') return `'${name}' is not allowed`;
+  if (name.length > limits.topicNameCharsMax) {
+    return `the length of '${name}' is longer than the max allowed length ${limits.topicNameCharsMax}`;
+  }
+  if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
+    return `'${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`;
+  }
+  return undefined;
 }
 
 /** Creates a topic because somebody uses it. Two that do so at the same time get the same topic. */

@@ -165,18 +165,35 @@ test('DescribeProducers and DescribeLogDirs tell of partitions', async (t) => {
   }
 });
 
+test('who has not logged in may not ask for tokens to log in by', async (t) => {
+  const { connect } = await openDoor(t);
+  const client = await connect();
+  const described = await client.ask('DescribeDelegationToken', 3, { owners: null });
+  assert.equal(described.errorCode, errorCodes.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED);
+});
+
 test('the leaders of all partitions are elected, and none moves', async (t) => {
   const { connect, createTopic } = await openDoor(t);
   await createTopic('orders');
   const client = await connect();
   const elected = await client.ask('ElectLeaders', 2, {
     electionType: 0,
-    topicPartitions: [{ topic: 'orders', partitions: [0, 1] }],
+    topicPartitions: [
+      { topic: 'orders', partitions: [0, 1] },
+      { topic: 'none', partitions: [0] },
+    ],
   });
+  const results = elected.replicaElectionResults.flatMap(({ partitionResult }) => partitionResult);
   assert.deepEqual(
-    elected.replicaElectionResults[0]?.partitionResult.map((result) => result.errorCode),
-    [errorCodes.ELECTION_NOT_NEEDED, errorCodes.UNKNOWN_TOPIC_OR_PARTITION],
+    results.map(({ errorCode }) => errorCode),
+    [
+      errorCodes.ELECTION_NOT_NEEDED,
+      errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
+      errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
+    ],
   );
+  assert.match(results[1]?.errorMessage ?? '', /^No such partition as orders-1$/);
+  assert.match(results[2]?.errorMessage ?? '', /^No such topic as none$/);
   const moves = await client.ask('ListPartitionReassignments', 0, { topics: null });
   assert.equal(moves.errorCode, errorCodes.NONE);
   assert.deepEqual(moves.topics, []);

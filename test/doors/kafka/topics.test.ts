@@ -107,6 +107,22 @@ test('operations that the client may do are told when asked for', async (t) => {
   assert.equal((await ask(false)).topics[0]?.topicAuthorizedOperations, -2147483648);
 });
 
+test('what is wrong with a name is said in the words of Kafka, for which programs look', async (t) => {
+  const { connect } = await openDoor(t);
+  const client = await connect();
+  const names = ['', '..', 'a b', 'x'.repeat(250)];
+  const { topics } = await client.ask('CreateTopics', 7, { topics: names.map((n) => topicOf(n)) });
+  const messages = topics.map(({ errorMessage }) => errorMessage ?? '');
+  for (const [index, pattern] of [
+    /^Topic name is invalid: the empty string is not allowed$/,
+    /^Topic name is invalid: '\.\.' is not allowed$/,
+    /^Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '\.', '_' and '-'$/,
+    /^Topic name is invalid: the length of 'x{250}' is longer than the max allowed length 249$/,
+  ].entries()) {
+    assert.match(messages[index] ?? '', pattern);
+  }
+});
+
 function topicOf(name: string, fields: object = {}) {
   return { name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [], ...fields };
 }

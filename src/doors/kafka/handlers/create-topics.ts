@@ -15,7 +15,7 @@ import {
   topicConfigs,
   valueOf,
 } from '../topic-configs.ts';
-import { isTopicName } from '../topic-creation.ts';
+import { findNameFault } from '../topic-creation.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 type Asked = RequestOf<'CreateTopics'>['topics'][number];
@@ -43,10 +43,11 @@ async function create(
   asked: Asked,
   isDryRun: boolean,
 ): Promise<Result> {
-  if (!isTopicName(asked.name)) {
+  const fault = findNameFault(asked.name);
+  if (fault !== undefined) {
     return failure(
       asked,
-      new Refusal(errorCodes.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: '${asked.name}'`),
+      new Refusal(errorCodes.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${fault}`),
     );
   }
   if (broker.topics.find(asked.name) !== undefined) {
@@ -107,7 +108,7 @@ function countPartitions({ numPartitions, replicationFactor }: Asked): number | 
     return new Refusal(
       errorCodes.INVALID_REPLICATION_FACTOR,
       `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ` +
-        `${replicationFactor} cannot be reached because only 1 broker(s) are registered.`,
+        `${replicationFactor} cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.`,
     );
   }
   if (numPartitions < -1 || numPartitions === 0) {

@@ -20,7 +20,10 @@ export function electLeaders(
             ? {
                 partitionId,
                 errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION,
-                errorMessage: `No such topic-partition: ${topic}-${partitionId}`,
+                errorMessage:
+                  known === undefined
+                    ? `No such topic as ${topic}`
+                    : `No such partition as ${topic}-${partitionId}`,
               }
             : {
                 partitionId,
