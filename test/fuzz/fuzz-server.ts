@@ -164,14 +164,14 @@ export class FuzzServer {
   }
 
   /** What the admin door answers; who stalls is told so, also when the whole machine does. */
-  async #fetchText(path: string): Promise<string> {
+  async #fetchText(page: string): Promise<string> {
     const deadlineMs = Date.now() + patienceMs;
     for (;;) {
       try {
-        const response = await fetch(`http://127.0.0.1:${this.server.adminPort}${path}`);
+        const response = await fetch(`http://127.0.0.1:${this.server.adminPort}${page}`);
         const text = await response.text();
         if (response.status === 200) return text;
-        assert.ok(Date.now() < deadlineMs, `${path} is answered with ${response.status}`);
+        assert.ok(Date.now() < deadlineMs, `${page} is answered with ${response.status}`);
       } catch (error) {
         if (error instanceof assert.AssertionError || Date.now() > deadlineMs) throw error;
       }

@@ -241,7 +241,7 @@ describe('acknowledging', () => {
   });
 
   it('takes records back when the lock is over, unless it is renewed', async (t) => {
-    const clock = new SkippingClock();
+    const clock = new SkippingClock(true);
     const bed = await ShareBed.open(t, clock);
     await bed.broker.topics.create({ name: 'orders', partitions: 1 });
     await bed.fromEarliest('g');

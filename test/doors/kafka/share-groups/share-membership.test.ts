@@ -95,7 +95,7 @@ describe('members of a share group', () => {
   });
 
   it('that send no heartbeats are removed, and what they acquired is given back', async (t) => {
-    const clock = new SkippingClock();
+    const clock = new SkippingClock(true);
     const { bed, client } = await openGroup(t, clock);
     await bed.configure('g', { 'share.record.lock.duration.ms': '60000' });
     await beat(client);

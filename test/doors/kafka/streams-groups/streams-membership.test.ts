@@ -163,7 +163,7 @@ describe('members of a streams group', () => {
   });
 
   it('are removed when they are not heard of, or do not let go in time', async (t) => {
-    const clock = new SkippingClock();
+    const clock = new SkippingClock(true);
     const { client } = await open(t, clock);
     await beat(client, 'm1', { rebalanceTimeoutMs: 10_000 });
     const second = await beat(client, 'm2');
@@ -178,7 +178,7 @@ describe('members of a streams group', () => {
   });
 
   it('wait for each other when the group is new', async (t) => {
-    const clock = new SkippingClock();
+    const clock = new SkippingClock(true);
     const { bed, client } = await open(t, clock);
     await bed.configure('app', { 'streams.initial.rebalance.delay.ms': '3000' });
     const first = await beat(client, 'm1');
