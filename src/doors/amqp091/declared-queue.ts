@@ -22,9 +22,6 @@ import { emptyTable, type Field, type FieldTable } from './wire/index.ts';
 
 export type { DeclaredQueue };
 
-/** An exclusive queue ends with its connection and so is never stored; it still says what it was declared as. */
-const durableAttribute = 'amqp.durable';
-
 /** Undefined: there is none. Throws RESOURCE_LOCKED where another connection has it to itself. */
 export function findUsable(link: MessageLink, name: string): Queue | undefined {
   const queue = link.services.queues.find(link.namespace, name);
@@ -39,7 +36,7 @@ export function queueType(queue: Queue): QueueType {
 }
 
 export function isDurableQueue(queue: Queue): boolean {
-  return queue.lifetime === 'durable' || queue.attributes[durableAttribute] === 'true';
+  return queue.lifetime === 'durable';
 }
 
 /** The queue, new or as it was; throws an AmqpError for one that is otherwise than declared, or cannot be. */
@@ -116,7 +113,6 @@ function requestOf(
     ...effective.attributes,
     [typeAttribute]: plan.type,
   };
-  if (exclusive && durable) attributes[durableAttribute] = 'true';
   return {
     namespace,
     name,
@@ -152,7 +148,8 @@ function checkEquivalent(link: MessageLink, queue: Queue, declared: DeclaredQueu
     throw locked(link, declared.queue);
   }
   const place = nameOf('queue', declared.queue, link);
-  checkSame('durable', declared.durable, isDurableQueue(queue), place);
+  // An exclusive queue is never durable, whatever is said; RabbitMQ does not compare it either.
+  if (!isExclusive) checkSame('durable', declared.durable, isDurableQueue(queue), place);
   checkSame('auto_delete', declared.autoDelete, queue.isAutoDelete, place);
   const current = withType(restoreArguments(queue.attributes) ?? emptyTable, typeOfQueue(queue));
   const received = withType(declared.arguments, 'classic');

@@ -44,6 +44,12 @@ describe('a queue that is declared again', { concurrency: 4 }, () => {
       'queueDeclareOk',
     ],
     [
+      'exclusive, and no longer durable',
+      { ...durable, exclusive: true },
+      { exclusive: true },
+      'queueDeclareOk',
+    ],
+    [
       'a new argument',
       durable,
       withArguments({ 'x-max-length': int(10) }),

@@ -27,7 +27,7 @@ const word =
 
 const anything: Check = () => undefined;
 
-const overflow = word('overflow mode', ['drop-head', 'reject-publish', 'reject-publish-dlx']);
+const overflow = word('overflow value', ['drop-head', 'reject-publish', 'reject-publish-dlx']);
 const limit: Check = (value) =>
   typeof value === 'number' && Number.isSafeInteger(value)
     ? undefined

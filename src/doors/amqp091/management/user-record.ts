@@ -43,6 +43,9 @@ export async function putUser(
   const { tags: given, password, password_hash: hash, hashing_algorithm: algorithm } = body;
   if (given === undefined) throw badRequest('tags_not_present');
   const tags = tagsOf(given);
+  if (password !== undefined && hash !== undefined) {
+    throw badRequest('both_password_and_password_hash_are_provided');
+  }
   const isNew = access.findUser(name) === undefined;
   if (typeof password === 'string' && password !== '') {
     await access.putUser({ name, tags, password });

@@ -77,6 +77,7 @@ describe('the management: who may do what', () => {
     const cases: ReadonlyArray<readonly [body: object, status: number]> = [
       [{ password: 'x' }, 400],
       [{ tags: '', password_hash: 'zzz' }, 400],
+      [{ tags: '', password: 'p', password_hash: '' }, 400],
       [{ tags: ['management'], password: 'pw' }, 201],
       [{ tags: 'management, monitoring', password: 'pw' }, 204],
       [{ tags: 'management' }, 204],
