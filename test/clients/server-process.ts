@@ -4,10 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runProgram } from '../program.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-/** For each of two tries: under tsx a process sometimes hangs while it loads modules, before a line of the server ran. */
-const readyTimeoutMs = 45_000;
+const readyTimeoutMs = 2 * patienceMs;
+/** Under a loader that translates, a process sometimes hangs before a line of the server ran: it is started again, once. */
+const silenceMs = patienceMs / 2;
+const portRetryMs = 200;
 const pollMs = 20;
 
 export interface Listener {
@@ -127,6 +130,7 @@ async function startIn(
   directory: string,
   ports: Readonly<Record<string, number>>,
   words: readonly string[],
+  deadlineMs = Date.now() + readyTimeoutMs,
   isSecondTry = false,
 ): Promise<{ child: ChildProcess; listeners: Record<string, Listener> }> {
   const readyFile = path.join(directory, readyName);
@@ -147,25 +151,37 @@ async function startIn(
   const output: string[] = [];
   child.stdout.on('data', (data: Buffer) => output.push(data.toString()));
   child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
-  const deadlineMs = Date.now() + readyTimeoutMs;
+  const closed = once(child, 'close');
+  const silentUntilMs = isSecondTry ? deadlineMs : Date.now() + silenceMs;
   for (;;) {
     const listeners = readListeners(readyFile);
     if (listeners !== undefined) return { child, listeners };
-    if (child.exitCode !== null || Date.now() > deadlineMs) {
-      const isSilent = child.exitCode === null && output.length === 0;
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (hasEnded || Date.now() > (output.length === 0 ? silentUntilMs : deadlineMs)) {
       child.kill('SIGKILL');
-      if (isSilent && !isSecondTry) {
-        console.error(`a server was silent for ${readyTimeoutMs} ms and is started again`);
-        await once(child, 'close');
-        return startIn(directory, ports, words, true);
+      // What it printed comes behind its end.
+      await closed;
+      const text = output.join('');
+      if (!isSecondTry && text === '') {
+        console.error('a server did not print a line and is started again');
+        return startIn(directory, ports, words, deadlineMs, true);
+      }
+      // Its port from before may be somebody else's for a moment, be it of a connection that goes out.
+      if (/:\d+ is in use/.test(text) && Date.now() < deadlineMs) {
+        await pause(portRetryMs);
+        return startIn(directory, ports, words, deadlineMs, isSecondTry);
       }
       rmSync(directory, { recursive: true, force: true });
-      throw new Error(`the server did not become ready:\n${output.join('').slice(-4000)}`);
+      throw new Error(`the server did not become ready:\n${text.slice(-4000)}`);
     }
-    await new Promise((resolve) => {
-      setTimeout(resolve, pollMs);
-    });
+    await pause(pollMs);
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 function readListeners(file: string): Record<string, Listener> | undefined {

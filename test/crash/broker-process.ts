@@ -3,15 +3,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { runProgram } from '../program.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const readyTimeoutMs = 120_000;
+const readyTimeoutMs = 2 * patienceMs;
 /** Under tsx a process sometimes hangs while it loads modules; one that was silent for so long is started again, once. */
 const silenceMs = 30_000;
-const printTimeoutMs = 20_000;
 const pollMs = 5;
 /** Node's exit code when nothing is left to wait for and a module still awaits. */
 const unsettledImport = 13;
+const portRetryMs = 200;
 
 export interface BrokerProcessOptions {
   /** Of the stored data; it may have been used by a process before. */
@@ -99,7 +100,7 @@ export class BrokerProcess {
 
   /** Waits until it has printed it: what a process prints may come later than what it answers. */
   async printed(pattern: RegExp): Promise<void> {
-    const deadlineMs = Date.now() + printTimeoutMs;
+    const deadlineMs = Date.now() + patienceMs;
     while (!pattern.test(this.output)) {
       assert.ok(Date.now() < deadlineMs, `not printed: ${pattern}\n${this.output.slice(-4000)}`);
       await pause(pollMs);
@@ -132,6 +133,14 @@ export class BrokerProcess {
           this.exited = this.#watch();
           continue;
         }
+        // Its port from before may be somebody else's for a moment, be it of a connection that goes out.
+        if (this.#isPortTaken && Date.now() < deadlineMs) {
+          await pause(portRetryMs);
+          this.#output.length = 0;
+          this.#child = this.#spawn();
+          this.exited = this.#watch();
+          continue;
+        }
         throw new Error(
           `the server did not become ready (${code ?? signal}):\n${this.output.slice(-4000)}`,
         );
@@ -147,6 +156,10 @@ export class BrokerProcess {
     this.adminPort = doors['admin']?.port ?? 0;
     this.amqpPort = doors['amqp']?.port ?? 0;
     this.sqsPort = doors['sqs']?.port ?? 0;
+  }
+
+  get #isPortTaken(): boolean {
+    return this.#options.kafkaPort !== undefined && /:\d+ is in use/.test(this.output);
   }
 
   /** Ends it without warning, and waits until it is gone. */

@@ -89,7 +89,8 @@ function runShare(seeds: number[]): Promise<SeedOutcome[]> {
   child.send({ seeds });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', (code, signal) => {
+    // Behind all that it sent.
+    child.on('close', (code, signal) => {
       if (code === 0 && outcomes.length === seeds.length) return resolve(outcomes);
       const next = seeds[outcomes.length];
       reject(new Error(`the process ended (${code ?? signal}) in seed ${next}`));

@@ -11,8 +11,8 @@ const readDeleteDescribe = (1 << 3) | (1 << 6) | (1 << 8);
 async function formGroup(client: WireClient): Promise<string> {
   const { memberId } = await client.ask('JoinGroup', 5, {
     groupId: 'g',
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 20_000,
+    sessionTimeoutMs: 300_000,
+    rebalanceTimeoutMs: 300_000,
     memberId: '',
     groupInstanceId: 'one',
     protocolType: 'consumer',

@@ -266,8 +266,8 @@ test('a member that joins with JoinGroup takes part', async (t) => {
   });
   const joined = await classic.ask('JoinGroup', 5, {
     groupId: 'g',
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 20_000,
+    sessionTimeoutMs: 300_000,
+    rebalanceTimeoutMs: 300_000,
     memberId: '',
     groupInstanceId: 'one',
     protocolType: 'consumer',

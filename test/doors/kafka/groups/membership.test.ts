@@ -10,8 +10,8 @@ const subscription = encodeConsumerSubscription(1, { topics: ['orders'], ownedPa
 
 const joinRequest = {
   groupId: 'g',
-  sessionTimeoutMs: 10_000,
-  rebalanceTimeoutMs: 20_000,
+  sessionTimeoutMs: 300_000,
+  rebalanceTimeoutMs: 300_000,
   memberId: '',
   protocolType: 'consumer',
   protocols: [{ name: 'range', metadata: subscription }],

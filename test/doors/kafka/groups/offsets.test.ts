@@ -36,8 +36,8 @@ async function joinGroup(client: WireClient): Promise<string> {
   const metadata = encodeConsumerSubscription(0, { topics: ['orders'] });
   const { memberId } = await client.ask('JoinGroup', 3, {
     groupId: 'g',
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 20_000,
+    sessionTimeoutMs: 300_000,
+    rebalanceTimeoutMs: 300_000,
     memberId: '',
     protocolType: 'consumer',
     protocols: [{ name: 'range', metadata }],

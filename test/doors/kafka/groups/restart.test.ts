@@ -10,8 +10,8 @@ test('members carry on with their generation, work and offsets when the broker r
   const groupInstanceId = 'one';
   const joined = await client.ask('JoinGroup', 9, {
     groupId: 'g',
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 20_000,
+    sessionTimeoutMs: 300_000,
+    rebalanceTimeoutMs: 300_000,
     memberId: '',
     groupInstanceId,
     protocolType: 'consumer',

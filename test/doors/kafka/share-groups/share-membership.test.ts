@@ -153,8 +153,8 @@ describe('share groups and other groups', () => {
     const join = await client.ask('JoinGroup', 9, {
       groupId: 'g',
       memberId: '',
-      sessionTimeoutMs: 10_000,
-      rebalanceTimeoutMs: 10_000,
+      sessionTimeoutMs: 300_000,
+      rebalanceTimeoutMs: 300_000,
       groupInstanceId: null,
       protocolType: 'consumer',
       protocols: [{ name: 'range', metadata: new Uint8Array(0) }],
