@@ -19,14 +19,21 @@ interface Subscription {
   count: number;
   readonly topics: readonly string[];
   readonly pattern: TopicPattern | undefined;
-  /** What the pattern matched when all topics were last looked at. */
+  /** What the pattern matched when all topics were last looked at; undefined: they were not since the start. */
   matched: readonly string[] | undefined;
+  matchedAtMs: number;
+  /** The version of the topics that were looked at. */
+  matchedVersion: number;
   /** Those that exist, in order of name; the same objects in all subscriptions. */
   divisible: readonly DivisibleTopic[];
 }
 
-/** All topics are tried on patterns at most this often. */
+type Sees = (topicName: string) => boolean;
+
+/** All topics are tried on a pattern at most this often. */
 const patternRefreshMs = 1000;
+/** And at least this often, for what members may see changes without a topic's changing. */
+const patternRenewMs = 600_000;
 
 /**
  * A group whose coordinator divides the work: members say what they subscribe to, and each is led, heartbeat by
@@ -54,12 +61,13 @@ export class ManagedGroup {
   #topics: ReadonlyMap<string, DivisibleTopic> = new Map();
   #fingerprint = '';
   #seenVersion = -1;
-  #matchedAtMs = Number.NEGATIVE_INFINITY;
   #unsaved = new Set<string>();
   #isUnsaved = false;
   #isWhollyUnsaved = true;
-  /** Some topics are subscribed to by nobody any more. */
-  #isStruck = false;
+  /** There are other subscriptions than when the topics were looked up. */
+  #isOutdated = true;
+  /** A pattern stands for other topics than before; others may have had those already. */
+  #isRematched = false;
 
   constructor(groupId: string, record?: ManagedGroupRecord) {
     this.groupId = groupId;
@@ -153,20 +161,32 @@ export class ManagedGroup {
     this.noteMember(member);
   }
 
-  /** Returns whether the member subscribes to something else than before. Throws `filter-invalid`. */
-  subscribe(member: ManagedMember, topics: readonly string[], pattern: string): boolean {
+  /**
+   * Returns whether the member subscribes to something else than before. `viewer`: who looks for what the pattern matches.
+   * Throws `filter-invalid`.
+   */
+  subscribe(
+    member: ManagedMember,
+    topics: readonly string[],
+    pattern: string,
+    viewer = member.viewer,
+  ): boolean {
     const sorted = topics === member.topics ? topics : [...new Set(topics)].toSorted();
-    if (subscriptionKey(sorted, pattern) === member.subscription) return false;
-    const before = { topics: member.topics, pattern: member.pattern };
+    const before = { topics: member.topics, pattern: member.pattern, viewer: member.viewer };
+    const next = { topics: sorted, pattern, viewer: pattern === '' ? '' : viewer };
+    if (subscriptionKey(next) === member.subscription) return false;
+    const isSame = subscriptionKey({ ...next, viewer: before.viewer }) === member.subscription;
     this.#strike(member);
     try {
-      Object.assign(member, { topics: sorted, pattern });
+      Object.assign(member, next);
       this.#enlist(member);
     } catch (error) {
       Object.assign(member, before);
       this.#enlist(member);
       throw error;
     }
+    // Who looks is not stored: it is known again with the next heartbeat.
+    if (isSame) return false;
     this.noteMember(member);
     return true;
   }
@@ -200,8 +220,9 @@ export class ManagedGroup {
   }
 
   isSubscribed(topicName: string): boolean {
-    for (const { topics, matched = [] } of this.#subscriptions.values()) {
-      if (topics.includes(topicName) || matched.includes(topicName)) return true;
+    for (const { topics, pattern, matched } of this.#subscriptions.values()) {
+      if (topics.includes(topicName)) return true;
+      if (matched?.includes(topicName) ?? pattern?.matches(topicName) === true) return true;
     }
     return false;
   }
@@ -212,32 +233,37 @@ export class ManagedGroup {
     this.#isUnsaved = true;
   }
 
-  /** Looks what the subscriptions stand for now, if something can have changed, and returns whether something has. */
-  refresh(topics: GroupTopics, nowMs: number): boolean {
-    const isNewVersion = topics.version !== this.#seenVersion;
-    const mayMatch = nowMs - this.#matchedAtMs >= patternRefreshMs;
-    let isComplete = true;
-    let hasMatched = false;
-    let isNeeded = false;
-    for (const subscription of this.#subscriptions.values()) {
-      const isNew = subscription.matched === undefined;
-      if (!isNewVersion && !isNew) continue;
-      isNeeded = true;
-      if (subscription.pattern === undefined) {
-        subscription.matched = [];
-      } else if (isNew || mayMatch) {
-        subscription.matched = findMatches(subscription.pattern, topics);
-        hasMatched = true;
-      } else isComplete = false;
+  /**
+   * Looks what the subscriptions stand for now, if something can have changed, and returns whether something has. Patterns
+   * are tried by those who subscribe by them, on the topics that they see.
+   */
+  refresh(topics: GroupTopics, nowMs: number, member: ManagedMember, sees?: Sees): boolean {
+    const own = this.#subscriptions.get(member.subscription);
+    if (own !== undefined && sees !== undefined && isDue(own, topics, nowMs)) {
+      const before = own.matched;
+      match(own, topics, nowMs, sees);
+      if (before?.join() !== own.matched?.join()) {
+        this.#isOutdated = true;
+        if (before !== undefined) this.#isRematched = true;
+      }
     }
-    if (hasMatched) this.#matchedAtMs = nowMs;
-    if (isComplete) this.#seenVersion = topics.version;
-    return (isNeeded || this.#isStruck) && this.#resolve(topics);
+    const isNeeded = this.#isOutdated || topics.version !== this.#seenVersion;
+    if (!isNeeded || this.isUnmatched) return false;
+    this.#seenVersion = topics.version;
+    return this.#resolve(topics);
+  }
+
+  /** Since the start, not all patterns have been tried: until they are, or their members' sessions end, all stays as it is. */
+  get isUnmatched(): boolean {
+    for (const { pattern, matched } of this.#subscriptions.values()) {
+      if (pattern !== undefined && matched === undefined) return true;
+    }
+    return false;
   }
 
   /** New targets for all members, if there is a new epoch. */
   assign(): void {
-    if (this.epoch === this.assignmentEpoch) return;
+    if (this.epoch === this.assignmentEpoch || this.isUnmatched) return;
     const shares = [...this.#members.values()].map((member) => ({
       memberId: member.memberId,
       instanceId: member.instanceId,
@@ -279,13 +305,16 @@ export class ManagedGroup {
   }
 
   #enlist(member: ManagedMember): void {
-    const key = subscriptionKey(member.topics, member.pattern);
+    const key = subscriptionKey(member);
     let subscription = this.#subscriptions.get(key);
     if (subscription === undefined) {
       const pattern = member.pattern === '' ? undefined : new TopicPattern(member.pattern);
       const { topics } = member;
-      subscription = { count: 0, topics, pattern, matched: undefined, divisible: [] };
+      const matched = pattern === undefined ? [] : undefined;
+      const never = { matchedAtMs: Number.NEGATIVE_INFINITY, matchedVersion: -1 };
+      subscription = { count: 0, topics, pattern, matched, ...never, divisible: [] };
       this.#subscriptions.set(key, subscription);
+      this.#isOutdated = true;
     }
     subscription.count++;
     // The list is shared among those who subscribe alike.
@@ -298,15 +327,16 @@ export class ManagedGroup {
     const subscription = this.#subscriptions.get(member.subscription);
     if (subscription === undefined) return;
     this.#subscribedBytes -= member.subscription.length + 64;
-    member.subscription = '';
     subscription.count--;
-    if (subscription.count > 0) return;
-    this.#subscriptions.delete(subscriptionKey(subscription.topics, subscription.pattern?.text));
-    this.#isStruck = true;
+    if (subscription.count === 0) {
+      this.#subscriptions.delete(member.subscription);
+      this.#isOutdated = true;
+    }
+    member.subscription = '';
   }
 
   #resolve(source: GroupTopics): boolean {
-    this.#isStruck = false;
+    this.#isOutdated = false;
     const all = new Map<string, DivisibleTopic>();
     for (const subscription of this.#subscriptions.values()) {
       const divisible: DivisibleTopic[] = [];
@@ -327,7 +357,9 @@ export class ManagedGroup {
     }
     this.#topics = all;
     const fingerprint = fingerprintOf(all);
-    if (fingerprint === this.#fingerprint) return false;
+    const isRematched = this.#isRematched;
+    this.#isRematched = false;
+    if (fingerprint === this.#fingerprint) return isRematched;
     this.#fingerprint = fingerprint;
     this.#isUnsaved = true;
     return true;
@@ -356,14 +388,29 @@ export class ManagedGroup {
   }
 }
 
-function subscriptionKey(topics: readonly string[], pattern = ''): string {
-  return `${pattern}\n${topics.join('\n')}`;
+function subscriptionKey({
+  topics,
+  pattern,
+  viewer,
+}: Pick<ManagedMember, 'topics' | 'pattern' | 'viewer'>): string {
+  return `${viewer}\n${pattern}\n${topics.join('\n')}`;
 }
 
-function findMatches(pattern: TopicPattern, topics: GroupTopics): string[] {
+function isDue(subscription: Subscription, topics: GroupTopics, nowMs: number): boolean {
+  const { pattern, matchedAtMs, matchedVersion } = subscription;
+  if (pattern === undefined) return false;
+  const ageMs = nowMs - matchedAtMs;
+  return ageMs >= (matchedVersion === topics.version ? patternRenewMs : patternRefreshMs);
+}
+
+function match(subscription: Subscription, topics: GroupTopics, nowMs: number, sees: Sees): void {
   const matched: string[] = [];
-  for (const name of topics.names()) if (pattern.matches(name)) matched.push(name);
-  return matched.toSorted();
+  for (const name of topics.names()) {
+    if (subscription.pattern?.matches(name) === true && sees(name)) matched.push(name);
+  }
+  subscription.matched = matched.toSorted();
+  subscription.matchedAtMs = nowMs;
+  subscription.matchedVersion = topics.version;
 }
 
 /** Both are in order; so is the result, with each name once. */

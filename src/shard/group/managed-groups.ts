@@ -31,6 +31,7 @@ import type {
   ManagedGroupDescription,
   MemberIdentity,
   OffsetCommit,
+  TopicViewer,
 } from './types.ts';
 
 export interface ManagedGroupsParts {
@@ -46,6 +47,7 @@ export interface ManagedGroupsParts {
 
 const leaving = -1;
 const joining = 0;
+const everybody: TopicViewer = { name: '', sees: () => true };
 
 /**
  * The groups whose work the coordinator divides (KIP-848). A member is told nothing that is not durable: its epoch and
@@ -104,7 +106,7 @@ export class ManagedGroups {
     if (this.#table.find(group.groupId) !== group || group.find(member.memberId) !== member) {
       throw new BrokerError('member-unknown');
     }
-    this.advance(group, member, beat.owned);
+    this.advance(group, member, beat.owned, beat.viewer ?? everybody);
     this.sessions.touch(group, member);
     const { memberId, epoch, held } = member;
     const isFull =
@@ -119,13 +121,18 @@ export class ManagedGroups {
     return isTold ? { ...result, assignment: listHeld(held) } : result;
   }
 
-  /** Divides the work anew if something has changed, and takes the member a step further. */
+  /**
+   * Divides the work anew if something has changed, and takes the member a step further. `viewer`: of a member that may
+   * subscribe by a pattern.
+   */
   advance(
     group: ManagedGroup,
     member: ManagedMember,
     owned: readonly TopicPartitionList[] | undefined,
+    viewer?: TopicViewer,
   ): void {
-    const hasChanged = group.refresh(this.#topics, this.#clock.monotonicMs());
+    const sees = viewer === undefined ? undefined : (name: string) => viewer.sees(name);
+    const hasChanged = group.refresh(this.#topics, this.#clock.monotonicMs(), member, sees);
     if (hasChanged && group.epoch === group.assignmentEpoch) group.bump();
     group.assign();
     const epochBefore = member.epoch;
@@ -356,7 +363,8 @@ export class ManagedGroups {
       }
       group.noteMember(member);
     }
-    return group.subscribe(member, beat.topics ?? member.topics, beat.pattern ?? member.pattern);
+    const { topics = member.topics, pattern = member.pattern, viewer = everybody } = beat;
+    return group.subscribe(member, topics, pattern, viewer.name);
   }
 
   async #leave(beat: Beat): Promise<BeatResult> {

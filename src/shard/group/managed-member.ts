@@ -64,7 +64,9 @@ export interface ManagedMember extends ManagedMemberRecord {
   held: HeldPartitions;
   revoking: HeldPartitions;
   target: PartitionSet;
-  /** Stands for its topics and pattern; members that subscribe alike have the same. */
+  /** Who looks for what its pattern matches (`TopicViewer.name`). */
+  viewer: string;
+  /** Stands for its topics, pattern and viewer; members that subscribe alike have the same. */
   subscription: string;
   /** Monotonic time at which the session ends without a further sign of life. */
   expiresAtMs: number;
@@ -95,6 +97,7 @@ export function createManagedMember(
     revoking: nothingHeld,
     target: noPartitions,
     ...record,
+    viewer: '',
     subscription: '',
     expiresAtMs: 0,
     sessionDeadline: undefined,

@@ -136,6 +136,13 @@ export interface MemberIdentity {
   knowsNoEpochs?: boolean;
 }
 
+/** Of whom a pattern matches only topics that it sees. */
+export interface TopicViewer {
+  /** Those who have the same name see the same; empty is who sees all. */
+  readonly name: string;
+  sees(topicName: string): boolean;
+}
+
 /** A heartbeat in a group whose coordinator divides the work; what is undefined has not changed since the last one. */
 export interface Beat {
   groupId: string;
@@ -152,6 +159,8 @@ export interface Beat {
   topics?: readonly string[];
   /** Empty to take it back. */
   pattern?: string;
+  /** Undefined: all topics are seen. */
+  viewer?: TopicViewer;
   assignorName?: string;
   /** What the member has. */
   owned?: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;

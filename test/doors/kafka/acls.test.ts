@@ -142,6 +142,25 @@ test('a transactional id that nothing is written in needs no right; batches of t
   assert.deepEqual(await produce('tx', [ofTransaction]), [codes.INVALID_PRODUCER_ID_MAPPING]);
 });
 
+test('a pattern of topics leads a member only to those that it may describe', async (t) => {
+  const { ann, allow, broker } = await openBed(t);
+  await allow('read', 'group', 'g');
+  await allow('describe', 'topic', 'open');
+  const { assignment, errorCode } = await ann.ask('ConsumerGroupHeartbeat', 1, {
+    groupId: 'g',
+    memberId: 'm',
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 60_000,
+    subscribedTopicNames: null,
+    subscribedTopicRegex: '.*',
+    topicPartitions: [],
+  });
+  assert.equal(errorCode, codes.NONE);
+  assert.deepEqual(assignment, {
+    topicPartitions: [{ topicId: broker.topics.find('open')?.id, partitions: [0] }],
+  });
+});
+
 test('a right that is taken back ends a fetch session that goes on', async (t) => {
   const { ann, broker, allow } = await openBed(t);
   await allow('read', 'topic', 'open');

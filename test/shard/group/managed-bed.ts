@@ -149,6 +149,21 @@ export class ManagedBed {
     return description;
   }
 
+  epochOf(memberId: string): number {
+    return this.#find(memberId).epoch;
+  }
+
+  /** What the member is to get, as `name:partition`. */
+  targetOf(memberId: string): string[] {
+    return listNames(this.#find(memberId).target);
+  }
+
+  #find(memberId: string): ManagedGroupDescription['members'][number] {
+    const member = this.describe().members.find((one) => one.memberId === memberId);
+    assert(member !== undefined, `${memberId} is a member`);
+    return member;
+  }
+
   #open(): GroupCoordinator {
     const { clock, store, options, topics } = this;
     const random = {
@@ -164,7 +179,11 @@ export class ManagedBed {
 
 /** What an answer tells the member to hold, as `name:partition`; undefined when it tells nothing. */
 export function toldBy({ assignment }: BeatResult): string[] | undefined {
-  return assignment?.flatMap(({ topicId, partitions }) =>
+  return assignment === undefined ? undefined : listNames(assignment);
+}
+
+function listNames(assignment: NonNullable<BeatResult['assignment']>): string[] {
+  return assignment.flatMap(({ topicId, partitions }) =>
     partitions.map((partition) => `${topicId.slice('id-'.length)}:${partition}`),
   );
 }

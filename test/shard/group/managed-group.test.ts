@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BrokerError, limits } from '../../../src/base/index.ts';
-import { decodeAssignment, MemberIdRequired } from '../../../src/shard/group/index.ts';
+import {
+  decodeAssignment,
+  MemberIdRequired,
+  type TopicViewer,
+} from '../../../src/shard/group/index.ts';
 import { assertFails, assertThrows, groupId, track } from './fixture.ts';
 import { ManagedBed, owning, toldBy } from './managed-bed.ts';
 
@@ -9,6 +13,10 @@ function bedWithTopic(partitionCount = 4): ManagedBed {
   const bed = new ManagedBed();
   bed.topics.set('a', partitionCount);
   return bed;
+}
+
+function viewer(name: string, ...seen: string[]): TopicViewer {
+  return { name, sees: (topic) => seen.includes(topic) };
 }
 
 describe('a member of a managed group', () => {
@@ -155,6 +163,76 @@ describe('a member of a managed group', () => {
     await bed.clock.advance(0);
     assertFails(bad, 'filter-invalid');
     assert.equal(bed.describe().members[0]?.pattern, 'orders-.*');
+  });
+
+  test('is led by a pattern only to topics that it sees, whoever else sees more', async () => {
+    const bed = bedWithTopic(1);
+    for (const name of ['b', 'c']) bed.topics.set(name, 2);
+    const anyTopic = { topics: [], pattern: '.*' };
+    const ann = { viewer: viewer('ann', 'b') };
+    const bob = { viewer: viewer('bob', 'a', 'b', 'c') };
+    assert.deepEqual(toldBy(await bed.join('m1', { ...anyTopic, ...ann })), ['b:0', 'b:1']);
+    await bed.join('m2', { ...anyTopic, ...bob });
+    for (const one of bed.targetOf('m1')) assert.match(one, /^b:/);
+    for (const one of ['a:0', 'c:0', 'c:1']) assert.ok(bed.targetOf('m2').includes(one), one);
+    // A topic that only one of them sees comes; it is the other who notices first.
+    bed.topics.set('d', 1);
+    await bed.clock.advance(1000);
+    await bed.beatNow({ memberId: 'm1', epoch: bed.epochOf('m1'), ...ann });
+    assert.ok(!bed.targetOf('m1').includes('d:0'));
+    const more = { viewer: viewer('bob', 'a', 'b', 'c', 'd') };
+    await bed.beatNow({ memberId: 'm2', epoch: bed.epochOf('m2'), ...more });
+    assert.ok(bed.targetOf('m2').includes('d:0'));
+    assert.ok(!bed.targetOf('m1').includes('d:0'));
+  });
+
+  test('gets topics that it was allowed to see since, some time later', async () => {
+    const bed = bedWithTopic(1);
+    bed.topics.set('b', 1);
+    const pattern = { topics: [], pattern: '.*' };
+    assert.deepEqual(toldBy(await bed.join('m1', { ...pattern, viewer: viewer('ann', 'b') })), [
+      'b:0',
+    ]);
+    const later = { viewer: viewer('ann', 'a', 'b') };
+    for (let beats = 0; beats < 21; beats++) {
+      await bed.clock.advance(30_000);
+      await bed.beatNow({ memberId: 'm1', epoch: bed.epochOf('m1'), ...later });
+    }
+    assert.deepEqual(bed.targetOf('m1'), ['a:0', 'b:0']);
+  });
+
+  test('has what its pattern matched also after a restart, until it is heard of', async () => {
+    const bed = bedWithTopic(2);
+    bed.topics.set('b', 2);
+    const ann = { viewer: viewer('ann', 'a') };
+    const bob = { viewer: viewer('bob', 'b') };
+    await bed.join('m1', { topics: [], pattern: '.*', ...ann });
+    await bed.join('m2', { topics: [], pattern: '.*', ...bob });
+    const settled = async () => {
+      for (let turn = 0; turn < 4; turn++) {
+        await bed.beatNow({ memberId: 'm1', epoch: bed.epochOf('m1'), ...ann });
+        await bed.beatNow({ memberId: 'm2', epoch: bed.epochOf('m2'), ...bob });
+      }
+      return [bed.targetOf('m1'), bed.targetOf('m2'), bed.describe().epoch];
+    };
+    const before = await settled();
+    assert.deepEqual(before.slice(0, 2), [
+      ['a:0', 'a:1'],
+      ['b:0', 'b:1'],
+    ]);
+    bed.restart();
+    await bed.beatNow({ memberId: 'm2', epoch: bed.epochOf('m2'), ...bob });
+    assert.deepEqual([bed.targetOf('m1'), bed.targetOf('m2')], before.slice(0, 2));
+    assert.deepEqual(await settled(), before);
+    // Somebody new waits for those who were not heard of, or for the end of their sessions.
+    bed.restart();
+    await bed.join('m3', { topics: ['b'] });
+    assert.deepEqual(bed.targetOf('m3'), []);
+    assert.deepEqual(bed.targetOf('m1'), ['a:0', 'a:1']);
+    await bed.beatNow({ memberId: 'm1', epoch: bed.epochOf('m1'), ...ann });
+    await bed.beatNow({ memberId: 'm2', epoch: bed.epochOf('m2'), ...bob });
+    assert.equal(bed.targetOf('m3').length, 1);
+    assert.deepEqual(bed.targetOf('m1'), ['a:0', 'a:1']);
   });
 
   test('is refused with one pattern too many', async () => {

@@ -7,6 +7,7 @@ import {
   operationBits,
   type ResourceKind,
 } from '../../../broker/index.ts';
+import type { TopicViewer } from '../../../shard/index.ts';
 
 /**
  * What the client of one connection may do. Answers are remembered until anything changes: a topic that is written to a
@@ -30,6 +31,13 @@ export class Authorizer {
   get isUnlimited(): boolean {
     const identity = this.#identity();
     return identity !== undefined && this.#access().mayDoAll(identity);
+  }
+
+  /** Who looks for what a pattern of topics matches; undefined: somebody who may see all. */
+  get topicViewer(): TopicViewer | undefined {
+    if (this.isUnlimited) return undefined;
+    const { name = '', host = '' } = this.#identity() ?? {};
+    return { name: `${name}@${host}`, sees: (topic) => this.may('describe', 'topic', topic) };
   }
 
   may(operation: Operation, kind: ResourceKind, name: string): boolean {

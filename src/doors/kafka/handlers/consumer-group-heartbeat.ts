@@ -1,5 +1,6 @@
 // ConsumerGroupHeartbeat 0-1 (KIP-848). Version 1 brings patterns for topics, which are RE2's and must match the whole
-// name, and member ids that the client makes (KIP-1082). Answered when what it tells is durable. A member that lost
+// name, and member ids that the client makes (KIP-1082). A pattern leads nobody to topics that it may not describe; in Kafka it
+// does where another member with the same pattern may. Answered when what it tells is durable. A member that lost
 // count starts again with epoch 0 at once, where Kafka has it wait for the end of its session. The first members of a
 // group wait for each other a little, so that the work is divided once;
 // who waits for partitions of others is asked to come back sooner than the interval that is configured.
@@ -46,6 +47,8 @@ export async function consumerGroupHeartbeat(
   }
   if (request.subscribedTopicNames !== null) beat.topics = request.subscribedTopicNames;
   if (request.subscribedTopicRegex !== null) beat.pattern = request.subscribedTopicRegex;
+  const { topicViewer } = connection.access;
+  if (topicViewer !== undefined) beat.viewer = topicViewer;
   if (request.serverAssignor !== null) beat.assignorName = request.serverAssignor;
   if (request.topicPartitions !== null) beat.owned = request.topicPartitions;
   try {
