@@ -104,8 +104,9 @@ function checkAttribute(name: string, input: Input): MessageAttribute {
       `The message attribute '${name}' must contain non-empty message attribute type.`,
     );
   }
-  const kind = /^(String|Number|Binary)(\.|$)/.exec(DataType)?.[1];
-  if (kind === undefined || DataType.length > 256) {
+  // A label without a letter would not come back, and so be missed by its digest.
+  const kind = /^(String|Number|Binary)(\..+)?$/s.exec(DataType)?.[1];
+  if (kind === undefined || DataType.length > 256 || !isAllowedText(DataType)) {
     throw invalidParameter(
       `The message attribute '${name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.`,
     );

@@ -76,7 +76,9 @@ export class QueryParameters {
           : this.#readValue(of, `${entry}.`, String(index)),
       );
     }
-    return items.length > 0 ? items : undefined;
+    if (items.length > 0) return items;
+    // A single item may come without its number, as clients of earlier versions of the API send it.
+    return of.kind === 'string' && this.#values.has(entry) ? [this.get(entry)] : undefined;
   }
 
   #readMap(shape: Shape & { kind: 'map' }, entry: string): Input | undefined {

@@ -62,6 +62,32 @@ test('the Query protocol sends, receives and deletes', async (t) => {
   assert.deepEqual(bed.complaints, []);
 });
 
+test('the only item of a list, or of a map, may come without its number', async (t) => {
+  const bed = await openBed(t);
+  const path = '/000000000000/old';
+  const Version = '2009-02-01';
+  const asked = [
+    {
+      Action: 'CreateQueue',
+      QueueName: 'old',
+      'Attribute.Name': 'DelaySeconds',
+      'Attribute.Value': '1',
+    },
+    { Action: 'TagQueue', 'Tag.Key': 'a', 'Tag.Value': 'b' },
+    { Action: 'GetQueueAttributes', AttributeName: 'DelaySeconds' },
+    { Action: 'UntagQueue', TagKey: 'a' },
+    { Action: 'ListQueueTags' },
+  ];
+  const texts: string[] = [];
+  for (const parameters of asked) {
+    const { status, text } = await bed.query({ ...parameters, Version }, path);
+    assert.equal(status, 200, text);
+    texts.push(text);
+  }
+  assert.match(texts[2]!, /<Attribute><Name>DelaySeconds<\/Name><Value>1<\/Value><\/Attribute>/);
+  assert.doesNotMatch(texts[4]!, /<Tag>/);
+});
+
 test('refusals have the words of both protocols', async (t) => {
   const bed = await openBed(t);
   await bed.json('CreateQueue', { QueueName: 'q' });

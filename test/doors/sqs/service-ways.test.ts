@@ -255,6 +255,36 @@ test('names of messages’ attributes are of letters of any script, digits, _, -
   assert.equal(status, 200);
 });
 
+test('a type of an attribute comes back as it was sent, or is refused', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl } = await bed.client.send(new CreateQueueCommand({ QueueName: 'orders' }));
+  for (const [DataType, isTaken] of [
+    ['String.a', true],
+    ['Number.a.b', true],
+    ['String.', false],
+    ['Number.', false],
+    ['Binary.', false],
+    ['String.\u0001', false],
+    ['Strings', false],
+  ] as const) {
+    const value = DataType.startsWith('Binary') ? { BinaryValue: 'AQ==' } : { StringValue: '1' };
+    const { status, json } = await bed.json('SendMessage', {
+      QueueUrl,
+      MessageBody: 'x',
+      MessageAttributes: { one: { DataType, ...value } },
+    });
+    assert.equal(status, isTaken ? 200 : 400, DataType);
+    if (!isTaken) {
+      assert.match(String(json['message']), /has an invalid message attribute type/);
+      continue;
+    }
+    const received = await bed.json('ReceiveMessage', { QueueUrl, MessageAttributeNames: ['All'] });
+    const [message] = received.json['Messages'] as Array<Record<string, unknown>>;
+    assert.deepEqual(message?.['MessageAttributes'], { one: { DataType, ...value } });
+    assert.equal(message?.['MD5OfMessageAttributes'], json['MD5OfMessageAttributes']);
+  }
+});
+
 test('who asks who it is, is told the account', async (t) => {
   const bed = await openBed(t);
   const { status, text } = await bed.query({ Action: 'GetCallerIdentity', Version: '2011-06-15' });

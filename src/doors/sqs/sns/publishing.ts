@@ -22,7 +22,7 @@ import type { Signature, Signer } from './signer.ts';
 import { invalidParameter, SnsError } from './sns-error.ts';
 import { deadLetterNameOfSubscription, findSubscriptions } from './subscription.ts';
 import type { Subscription } from './subscription-record.ts';
-import { getTopicByName, isContentBased, signatureVersionOf } from './topic.ts';
+import { generationOf, getTopicByName, isContentBased, signatureVersionOf } from './topic.ts';
 
 const messageBytesMax = 262_144;
 const entriesMax = 10;
@@ -245,7 +245,7 @@ function answerOf({ messageId, sequenceNumber }: Receipt): Input {
 function dedupKey(topic: Exchange, { dedupId, groupId }: Draft): string | undefined {
   if (dedupId === undefined) return undefined;
   const isByGroup = topic.attributes['sns.attribute.FifoThroughputScope'] === 'MessageGroup';
-  return `${topic.name}/${isByGroup ? `${groupId}${scopeMark}` : ''}${dedupId}`;
+  return `${generationOf(topic)}/${isByGroup ? `${groupId}${scopeMark}` : ''}${dedupId}`;
 }
 
 function deliver(

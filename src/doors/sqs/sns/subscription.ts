@@ -66,12 +66,12 @@ export async function subscribe(request: SqsRequest, input: Input): Promise<Inpu
   if (!protocols.has(protocol)) {
     throw invalidParameter(`Amazon SNS does not support this protocol string: ${protocol}`);
   }
+  const topic = getTopicByName(request, topicName);
   if (protocol === 'sms' && !/^\+?[0-9]+(-[0-9]+)*$/.test(endpoint)) {
     throw new SnsError('InvalidParameter', `Invalid SMS endpoint: ${endpoint}`);
   }
   const queueName = nameOfArn(endpoint);
   if (protocol === 'sqs' && queueName === undefined) throw invalidParameter('SQS endpoint ARN');
-  const topic = getTopicByName(request, topicName);
   const isOrdered = isFifoName(topic.name) && endpoint.endsWith('.fifo');
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(mapOf(input, 'Attributes') ?? {})) {

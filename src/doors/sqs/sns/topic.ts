@@ -59,6 +59,11 @@ function isTopic(exchange: Exchange): boolean {
   return exchange.attributes[markName] !== undefined;
 }
 
+/** Which of the topics that have had its name, one after the other, it is. */
+export function generationOf(topic: Exchange): string {
+  return `${topic.name}/${topic.attributes[markName] ?? ''}`;
+}
+
 export function isContentBased(topic: Exchange): boolean {
   return topic.attributes[`${attributePrefix}ContentBasedDeduplication`] === 'true';
 }
@@ -70,7 +75,7 @@ export async function createTopic(request: SqsRequest, input: Input): Promise<In
   const wantsFifo = checkAttribute('.fifo', 'FifoTopic', given['FifoTopic'] ?? 'false') === 'true';
   if (!isTopicName(name)) throw invalidParameter('Topic Name');
   if (isFifoName(name) !== wantsFifo) throw invalidParameter('Topic Name');
-  const attributes: Record<string, string> = { [markName]: '1' };
+  const attributes: Record<string, string> = {};
   for (const [key, value] of Object.entries(given)) {
     if (key !== 'FifoTopic') attributes[attributePrefix + key] = checkAttribute(name, key, value);
   }
@@ -86,7 +91,7 @@ export async function createTopic(request: SqsRequest, input: Input): Promise<In
       'Name Reason: an exchange of this name exists that is no durable fanout exchange',
     );
   }
-  const all = { ...attributes, ...tags };
+  const all = { ...attributes, ...tags, [markName]: request.context.random.nextUuid() };
   if (known !== undefined) await exchanges.configure('', name, all);
   else {
     await exchanges.declare({

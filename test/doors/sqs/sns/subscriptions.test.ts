@@ -171,6 +171,22 @@ test('a dead-letter queue of a FIFO topic gets group, deduplication id and an en
   );
 });
 
+test('a topic that is not there is told of before an endpoint that nobody knows', async (t) => {
+  const bed = await open(t);
+  for (const [topic, Protocol, message] of [
+    ['missing', 'sqs', 'Topic does not exist'],
+    ['missing', 'sms', 'Topic does not exist'],
+    ['events', 'sqs', 'Invalid parameter: SQS endpoint ARN'],
+    ['events', 'sms', 'Invalid SMS endpoint: nobody'],
+  ] as const) {
+    const TopicArn = bed.TopicArn.replace('events', topic);
+    await assert.rejects(
+      bed.topics.send(new SubscribeCommand({ TopicArn, Protocol, Endpoint: 'nobody' })),
+      { name: topic === 'missing' ? 'NotFoundException' : 'InvalidParameterException', message },
+    );
+  }
+});
+
 test('a topic has a bounded number of subscriptions without queues', async (t) => {
   const bed = await open(t);
   for (let index = 0; index < limits.orphanedSubscriptionsMax; index++)

@@ -396,6 +396,21 @@ test('a FIFO topic keeps groups in order and stores what it gets twice once', as
   await assert.rejects(subscribe(bed, plain, 'q.fifo'), { name: 'InvalidParameterException' });
 });
 
+test('a topic that is made again has not seen what the one before it had', async (t) => {
+  const bed = await open(t);
+  const ids: Array<string | undefined> = [];
+  for (const queue of ['one.fifo', 'two.fifo']) {
+    const TopicArn = await createTopic(bed, 'f.fifo', { FifoTopic: 'true' });
+    assert.equal(await createTopic(bed, 'f.fifo', { FifoTopic: 'true' }), TopicArn);
+    await subscribe(bed, TopicArn, queue, { RawMessageDelivery: 'true' });
+    const message = { Message: queue, MessageGroupId: 'g', MessageDeduplicationId: 'same' };
+    ids.push((await bed.topics.send(new PublishCommand({ TopicArn, ...message }))).MessageId);
+    assert.deepEqual(await bodies(bed, queue), [queue]);
+    await bed.topics.send(new DeleteTopicCommand({ TopicArn }));
+  }
+  assert.notEqual(ids[0], ids[1]);
+});
+
 test('topics, subscriptions and what was published are there after a restart', async (t) => {
   const data = await mkdtemp(path.join(tmpdir(), 'pabal-topics-'));
   t.after(() => rm(data, { recursive: true, force: true }));
