@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { findProgram, loaderFlags } from '../program.ts';
+import { patienceMs } from '../support/patience.ts';
 
 const entrance = pathToFileURL(findProgram('src/index.ts')).href;
 
@@ -33,7 +34,7 @@ test('a program that waits for records in its own process lives until they come,
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
       [...loaderFlags, '--input-type=module', '--eval', program, data],
-      { encoding: 'utf8', timeout: 60_000 },
+      { encoding: 'utf8', timeout: 2 * patienceMs },
     );
     assert.equal(stderr, '');
     assert.deepEqual(stdout.trim().split('\n'), [
