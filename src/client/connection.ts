@@ -224,15 +224,21 @@ const usedApis = Object.keys(versionMax) as UsedApi[];
 function openSocket(address: ServerAddress, connectMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket(address.port, address.host);
+    let lastLook: NodeJS.Immediate | undefined;
     const fail = (cause: NodeJS.ErrnoException): void => {
       clearTimeout(timeout);
+      clearImmediate(lastLook);
       socket.destroy();
       reject(new ConnectionLost(whyUnreachable(address, cause), { cause }));
     };
-    const timeout = setTimeout(() => fail(new Error(`no answer in ${connectMs} ms`)), connectMs);
+    const timeout = setTimeout(() => {
+      // Timers come first when a process goes on that stood still: the connection may be there already.
+      lastLook = setImmediate(() => fail(new Error(`no answer in ${connectMs} ms`)));
+    }, connectMs);
     socket.once('error', fail);
     socket.once('connect', () => {
       clearTimeout(timeout);
+      clearImmediate(lastLook);
       socket.removeListener('error', fail);
       resolve(socket);
     });
