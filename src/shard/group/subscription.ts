@@ -87,7 +87,7 @@ export function decodeAssignment(bytes: Uint8Array): Assignment {
 }
 
 /**
- * The topics in a subscription; undefined for bytes that are none. Only what version 0 has is read, as by Kafka's coordinator:
+ * The topics in a subscription; undefined for bytes that are none. Only what version 0 has is read:
  * some clients tell a newer version than they write, and their group gets along with each other.
  */
 export function findSubscribedTopics(bytes: Uint8Array): Set<string> | undefined {
