@@ -1,6 +1,6 @@
 export type { BrokerErrorCode } from '../base/index.ts';
 export { BrokerError } from '../base/index.ts';
-export { anonymous, compilePattern } from './access/index.ts';
+export { anonymous, type CompiledPattern, compilePattern } from './access/index.ts';
 export type { BrokerOptions } from './broker.ts';
 export { Broker } from './broker.ts';
 export { checkName, checkTopicName, checkTopicOptions, defaultTopicOptions } from './catalog.ts';

@@ -1,3 +1,3 @@
 export type { AccessJournal, AccessParts, NamespaceContents } from './access.ts';
 export { Access, anonymous } from './access.ts';
-export { compilePattern } from './pattern.ts';
+export { type CompiledPattern, compilePattern } from './pattern.ts';

@@ -1,13 +1,19 @@
 import { BrokerError, limits } from '../../base/index.ts';
+import { TopicPattern } from '../../shard/index.ts';
 
 /*
- * Patterns are regular expressions of users, so that they may be wrong, and written for another engine than this one.
- * This engine backtracks: what could take exponential time is refused when it is stored (`findDanger`). What is left can
- * take polynomial time in a name of at most some hundred bytes, by somebody who may give permissions.
+ * Patterns are regular expressions of users, so that they may be wrong, and written for another engine than this one. As a
+ * rule one becomes an automaton, whose time grows with the length of the name times that of the pattern. What the automaton
+ * does not know (such as looking ahead) is left to the engine, which backtracks: it may repeat so little that this takes
+ * little time.
  */
 
+export interface CompiledPattern {
+  test(name: string): boolean;
+}
+
 /** Compiles a pattern; it matches anywhere in a name unless it says `^` and `$`. Throws config-invalid. */
-export function compilePattern(pattern: string): RegExp {
+export function compilePattern(pattern: string): CompiledPattern {
   if (pattern.length > limits.patternCharsMax) {
     throw refused(pattern, `it has more than ${limits.patternCharsMax} characters`);
   }
@@ -21,7 +27,23 @@ export function compilePattern(pattern: string): RegExp {
   }
   const danger = findDanger(source);
   if (danger !== undefined) throw refused(pattern, danger);
+  const automaton = findAutomaton(source, flags);
+  if (automaton !== undefined) return automaton;
+  const delay = findDanger(source, true);
+  if (delay !== undefined) throw refused(pattern, delay);
   return expression;
+}
+
+/** Undefined for what the automaton does not know, and what would make it too large. */
+function findAutomaton(source: string, flags: string): CompiledPattern | undefined {
+  if (flags.includes('s')) return undefined;
+  try {
+    const automaton = new TopicPattern(flags.includes('i') ? `(?i)${source}` : source);
+    return { test: (name) => automaton.isIn(name) };
+  } catch (error) {
+    if (error instanceof BrokerError) return undefined;
+    throw error;
+  }
 }
 
 /** A text as a pattern that matches it and nothing else. */
@@ -31,7 +53,10 @@ export function escapePattern(text: string): string {
 
 /** Compiled patterns and what they answered, remembered. */
 export class PatternCache {
-  readonly #patterns = new Map<string, { expression: RegExp; answers: Map<string, boolean> }>();
+  readonly #patterns = new Map<
+    string,
+    { expression: CompiledPattern; answers: Map<string, boolean> }
+  >();
   #answerCount = 0;
 
   /** '' matches nothing; neither does a pattern that cannot be compiled, which is found when it is stored. */
@@ -62,9 +87,9 @@ export class PatternCache {
   }
 }
 
-const nothing = /(?!)/;
+const nothing: CompiledPattern = { test: () => false };
 
-function compileOrNothing(pattern: string): RegExp {
+function compileOrNothing(pattern: string): CompiledPattern {
   try {
     return compilePattern(pattern);
   } catch (error) {
@@ -98,8 +123,15 @@ interface Group {
   beginnings: Array<string | undefined>;
 }
 
-/** Why an expression may take exponential time; undefined when it has none of the forms that do. */
-function findDanger(source: string): string | undefined {
+/** For an engine that backtracks: each repetition multiplies the time by the length of the name. */
+const repeatsMax = 3;
+
+/**
+ * Why an expression may take exponential time; undefined when it has none of the forms that do. `isStrict`: nor any that takes
+ * the engine more than a moment.
+ */
+function findDanger(source: string, isStrict = false): string | undefined {
+  let repeats = 0;
   const groups: Group[] = [newGroup()];
   /** The group that has just ended; undefined: something else has. */
   let ended: Group | undefined;
@@ -108,7 +140,10 @@ function findDanger(source: string): string | undefined {
     const character = source[index]!;
     const repeat = repeatAt(source, index);
     if (repeat !== undefined) {
-      if (repeat.isEndless) {
+      repeats++;
+      if (isStrict && repeats > repeatsMax)
+        return `it repeats more than ${repeatsMax} times beside what is not understood without backtracking`;
+      if (repeat.isEndless || isStrict) {
         if (ended?.isAmbiguous === true) return 'what it repeats can match one text in many ways';
         group.isAmbiguous = true;
       }

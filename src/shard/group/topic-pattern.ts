@@ -41,6 +41,24 @@ export class TopicPattern {
     return current.some((index) => this.#steps[index]?.kind === 'match');
   }
 
+  /** Whether the pattern matches some part of the text. */
+  isIn(text: string): boolean {
+    let current: number[] = [];
+    for (let at = 0; at <= text.length; at++) {
+      const next: number[] = [];
+      this.#mark++;
+      for (const index of current) {
+        const step = this.#steps[index];
+        if (step?.kind === 'char' && step.test(text.charCodeAt(at - 1)))
+          this.#follow(index + 1, text, at, next);
+      }
+      this.#follow(0, text, at, next);
+      if (next.some((index) => this.#steps[index]?.kind === 'match')) return true;
+      current = next;
+    }
+    return false;
+  }
+
   /** Adds the steps that read a character, or end, and are reached from `from` without reading one. */
   #follow(from: number, name: string, at: number, into: number[]): void {
     const open = [from];

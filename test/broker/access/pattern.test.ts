@@ -18,6 +18,12 @@ const usable: ReadonlyArray<[pattern: string, matching: string[], other: string[
   ['a{2}', ['aa'], ['a']],
   ['x{1,5}y?', ['xxy'], ['y']],
   ['\\\\A', ['\\A'], ['A']],
+  // None of these may take longer than a moment.
+  ['^(.?){9}(.?){9}(.?){9}b$', ['a'.repeat(18) + 'b'], ['a'.repeat(18)]],
+  [`^${'a?'.repeat(60)}${'a'.repeat(60)}$`, ['a'.repeat(60)], ['a'.repeat(59)]],
+  ['(a{0,9}){9}b', ['ab'], ['a'.repeat(40)]],
+  [`${'.*a'.repeat(60)}b$`, ['a'.repeat(100) + 'b'], ['a'.repeat(250)]],
+  [`^${'(a|b|ab)'.repeat(60)}c`, [`${'a'.repeat(60)}c`], ['ab'.repeat(60)]],
 ];
 for (const [pattern, matching, other] of usable) {
   test(`the pattern ${pattern}`, () => {
@@ -42,6 +48,9 @@ const refused: ReadonlyArray<[pattern: string, why: string]> = [
   ['(?:.*,){11,}x', 'repeats what repeats, by number'],
   ['(.*,){20}x', 'repeats what repeats, a fixed number of times'],
   ['(a)\\1', 'refers back'],
+  ['(?!x).*a.*a.*a.*b', 'looks ahead, and repeats much'],
+  ['(?!x)(.?){9}', 'looks ahead, and repeats what repeats'],
+  [`(?=a)${'a?'.repeat(20)}`, 'looks ahead, and may have much'],
   ['x'.repeat(limits.patternCharsMax + 1), 'length'],
 ];
 for (const [pattern, why] of refused) {

@@ -97,3 +97,22 @@ test('agrees with the engine of the language on simple patterns', () => {
     }
   }
 });
+
+const within: ReadonlyArray<[pattern: string, yes: string[], no: string[]]> = [
+  ['', ['', 'a'], []],
+  ['b', ['b', 'abc'], ['', 'ac']],
+  ['^b', ['b', 'bc'], ['ab']],
+  ['b$', ['b', 'ab'], ['bc']],
+  ['^$', [''], ['a']],
+  ['ab+c', ['xabbcx', 'aabc'], ['ac', 'abb']],
+  ['\\bcat\\b', ['a cat here'], ['concat']],
+  ['(?i)ORD', ['my orders'], ['or']],
+];
+
+for (const [pattern, yes, no] of within) {
+  test(`${pattern} is looked for within a text`, () => {
+    const compiled = new TopicPattern(pattern);
+    for (const text of yes) assert.equal(compiled.isIn(text), true, text);
+    for (const text of no) assert.equal(compiled.isIn(text), false, text);
+  });
+}

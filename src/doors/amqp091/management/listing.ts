@@ -1,4 +1,4 @@
-import { BrokerError, compilePattern } from '../../../broker/index.ts';
+import { BrokerError, type CompiledPattern, compilePattern } from '../../../broker/index.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { type ApiReply, ok } from './api.ts';
 import { isObject, type JsonObject } from './body.ts';
@@ -80,7 +80,7 @@ function containing(part: string): (name: string) => boolean {
 }
 
 function expression(pattern: string): (name: string) => boolean {
-  let compiled: RegExp;
+  let compiled: CompiledPattern;
   try {
     compiled = compilePattern(`(?i)${pattern}`);
   } catch (error) {
