@@ -1,8 +1,13 @@
+import { BrokerError } from '../../base/index.ts';
 import type { OpenRuns } from '../transaction/index.ts';
 import type { LiveQueue } from './live-queue.ts';
 import { averageBytes, purgeableBytes } from './queue-bytes.ts';
 import type { QueueState } from './queue-state.ts';
 import { restoreRanks } from './rank-reader.ts';
+import { emptyRuns, purgeBefore, rewindTo } from './state-sweep.ts';
+
+/** What cannot be read now is tried again after this. */
+const readRetryMs = 1000;
 
 /** See `PartitionQueue.purge`. */
 export function purgeQueue(queue: LiveQueue, isWhole: boolean): Promise<number> {
@@ -13,13 +18,13 @@ export function purgeQueue(queue: LiveQueue, isWhole: boolean): Promise<number> 
   let count: number;
   if (undecided === undefined || undecided.runs.length === 0) {
     queue.dispatcher?.consumers.forgetAside();
-    count = state.purge(state.ingested, bytes);
+    count = purgeBefore(state, state.ingested, bytes);
     queue.note().notePurged(state.ingested, bytes);
   } else {
     // What is not committed is no message yet.
     const runs = runsBetween(state.settled.floor, undecided.runs, state.ingested);
     queue.dispatcher?.consumers.recallAside();
-    count = state.empty(runs, bytes);
+    count = emptyRuns(state, runs, bytes);
     queue.note().noteEmptied(runs, bytes);
   }
   queue.noteDamage();
@@ -65,7 +70,7 @@ export function dropEnded(
   if (markerOffset >= state.settled.floor) runs.push(markerOffset, markerOffset + 1);
   if (runs.length === 0) return;
   const bytes = total === 0 ? 0 : Math.floor(((aborted?.bodyBytes ?? 0) * left) / total);
-  state.empty(runs, bytes);
+  emptyRuns(state, runs, bytes);
   queue.note().noteEmptied(runs, bytes);
   queue.home.ride();
   queue.noteIfEmptied();
@@ -92,7 +97,7 @@ export async function rewindQueue(queue: LiveQueue, offset: number): Promise<voi
     const damaged = state.damaged?.countFrom(target) ?? 0;
     const again = state.settled.countIn(target, state.ingested) + damaged;
     const bytes = again * averageBytes(partition);
-    state.rewind(target, bytes);
+    rewindTo(state, target, bytes);
     queue.note().noteRewound(target, bytes);
     // It may have been repaired.
     queue.dispatcher?.forgetDamage();
@@ -101,6 +106,39 @@ export async function rewindQueue(queue: LiveQueue, offset: number): Promise<voi
     queue.schedule();
   }
   await queue.settled();
+}
+
+/**
+ * What was in the log before the queue was made, and is durable when that is, takes its place in the order by its priority;
+ * nothing is given out until it has. Done again after a restart, for nobody knows how far it had come. What cannot be read now is tried again.
+ */
+export async function rankHistory(queue: LiveQueue, durable: Promise<void>): Promise<void> {
+  const { state } = queue;
+  queue.rewinds++;
+  try {
+    // Where it never is, a recovery begins anew, or the queue is gone.
+    await durable.catch(() => undefined);
+    while (queue.state === state && !queue.isDropped && state.hasHistory) {
+      try {
+        await restoreRanks(
+          queue,
+          state.settled.floor,
+          state,
+          (runs) => queue.note().noteRanked(runs),
+          state.historyEnd,
+        );
+        return;
+      } catch (error) {
+        if (!(error instanceof BrokerError)) throw error;
+        // A recovery begins anew.
+        if (queue.home.isLost) return;
+        await new Promise<void>((resolve) => queue.home.clock.setTimer(readRetryMs, resolve));
+      }
+    }
+  } finally {
+    queue.rewinds--;
+    queue.schedule();
+  }
 }
 
 async function rankAgain(queue: LiveQueue, from: number, state: QueueState): Promise<void> {

@@ -225,6 +225,7 @@ export class Dispatcher {
     const { state, settings } = queue;
     view.deliveries = state.deliveries + 1;
     view.failures = state.failures;
+    if (this.#isEarly(nowMs)) return true;
     const isFailed = settings.failuresMax >= 0 && state.failures > settings.failuresMax;
     if (isFailed && (taker !== undefined || !settings.keepsFailed))
       return this.#kill('delivery-limit');
@@ -450,16 +451,33 @@ export class Dispatcher {
     );
   }
 
+  /** What was there before the queue may have to wait for its time; it waits then where it would wait if it had come later. */
+  #isEarly(nowMs: number): boolean {
+    const queue = this.#queue;
+    const view = this.#view;
+    if (view.offset >= queue.state.historyEnd || view.headerCount === 0) return false;
+    if (queue.state.deliveries > 0) return false;
+    this.#schedule.read(view.bytes, view.headersAt, view.headerCount);
+    const { deliverAtMs } = this.#schedule;
+    if (deliverAtMs <= nowMs) return false;
+    queue.delayChosen(Math.max(view.valueBytes, 0), deliverAtMs);
+    return true;
+  }
+
   #expiresAtMs(): number {
     const { settings, state } = this.#queue;
     const view = this.#view;
     let expiresAtMs = Number.POSITIVE_INFINITY;
     if (settings.messageTtlMs >= 0 && view.timestampMs >= 0)
       expiresAtMs = view.timestampMs + settings.messageTtlMs;
-    if (state.mayExpire && view.headerCount > 0) {
+    const mayExpire = state.mayExpire || view.offset < state.historyEnd;
+    if (mayExpire && view.headerCount > 0) {
       this.#schedule.read(view.bytes, view.headersAt, view.headerCount);
-      if (this.#schedule.expiresAtMs >= 0)
+      if (this.#schedule.expiresAtMs >= 0) {
         expiresAtMs = Math.min(expiresAtMs, this.#schedule.expiresAtMs);
+        // From here on what is at the head is looked at, whoever is there.
+        state.mayExpire = true;
+      }
     }
     return expiresAtMs;
   }

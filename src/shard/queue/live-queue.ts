@@ -9,7 +9,7 @@ import type { PartitionLog } from '../partition-log.ts';
 import type { PendingBatch } from '../pending-batch.ts';
 import type { OpenRuns } from '../transaction/index.ts';
 import { Admissions } from './admissions.ts';
-import { dropEnded, purgeQueue, retryDamaged, rewindQueue } from './bulk-change.ts';
+import { dropEnded, purgeQueue, rankHistory, retryDamaged, rewindQueue } from './bulk-change.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { defaultQueueSettings, timeAfter } from './queue-defaults.ts';
 import { OldestMessage, peekMessages } from './message-lookup.ts';
@@ -135,7 +135,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#filter = this.#compile(settings);
     this.#settings = settings;
     this.#begin();
-    this.#isDoubtful = (this.#state?.returned?.count ?? 0) > 0;
+    this.#isDoubtful ||= (this.#state?.returned?.count ?? 0) > 0;
     this.dispatcher?.consumers.chooseActive();
     this.schedule();
   }
@@ -371,7 +371,21 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.#gapsEnd = this.partition.transactions === undefined ? 0 : this.partition.nextOffset;
     this.arm(this.#nextWakeMs());
     if (this.mustLook()) this.schedule();
+    if (this.#mustRank) void rankHistory(this, Promise.resolve());
     this.#pack();
+  }
+
+  /** It was just made, over what is there already: that is looked at once it is durable. */
+  begin(durable: Promise<void>): void {
+    if (this.#state?.hasHistory !== true) return;
+    this.#isDoubtful = true;
+    this.schedule();
+    if (this.#mustRank) void rankHistory(this, durable);
+  }
+
+  /** What was there before the queue has priorities that nobody knows. */
+  get #mustRank(): boolean {
+    return this.form.priorityMax > 0 && this.#state?.hasHistory === true;
   }
 
   /** Its time has come: leases that ended, messages that are due, waits that are over. */
@@ -500,6 +514,17 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     this.home.ride();
   }
 
+  /** The message that was chosen waits until that time. */
+  delayChosen(bodyBytes: number, dueMs: number): void {
+    const { state } = this;
+    const { offset, rank } = state;
+    state.takeChosen();
+    state.delay(offset, dueMs, bodyBytes, rank);
+    this.note().noteDelayed(offset, dueMs, bodyBytes, rank);
+    this.home.ride();
+    this.arm(dueMs);
+  }
+
   nextRun(): number {
     return ++this.#lastRun;
   }
@@ -594,7 +619,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   #expireDedup(nowMs: number): void {
     const dedup = this.#state?.dedup;
     if (dedup === undefined) return;
-    dedup.expire(nowMs - this.#settings.dedupWindowMs);
+    dedup.expire(nowMs - this.#settings.dedupWindowMs, nowMs);
     if (dedup.count === 0) this.state.dedup = undefined;
     else this.#armDedup();
   }

@@ -1,5 +1,6 @@
 import type { PartitionLog } from '../partition-log.ts';
 import type { QueueState } from './queue-state.ts';
+import { trimBefore } from './state-sweep.ts';
 
 /** Body bytes of a message that is ready, on average. */
 export function averageReadyBytes(state: QueueState, log: PartitionLog): number {
@@ -29,7 +30,7 @@ export function trimState(state: QueueState, log: PartitionLog): number {
   const before = state.readyCount(log.nextOffset) + state.delayedCount;
   const average = before === 0 ? 0 : purgeableBytes(state, log) / before;
   const { leasedBytes, leasedCount } = state;
-  const count = state.trim(log.logStartOffset) - (leasedCount - state.leasedCount);
+  const count = trimBefore(state, log.logStartOffset) - (leasedCount - state.leasedCount);
   const gone = leasedBytes - state.leasedBytes + Math.floor(count * average);
   state.spendBytes(Math.min(gone, state.unsettledBytes));
   if (state.readyCount(log.nextOffset) + state.delayedCount + state.leasedCount === 0)

@@ -20,6 +20,7 @@ import { type ByteReader, ByteWriter } from '../../bytes/index.ts';
  *  10 retried   varlong body bytes: everything that was damaged is ready, as if it had never been delivered
  *  11 trimmed   varlong offset: the log begins there, and what lay before is gone; varlong body bytes of it
  *  12 emptied   varlong body bytes of all; runs: what of them is not leased is settled
+ *  13 delayed   varlong offset, varlong due ms, varlong body bytes, unsigned varint rank: it was never delivered, and waits
  *
  * To change it take a new code; never change what an old one means.
  */
@@ -36,6 +37,7 @@ const operation = {
   retried: 10,
   trimmed: 11,
   emptied: 12,
+  delayed: 13,
 } as const;
 
 const isSameDeadline = 1;
@@ -77,6 +79,7 @@ export interface QueueReplay {
   replayRetried(bodyBytes: number): void;
   replayTrimmed(offset: number, bodyBytes: number): void;
   replayEmptied(runs: readonly number[], bodyBytes: number): void;
+  replayDelayed(offset: number, dueMs: number, bodyBytes: number, rank: number): void;
 }
 
 /** About how many bytes the changes of all queues take in memory that wait for the journal. */
@@ -205,6 +208,17 @@ export class QueueChanges {
       writer.unsignedVarint(runs[at + 1]! - runs[at]!);
       end = runs[at + 1]!;
     }
+    this.#tally.bytes += writer.position - before;
+  }
+
+  noteDelayed(offset: number, dueMs: number, bodyBytes: number, rank: number): void {
+    const writer = this.#close();
+    const before = writer.position;
+    writer.uint8(operation.delayed);
+    writer.varlong(offset);
+    writer.varlong(dueMs);
+    writer.varlong(bodyBytes);
+    writer.unsignedVarint(rank);
     this.#tally.bytes += writer.position - before;
   }
 
@@ -409,6 +423,13 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
       case operation.emptied: {
         const bodyBytes = reader.varlong();
         target.replayEmptied(readBounds(reader), bodyBytes);
+        break;
+      }
+      case operation.delayed: {
+        const offset = reader.varlong();
+        const dueMs = reader.varlong();
+        const bodyBytes = reader.varlong();
+        target.replayDelayed(offset, dueMs, bodyBytes, reader.unsignedVarint());
         break;
       }
       case operation.rewound: {

@@ -22,12 +22,13 @@ const presenceBit = {
   mayExpire: 64,
   damaged: 128,
   dedupWithOffsets: 256,
+  history: 512,
 } as const;
 
 /**
  * OffsetSet settled; varlongs cursor, ingested and body bytes (the first two less the floor); unsigned varint of what
- * follows (see `presenceBit`); the structures in that order, `returned` with what is set aside. An idle queue takes about
- * ten bytes.
+ * follows (see `presenceBit`); the structures in that order, `returned` with what is set aside; the varlong end of what was
+ * there before the queue, less the floor. An idle queue takes about ten bytes.
  */
 export function encodeState(state: QueueState, writer: ByteWriter): void {
   state.settled.encodeTo(writer);
@@ -46,7 +47,8 @@ export function encodeState(state: QueueState, writer: ByteWriter): void {
       ((lanes?.count ?? 0) === 0 ? 0 : presenceBit.lanes) |
       ((dedup?.count ?? 0) === 0 ? 0 : presenceBit.dedupWithOffsets) |
       (state.mayExpire ? presenceBit.mayExpire : 0) |
-      (state.damagedCount === 0 ? 0 : presenceBit.damaged),
+      (state.damagedCount === 0 ? 0 : presenceBit.damaged) |
+      (state.hasHistory ? presenceBit.history : 0),
   );
   skipped?.encodeTo(writer);
   if (leases !== undefined && leases.count > 0) leases.encodeTo(writer);
@@ -58,6 +60,7 @@ export function encodeState(state: QueueState, writer: ByteWriter): void {
   if (lanes !== undefined && lanes.count > 0) lanes.encodeTo(writer);
   if (dedup !== undefined && dedup.count > 0) dedup.encodeTo(writer);
   if (state.damagedCount > 0) state.damaged?.encodeTo(writer);
+  if (state.hasHistory) writer.varlong(state.historyEnd - floor);
 }
 
 /** What `encodeState` wrote; `serial`: where the serial numbers of leases begin. */
@@ -81,6 +84,7 @@ export function decodeState(reader: ByteReader, form: QueueForm, serial: number)
   }
   state.mayExpire = (bits & presenceBit.mayExpire) !== 0;
   if (bits & presenceBit.damaged) state.damaged = DamagedSet.decode(reader);
+  if (bits & presenceBit.history) state.historyEnd = floor + reader.varlong();
   return state;
 }
 

@@ -44,6 +44,8 @@ export class QueueState {
   cursor: number;
   /** What is below was told to the queue: due times and priorities are known. */
   ingested: number;
+  /** What lies before was in the log when the queue was made: nobody has told it of its scheduling headers. */
+  historyEnd = 0;
   /** Body bytes of all that is not settled, sequenced ones included. */
   unsettledBytes = 0;
   /** A message with an expiry of its own may be here. */
@@ -86,6 +88,7 @@ export class QueueState {
     this.settled = new OffsetSet(startOffset);
     this.cursor = startOffset;
     this.ingested = startOffset;
+    if (ingested > startOffset) this.historyEnd = ingested;
     this.ingestPlain(ingested);
   }
 
@@ -103,6 +106,11 @@ export class QueueState {
 
   get delayedBytes(): number {
     return this.delayed?.bytes ?? 0;
+  }
+
+  /** Not all that was there before the queue is settled. */
+  get hasHistory(): boolean {
+    return this.settled.floor < this.historyEnd;
   }
 
   get damagedCount(): number {
@@ -192,16 +200,22 @@ export class QueueState {
     this.ingested = offset + 1;
     if (this.form.priorityMax > 0) this.cursor = this.ingested;
     if (schedule.deliverAtMs >= 0) {
-      this.delayed ??= new DelayedSet();
-      this.delayed.add(offset, schedule.deliverAtMs, Math.max(cursor.valueBytes, 0), rank, 0, 0);
-      if (offset >= this.cursor) this.#skip(offset);
+      this.delay(offset, schedule.deliverAtMs, Math.max(cursor.valueBytes, 0), rank);
     } else if (this.form.priorityMax > 0) {
       this.lanes ??= new LaneSet();
       this.lanes.add(rank, offset, 1);
     }
   }
 
-  #skip(offset: number): void {
+  /** Keeps a message that nobody has had, and that is nowhere else, until its time. */
+  delay(offset: number, dueMs: number, bodyBytes: number, rank: number): void {
+    this.delayed ??= new DelayedSet();
+    this.delayed.add(offset, dueMs, bodyBytes, rank, 0, 0);
+    if (offset >= this.cursor) this.skip(offset);
+  }
+
+  /** The cursor will leave it out. */
+  skip(offset: number): void {
     this.skipped ??= new OffsetSet(this.cursor);
     this.skipped.add(offset);
   }
@@ -425,7 +439,7 @@ export class QueueState {
     }
     this.delayed ??= new DelayedSet();
     this.delayed.add(offset, dueMs, bodyBytes, rank, deliveries, failures);
-    if (offset >= this.cursor) this.#skip(offset);
+    if (offset >= this.cursor) this.skip(offset);
   }
 
   /** Settles what is nowhere any more. */
@@ -463,14 +477,6 @@ export class QueueState {
     return damaged.count;
   }
 
-  /** What was damaged from `offset` on counts as settled, so that it is made ready with what was. */
-  #settleDamaged(offset: number): void {
-    const { damaged } = this;
-    damaged?.forEach((from, end) => this.settled.addRange(Math.max(from, offset), end));
-    damaged?.removeFrom(offset);
-    if (damaged?.count === 0) this.damaged = undefined;
-  }
-
   /** Body bytes that are settled. In replay what is there is added last: the rest may be negative before. */
   spendBytes(bytes: number): void {
     this.unsettledBytes -= bytes;
@@ -491,145 +497,6 @@ export class QueueState {
     );
     if (delayed.count === 0) this.delayed = undefined;
     return count;
-  }
-
-  /** The start of the log has passed the floor: what lies before is gone. Returns how many messages. */
-  trim(startOffset: number): number {
-    if (startOffset <= this.settled.floor) return 0;
-    const gone: number[] = [];
-    this.leases?.forEach((slot) => {
-      if (this.leases !== undefined && this.leases.offset(slot) < startOffset) gone.push(slot);
-    });
-    for (const slot of gone) this.leases?.remove(slot);
-    this.groups?.retain((offset) => offset >= startOffset);
-    for (const offset of offsetsBefore(this.returned, startOffset)) this.returned?.remove(offset);
-    for (const offset of offsetsBefore(this.aside, startOffset)) this.aside?.remove(offset);
-    this.delayed?.retain((offset) => offset >= startOffset);
-    this.lanes?.removeRange(0, startOffset);
-    if (this.ingested < startOffset) this.ingested = startOffset;
-    if (this.cursor < startOffset) this.cursor = startOffset;
-    const damaged = this.damaged?.removeBefore(startOffset) ?? 0;
-    if (this.damaged?.count === 0) this.damaged = undefined;
-    return this.settled.raiseFloor(startOffset) - damaged;
-  }
-
-  /** Settles everything below `offset` that is not leased, be it damaged; returns how many messages. */
-  purge(offset: number, bodyBytes: number): number {
-    let count = 0;
-    let from = this.settled.floor;
-    this.leases?.forEach((slot) => {
-      const leased = this.openLeases().offset(slot);
-      count += this.settled.addRange(from, leased);
-      from = leased + 1;
-    });
-    count += this.settled.addRange(from, offset);
-    this.returned = undefined;
-    this.aside = undefined;
-    this.delayed = undefined;
-    this.lanes = undefined;
-    this.skipped = undefined;
-    this.damaged = undefined;
-    this.groups?.retain((at) => (this.leases?.findByOffset(at) ?? -1) >= 0);
-    this.cursor = Math.max(this.cursor, offset);
-    this.spendBytes(bodyBytes);
-    return count;
-  }
-
-  /**
-   * Settles what is not leased in the runs (first offset and the one behind the last of each, in order, ingested), be it
-   * damaged; returns how many messages.
-   */
-  empty(runs: readonly number[], bodyBytes: number): number {
-    let count = 0;
-    let areUntouched = true;
-    // `!`: runs are whole.
-    for (let at = 0; at < runs.length; at += 2)
-      if (!this.#passUntouched(runs[at]!, runs[at + 1]!)) areUntouched = false;
-    if (!areUntouched) this.#takeFrom(runs);
-    const leased = this.#listLeased(runs);
-    let next = 0;
-    for (let at = 0; at < runs.length; at += 2) {
-      let from = runs[at]!;
-      const end = runs[at + 1]!;
-      for (; next < leased.length && leased[next]! < end; next++) {
-        count += this.settled.addRange(from, leased[next]!);
-        from = leased[next]! + 1;
-      }
-      count += this.settled.addRange(from, end);
-    }
-    this.spendBytes(bodyBytes);
-    return count;
-  }
-
-  /** The cursor will leave out what lies between; true when nobody had looked at any of it. */
-  #passUntouched(from: number, end: number): boolean {
-    if (this.lanes !== undefined) return this.lanes.removeRange(from, end) === end - from;
-    const cursor = this.nextUntouched();
-    if (end <= cursor) return false;
-    const first = Math.max(from, cursor);
-    const passed = this.skipped?.countIn(first, end) ?? 0;
-    if (first === cursor && passed === 0) this.cursor = end;
-    else {
-      this.skipped ??= new OffsetSet(cursor);
-      this.skipped.addRange(first, end);
-    }
-    return first === from && passed === 0;
-  }
-
-  /** Takes away what was looked at and is not leased. */
-  #takeFrom(runs: readonly number[]): void {
-    for (const some of [this.returned, this.aside]) {
-      const gone: number[] = [];
-      some?.forEach((_rank, offset) => {
-        if (isIn(runs, offset)) gone.push(offset);
-      });
-      for (const offset of gone) some?.remove(offset);
-    }
-    this.delayed?.retain((offset) => !isIn(runs, offset));
-    if (this.delayed?.count === 0) this.delayed = undefined;
-    this.groups?.retain(
-      (offset) => !isIn(runs, offset) || (this.leases?.findByOffset(offset) ?? -1) >= 0,
-    );
-    for (let at = 0; at < runs.length; at += 2) this.damaged?.removeRange(runs[at]!, runs[at + 1]!);
-    if (this.damaged?.count === 0) this.damaged = undefined;
-  }
-
-  #listLeased(runs: readonly number[]): number[] {
-    const leased: number[] = [];
-    const { leases } = this;
-    leases?.forEach((slot) => {
-      if (isIn(runs, leases.offset(slot))) leased.push(leases.offset(slot));
-    });
-    return leased;
-  }
-
-  /** Makes everything ready again that was settled or damaged from `offset` on, `bodyBytes` of it. */
-  rewind(offset: number, bodyBytes: number): void {
-    this.#settleDamaged(offset);
-    const { settled } = this;
-    this.unsettledBytes += bodyBytes;
-    if (this.form.priorityMax > 0) {
-      this.lanes ??= new LaneSet();
-      for (let at = offset; at < this.ingested; ) {
-        const end = Math.min(settled.nextMissing(at), this.ingested);
-        if (end > at) this.lanes.add(this.rankOf(-1), at, end - at);
-        at = Math.max(settled.nextPresent(Math.max(end, settled.floor)), end + 1);
-      }
-      settled.rewind(offset);
-      return;
-    }
-    const before = this.skipped;
-    const cursor = this.nextUntouched();
-    const skipped = new OffsetSet(Math.min(offset, cursor));
-    for (let at = settled.nextMissing(offset); at < cursor; at = settled.nextMissing(at + 1))
-      skipped.add(at);
-    if (before !== undefined) {
-      for (let at = before.nextPresent(cursor); at < this.ingested; at = before.nextPresent(at + 1))
-        if (!settled.has(at) || at < offset) skipped.add(at);
-    }
-    settled.rewind(offset);
-    this.cursor = Math.min(offset, cursor);
-    this.skipped = skipped.countAbove > 0 || skipped.floor > this.cursor ? skipped : undefined;
   }
 
   /** Messages that wait in a lane go to that of `rank`, at their place in the order; the others stay where they are. */
@@ -716,7 +583,7 @@ export class QueueState {
     if (this.lanes !== undefined) return this.lanes.remove(offset) ? -1 : undefined;
     // What waits for its time is in `skipped`, or before the cursor.
     if (offset < this.nextUntouched() || this.skipped?.has(offset) === true) return undefined;
-    this.#skip(offset);
+    this.skip(offset);
     return -1;
   }
 
@@ -744,25 +611,4 @@ export class QueueState {
 
 export function emptyState(form: QueueForm, floor: number, serial: number): QueueState {
   return new QueueState(form, floor, floor, serial);
-}
-
-function offsetsBefore(set: ReturnedSet | undefined, end: number): number[] {
-  const offsets: number[] = [];
-  set?.forEach((_rank, offset) => {
-    if (offset < end) offsets.push(offset);
-  });
-  return offsets;
-}
-
-/** Whether the offset is in one of the runs, each of which is its first offset and the one behind its last. */
-function isIn(runs: readonly number[], offset: number): boolean {
-  let low = 0;
-  let high = runs.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    // `!`: in range.
-    if (runs[middle]! <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low % 2 === 1;
 }

@@ -127,6 +127,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   /** Gives the table the shard that journals its entries. */
   attach(host: QueueHost): void {
     this.#host = host;
+    // What recovery has found to do may have asked for a chunk before anybody could be asked.
+    if (this.isUrgent) host.requestCommit();
   }
 
   /**
@@ -158,7 +160,9 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
     writer.varlong(start);
     writer.varlong(ingested);
     writer.varlong(state.unsettledBytes);
-    return { queue, durable: this.#submit(queueEntryKind.opened, writer.take()) };
+    const durable = this.#submit(queueEntryKind.opened, writer.take());
+    queue.begin(durable);
+    return { queue, durable };
   }
 
   /** Forgets a queue; its consumers are detached. The partition's records stay. Resolves when that is durable. */

@@ -16,11 +16,12 @@ export async function restoreRanks(
   from: number,
   state: QueueState,
   note: (runs: readonly number[]) => void,
+  to = state.ingested,
 ): Promise<void> {
   const usual = state.rankOf(-1);
   // What has just been purged may be on its way to the disk.
   await queue.settled();
-  await readPriorities(queue.partition, from, state.ingested, async (runs) => {
+  await readPriorities(queue.partition, from, to, async (runs) => {
     const ranked: number[] = [];
     for (let at = 0; at < runs.length; at += 3) {
       const rank = state.rankOf(runs[at + 2]!);

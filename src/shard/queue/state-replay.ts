@@ -1,5 +1,6 @@
 import type { QueueReplay } from './queue-changes.ts';
 import { owners, type QueueState } from './queue-state.ts';
+import { emptyRuns, purgeBefore, rewindTo, trimBefore } from './state-sweep.ts';
 
 /** Does to a state what the journal says. */
 export class StateReplay implements QueueReplay {
@@ -71,12 +72,19 @@ export class StateReplay implements QueueReplay {
 
   replayPurged(offset: number, bodyBytes: number): void {
     this.#state.ingestPlain(offset);
-    this.#state.purge(offset, bodyBytes);
+    purgeBefore(this.#state, offset, bodyBytes);
   }
 
   replayEmptied(runs: readonly number[], bodyBytes: number): void {
     this.#state.ingestPlain(runs.at(-1) ?? 0);
-    this.#state.empty(runs, bodyBytes);
+    emptyRuns(this.#state, runs, bodyBytes);
+  }
+
+  replayDelayed(offset: number, dueMs: number, bodyBytes: number, rank: number): void {
+    const state = this.#state;
+    if (state.settled.has(offset)) return;
+    state.takeAway(offset);
+    state.delay(offset, dueMs, bodyBytes, rank);
   }
 
   replayRetried(bodyBytes: number): void {
@@ -90,12 +98,12 @@ export class StateReplay implements QueueReplay {
   replayTrimmed(offset: number, bodyBytes: number): void {
     // A recovery has trimmed it, and stored a snapshot before this entry.
     if (offset <= this.#state.settled.floor) return;
-    this.#state.trim(offset);
+    trimBefore(this.#state, offset);
     this.#state.spendBytes(bodyBytes);
   }
 
   replayRewound(offset: number, bodyBytes: number): void {
-    this.#state.rewind(offset, bodyBytes);
+    rewindTo(this.#state, offset, bodyBytes);
   }
 
   replayRanked(from: number, count: number, rank: number): void {

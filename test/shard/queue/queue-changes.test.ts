@@ -25,6 +25,8 @@ function replay(payload: Uint8Array): string[] {
     replayForgotten: () => void lines.push('forgotten'),
     replayTrimmed: (offset, bytes) => void lines.push(`trimmed ${offset} ${bytes}`),
     replayEmptied: (runs, bytes) => void lines.push(`emptied ${runs.join(' ')}, ${bytes}`),
+    replayDelayed: (offset, dueMs, bytes, rank) =>
+      void lines.push(`delayed ${offset} ${dueMs} ${bytes} ${rank}`),
     replayPurged: (offset, bytes) => void lines.push(`purged ${offset} ${bytes}`),
     replayRewound: (offset, bytes) => void lines.push(`rewound ${offset} ${bytes}`),
     replayRanked: (from, count, rank) => void lines.push(`ranked ${from} ${count} ${rank}`),
@@ -69,6 +71,7 @@ test('what is given out again after it came back is told in that order', () => {
   changes.noteDying(10, 1, 2);
   changes.noteDue(5000, 1);
   changes.noteSettled(7, 1);
+  changes.noteDelayed(21, 6000, 4, 2);
   changes.notePurged(20, 300);
   changes.noteEmptied([3, 5, 2 ** 40, 2 ** 40 + 1], 7);
   changes.noteRewound(2 ** 40, 4);
@@ -82,6 +85,7 @@ test('what is given out again after it came back is told in that order', () => {
     'due 5000 1',
     'bytes 1',
     'settled 7+1',
+    'delayed 21 6000 4 2',
     'purged 20 300',
     `emptied 3 5 ${2 ** 40} ${2 ** 40 + 1}, 7`,
     `rewound ${2 ** 40} 4`,
