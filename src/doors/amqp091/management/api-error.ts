@@ -57,6 +57,13 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   return new ApiError(status, words.get(status) ?? 'bad_request', error.message, { cause: error });
 }
 
+/** RabbitMQ publishes and gets through a channel, and tells what closes it together with its code. */
+export function throughChannel(error: unknown): unknown {
+  if (!(error instanceof AmqpError)) return error;
+  if (error.reply === 'NOT_FOUND' || error.reply === 'ACCESS_REFUSED') return error;
+  return badRequest(`${error.replyCode} ${error.replyText}`, error);
+}
+
 function ofAmqp(error: AmqpError): ApiError {
   switch (error.reply) {
     case 'NOT_FOUND':

@@ -156,6 +156,24 @@ describe('the management: exchanges, queues, bindings, messages', () => {
     assert.deepEqual(await get('ack_requeue_false'), []);
   });
 
+  test('what a channel would be closed for is told with its code, as RabbitMQ does it', async (t) => {
+    const { call } = await openBed(t);
+    const single = { 'x-single-active-consumer': true };
+    assert.equal((await call('PUT', 'queues/%2F/q', { arguments: single })).status, 201);
+    const get = { count: 1, ackmode: 'ack_requeue_true', encoding: 'auto' };
+    const { status, json } = await call('POST', 'queues/%2F/q/get', get);
+    assert.equal(status, 400);
+    assert.match(JSON.stringify(json), /"reason":"405 RESOURCE_LOCKED - cannot obtain access/);
+    const wrong = {
+      properties: { message_id: 5 },
+      routing_key: 'q',
+      payload: 'x',
+      payload_encoding: 'string',
+    };
+    const refused = await call('POST', 'exchanges/%2F/amq.direct/publish', wrong);
+    assert.deepEqual(refused.json, { error: 'bad_request', reason: ['not_string', 'message_id'] });
+  });
+
   test('lists in pages, sorted, filtered, with some members only', async (t) => {
     const { call } = await openBed(t);
     for (const name of ['a1', 'a2', 'b1', 'B2']) await call('PUT', `queues/%2F/${name}`, {});

@@ -1,11 +1,13 @@
 import { limits } from '../../../../base/index.ts';
+import type { Queue } from '../../../../broker/index.ts';
 import type { AcquiredMessage } from '../../../../shard/index.ts';
 import { AmqpError } from '../../amqp-error.ts';
 import { countHeaders } from '../../consumer-frames.ts';
 import { findUsable } from '../../declared-queue.ts';
+import type { MessageLink } from '../../message-channel.ts';
 import { typeOfQueue } from '../../policies.ts';
 import { checkAccess, nameOf } from '../../resource-name.ts';
-import { ApiError, badRequest } from '../api-error.ts';
+import { ApiError, badRequest, throughChannel } from '../api-error.ts';
 import { type ApiContext, type ApiReply, type ApiRequest, type ApiRoute, ok } from '../api.ts';
 import { asInteger, type JsonObject, need, needText } from '../body.ts';
 import { DirectChannel } from '../direct-channel.ts';
@@ -57,21 +59,8 @@ async function get(context: ApiContext, request: ApiRequest): Promise<ApiReply> 
   const name = request.params['name'] ?? '';
   const wanted = readRequest(await request.readBody());
   const { link } = new DirectChannel(context.services, request.identity, namespace);
-  checkAccess(link, 'read', 'queue', name);
-  const queue = findUsable(link, name);
-  const place = nameOf('queue', name, link);
-  if (queue === undefined) throw new ApiError(404, 'not_found', `NOT_FOUND - no ${place}`);
+  const queue = findReadable(link, name);
   const type = typeOfQueue(queue);
-  if (type === 'stream') {
-    throw new AmqpError('NOT_IMPLEMENTED', `basic.get not supported by stream queues ${place}`);
-  }
-  if (queue.settings.isSingleActive) {
-    throw new AmqpError(
-      'RESOURCE_LOCKED',
-      `cannot obtain access to locked ${place}. basic.get operations are not supported by ${type} queues with single ` +
-        'active consumer',
-    );
-  }
   if (wanted.count === 0) return ok([]);
   const messages = await queue.acquire({
     count: wanted.count,
@@ -93,6 +82,30 @@ async function get(context: ApiContext, request: ApiRequest): Promise<ApiReply> 
   for (const message of messages) settle(message, wanted.ackMode);
   await queue.settled();
   return ok(shown);
+}
+
+/** The queue, if basic.get would be answered. Throws an ApiError. */
+function findReadable(link: MessageLink, name: string): Queue {
+  const place = nameOf('queue', name, link);
+  try {
+    checkAccess(link, 'read', 'queue', name);
+    const queue = findUsable(link, name);
+    if (queue === undefined) throw new ApiError(404, 'not_found', `NOT_FOUND - no ${place}`);
+    const type = typeOfQueue(queue);
+    if (type === 'stream') {
+      throw new AmqpError('NOT_IMPLEMENTED', `basic.get not supported by stream queues ${place}`);
+    }
+    if (queue.settings.isSingleActive) {
+      throw new AmqpError(
+        'RESOURCE_LOCKED',
+        `cannot obtain access to locked ${place}. basic.get operations are not supported by ${type} queues with single ` +
+          'active consumer',
+      );
+    }
+    return queue;
+  } catch (error) {
+    throw throughChannel(error);
+  }
 }
 
 /** Held for as long as it takes to show them; a crash meanwhile gives them back. */
