@@ -6,6 +6,7 @@ import { SystemClock, SystemRandom } from '../../../../src/base/index.ts';
 import { Broker } from '../../../../src/broker/index.ts';
 import { KafkaDoor } from '../../../../src/doors/kafka/index.ts';
 import { silentLog } from '../../../../src/net/index.ts';
+import { patienceMs } from '../../../support/patience.ts';
 
 /** A broker with a topic `orders`, on disk, that can be restarted on its port. */
 export class RunningBroker {
@@ -66,13 +67,28 @@ async function open(directory: string, port: number): Promise<[Broker, KafkaDoor
     data: directory,
     groupOptions: { sessionTimeoutMinMs: 500 },
   });
-  const door = await KafkaDoor.open({
-    broker,
-    clock: new SystemClock(),
-    random: new SystemRandom(),
-    log: silentLog,
-    host: '127.0.0.1',
-    port,
-  });
-  return [broker, door];
+  return [broker, await openDoor(broker, port)];
+}
+
+/** A port from before may be somebody else's for a moment, be it of a connection that goes out. */
+async function openDoor(broker: Broker, port: number): Promise<KafkaDoor> {
+  const endMs = Date.now() + patienceMs;
+  for (;;) {
+    try {
+      return await KafkaDoor.open({
+        broker,
+        clock: new SystemClock(),
+        random: new SystemRandom(),
+        log: silentLog,
+        host: '127.0.0.1',
+        port,
+      });
+    } catch (error) {
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!isTaken || Date.now() > endMs) throw error;
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
+  }
 }
