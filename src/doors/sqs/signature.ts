@@ -4,6 +4,7 @@ import { SqsError } from './sqs-error.ts';
 
 const skewMs = 5 * 60_000;
 const algorithm = 'AWS4-HMAC-SHA256';
+const actionHeader = 'x-amz-target';
 
 export interface SignedRequest {
   readonly method: string;
@@ -35,7 +36,7 @@ export function readCredential(
     ? `Credential=${queryOf(target).get('X-Amz-Credential') ?? ''}`
     : '';
   const text = authorization ?? presigned;
-  const match = /Credential=([^/,\s]+)\/\d{8}\/([a-z0-9-]+)\//.exec(text);
+  const match = /Credential=([^/,\s]{1,128})\/\d{8}\/([a-z0-9-]{1,64})\//.exec(text);
   return match === null ? undefined : { accessKey: match[1]!, region: match[2]! };
 }
 
@@ -46,6 +47,13 @@ export function checkSignature(
   nowMs: number,
 ): void {
   const claim = readClaim(request);
+  // It says what is to be done: nobody else may add it to a request that was signed for something.
+  if (request.headers[actionHeader] !== undefined && !claim.signedHeaders.includes(actionHeader)) {
+    throw new SqsError(
+      'IncompleteSignatureException',
+      "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.",
+    );
+  }
   const secret = keys.get(claim.accessKey);
   if (secret === undefined) {
     throw new SqsError(

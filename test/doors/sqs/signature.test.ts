@@ -93,4 +93,9 @@ test('a presigned request is good until it expires', async () => {
   assert.throws(() => checkSignature({ ...request, method: 'POST' }, accessKeys, nowMs), {
     code: 'SignatureDoesNotMatchException',
   });
+  // Who was given it cannot make another action of it.
+  const headers = { host: 'localhost', 'x-amz-target': 'AmazonSQS.ListQueues' };
+  assert.throws(() => checkSignature({ ...request, headers }, accessKeys, nowMs), {
+    code: 'IncompleteSignatureException',
+  });
 });
