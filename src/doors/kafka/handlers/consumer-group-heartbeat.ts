@@ -27,10 +27,8 @@ export async function consumerGroupHeartbeat(
   const refusal = check(request, version);
   if (refusal !== undefined) return refuse(refusal);
   const { groupId, memberEpoch } = request;
-  if (door.shareGroups.has(groupId) || door.streamsGroups.hasMembers(groupId)) {
-    const message = `Group ${groupId} is not a consumer group.`;
-    return refuse(new Refusal(errorCodes.GROUP_ID_NOT_FOUND, message));
-  }
+  const isOther = (): boolean =>
+    door.shareGroups.has(groupId) || door.streamsGroups.hasMembers(groupId);
   const { configs } = door.shareGroups;
   const beat: Beat = {
     groupId,
@@ -53,7 +51,11 @@ export async function consumerGroupHeartbeat(
   if (request.topicPartitions !== null) beat.owned = request.topicPartitions;
   try {
     // A streams group without members is whose who comes first.
-    if (memberEpoch === 0) await door.streamsGroups.forget(groupId);
+    if (memberEpoch === 0 && !isOther()) await door.streamsGroups.forget(groupId);
+    if (isOther()) {
+      const message = `Group ${groupId} is not a consumer group.`;
+      return refuse(new Refusal(errorCodes.GROUP_ID_NOT_FOUND, message));
+    }
     const { memberId, epoch, isWaiting, assignment } = await broker.groupsFor(groupId).beat(beat);
     const isGone = memberEpoch === leaving || memberEpoch === away;
     const intervalMs = configs.number(groupId, 'consumer.heartbeat.interval.ms');

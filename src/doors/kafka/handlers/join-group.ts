@@ -31,10 +31,11 @@ export async function joinGroup(
   if (groupInstanceId !== null) join.instanceId = groupInstanceId;
   if (reason !== null) join.reason = reason;
   try {
-    const isOther = door.shareGroups.has(groupId) || door.streamsGroups.hasMembers(groupId);
-    if (isOther) throw new BrokerError('group-protocol-mismatch', groupId);
+    const isOther = (): boolean =>
+      door.shareGroups.has(groupId) || door.streamsGroups.hasMembers(groupId);
     // A streams group without members is whose who comes first.
-    await door.streamsGroups.forget(groupId);
+    if (!isOther()) await door.streamsGroups.forget(groupId);
+    if (isOther()) throw new BrokerError('group-protocol-mismatch', groupId);
     const result = await untilInterrupted(connection, broker.groupsFor(groupId).join(join));
     return {
       errorCode: errorCodes.NONE,

@@ -97,6 +97,9 @@ export class StreamsGroups {
       if (begun !== undefined && late !== undefined) {
         return (await this.#store(groupId, begun.topology)) ?? late;
       }
+      // Or a group of another kind: then nothing is left of this one.
+      const other = begun === undefined ? this.#checkKind(groupId) : undefined;
+      if (other !== undefined) return (await this.#store(groupId, undefined)) ?? other;
     }
     const found = this.#enter(request);
     if (found instanceof Refusal) return found;
@@ -157,17 +160,22 @@ export class StreamsGroups {
   async #keep(groupId: string, topology: Topology): Promise<Refusal | undefined> {
     const group = this.#groups.get(groupId);
     if (group !== undefined) return checkTopology(group, topology);
-    const state = this.#broker.groupsFor(groupId).describe(groupId);
-    if (state.isManaged || !(state.state === 'dead' || state.state === 'empty')) {
-      return new Refusal(errorCodes.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a streams group.`);
-    }
+    const other = this.#checkKind(groupId);
+    if (other !== undefined) return other;
     if (this.#groups.size >= limits.streamsGroupsMax) {
       return new Refusal(errorCodes.GROUP_MAX_SIZE_REACHED, 'There are too many groups.');
     }
     return this.#store(groupId, topology);
   }
 
-  async #store(groupId: string, topology: Topology): Promise<Refusal | undefined> {
+  /** Whether the id is of a group that consumers have joined. */
+  #checkKind(groupId: string): Refusal | undefined {
+    const { state, isManaged } = this.#broker.groupsFor(groupId).describe(groupId);
+    if (!isManaged && (state === 'dead' || state === 'empty')) return undefined;
+    return new Refusal(errorCodes.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a streams group.`);
+  }
+
+  async #store(groupId: string, topology: Topology | undefined): Promise<Refusal | undefined> {
     try {
       await this.#stored.change(groupId, topology);
       return undefined;

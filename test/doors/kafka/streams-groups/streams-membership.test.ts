@@ -328,6 +328,38 @@ describe('offsets of a streams group', () => {
 });
 
 describe('a streams group', () => {
+  it('has members of one kind only, when several kinds begin it at once', async (t) => {
+    const { bed } = await open(t);
+    const [streams, consumer] = [await bed.connect(), await bed.connect()];
+    for (let round = 0; round < 12; round++) {
+      const groupId = `group-${round}`;
+      // It is there, without members; whoever comes first may make it its own.
+      if (round % 2 === 0) {
+        const begun = await beat(streams, 'before', { groupId });
+        await beat(streams, 'before', { groupId, topology: null, memberEpoch: -1 });
+        assert.equal(begun.errorCode, errorCodes.NONE);
+      }
+      const [ofStreams, ofConsumer] = await Promise.all([
+        beat(streams, 'm1', { groupId }),
+        consumer.ask('ConsumerGroupHeartbeat', 1, {
+          groupId,
+          memberId: 'm2',
+          memberEpoch: 0,
+          rebalanceTimeoutMs: 60_000,
+          subscribedTopicNames: ['lines'],
+          topicPartitions: [],
+        }),
+      ]);
+      const codes = [ofStreams.errorCode, ofConsumer.errorCode];
+      assert.equal(codes.filter((code) => code === errorCodes.NONE).length, 1, codes.join());
+      const list = { statesFilter: [], typesFilter: ['streams'] };
+      const { groups } = await streams.ask('ListGroups', 5, list);
+      // Nothing is left of the one that was refused.
+      const isStreams = groups.some((group) => group.groupId === groupId);
+      assert.equal(isStreams, ofStreams.errorCode === errorCodes.NONE);
+    }
+  });
+
   it('is no group of another kind, as long as it has members', async (t) => {
     const { client } = await open(t);
     await beat(client, 'm1');
