@@ -132,7 +132,8 @@ function checkAttribute(name: string, input: Input): MessageAttribute {
 }
 
 function isNumber(text: string): boolean {
-  return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$/.test(text.trim());
+  // Digits can be read in one way only: a long text that is no number must not be tried again from each of them.
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$/.test(text.trim());
 }
 
 function emptyValue(name: string, kind: string): Error {

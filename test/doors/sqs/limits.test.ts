@@ -226,3 +226,21 @@ test('many polls wait at once, and each message wakes one', async (t) => {
   const counts = await Promise.all(polls);
   assert.equal(counts.filter((count) => count === 1).length, 200);
 });
+
+test('long texts in requests are judged at once', async (t) => {
+  const bed = await openBed(t);
+  const QueueUrl = await bed
+    .json('CreateQueue', { QueueName: 'q' })
+    .then(() => `${bed.url}/000000000000/q`);
+  const n = { DataType: 'Number', StringValue: `${'1'.repeat(500_000)}x` };
+  const sent = await bed.json('SendMessage', {
+    QueueUrl,
+    MessageBody: 'x',
+    MessageAttributes: { n },
+  });
+  assert.equal(sent.status, 400);
+  const answers = await exchange(bed.port, [
+    `${head}Authorization: ${'Credential='.repeat(5000)}\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}`,
+  ]);
+  assert.match(answers, /^HTTP\/1\.1 200 /);
+});
