@@ -282,7 +282,8 @@ test('bad peers cannot fill the log', async (t) => {
 });
 
 test('closing lets connections finish, and destroys those that do not', async (t) => {
-  const { echoes, dial, listener } = await open(t);
+  const clock = new SkippingClock(true);
+  const { echoes, dial, listener } = await open(t, { clock });
   const obedient = await dial();
   const stubborn = await dial();
   await until(() => echoes.length === 2);
@@ -295,6 +296,7 @@ test('closing lets connections finish, and destroys those that do not', async (t
   const closed = listener.close(50);
   const [text] = await Promise.all([read(obedient, 10), once(obedient, 'end')]);
   assert.equal(text.toString(), 'last words');
+  clock.skip(50);
   await once(stubborn, 'close');
   await closed;
   assert.equal(wasAsked, true);

@@ -271,7 +271,7 @@ test('closing the door answers what has begun, and nothing else', async (t) => {
     forgottenTopicsData: [],
   });
   await until(() => broker.commits.waitingCount === 1 && partition!.waiterCount === 1);
-  const closed = door.close(10_000);
+  const closed = door.close(120_000);
   assert.deepEqual((await fetched).responses[0]?.partitions[0]?.records?.length, 0);
   await idle.closed();
   broker.commits.run();
