@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { AssertionError, limits } from '../../base/index.ts';
-import { DoorMetrics, MemoryBudget } from '../../net/index.ts';
+import { DoorMetrics, isLoopbackHost, MemoryBudget } from '../../net/index.ts';
 import { SqsContext, type SqsServices } from './context.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
 import { JsonText } from './json-text.ts';
@@ -44,6 +44,7 @@ export class SqsDoor {
       accessKeys: options.accessKeys,
       advertised: options.advertised,
       bodyBytesMax: requestBytesMax(options),
+      isLocal: isLoopbackHost(options.host),
       budget: options.budget ?? new MemoryBudget(limits.inFlightBytesMax),
       polls: new Set(),
       isClosing: false,

@@ -17,6 +17,7 @@ import { checkInput, type Input } from './shape.ts';
 import { checkSignature, readCredential } from './signature.ts';
 import type { SnsAction, SnsApi } from './sns/index.ts';
 import { findSqsError, SqsError } from './sqs-error.ts';
+import { isOfForeignPage } from './web-pages.ts';
 
 /** What all requests of a door use. */
 export interface ExchangeServices {
@@ -27,6 +28,8 @@ export interface ExchangeServices {
   readonly accessKeys: ReadonlyMap<string, string>;
   readonly advertised: { readonly host: string; readonly port: number } | undefined;
   readonly bodyBytesMax: number;
+  /** The door listens for this machine only. */
+  readonly isLocal: boolean;
   /** Of the bodies of all requests, and of answers that their callers have not taken yet. */
   readonly budget: MemoryBudget;
   /** Those that wait for messages. */
@@ -53,6 +56,8 @@ export class Exchange implements SqsRequest {
   readonly #channel: AnswerChannel;
   readonly #startMs: number;
   readonly #host: string | undefined;
+  /** A page of somebody else asks, who has proved nothing. */
+  readonly #isForeign: boolean;
   readonly #isCrossOrigin: boolean;
   readonly traceHeader: string | undefined;
   readonly #id: string;
@@ -81,7 +86,9 @@ export class Exchange implements SqsRequest {
     const { headers } = head;
     this.#isJson = headers['x-amz-target'] !== undefined;
     this.#host = headers.host;
-    this.#isCrossOrigin = headers.origin !== undefined;
+    const { accessKeys, isLocal } = services;
+    this.#isForeign = accessKeys.size === 0 && isOfForeignPage(headers, isLocal);
+    this.#isCrossOrigin = headers.origin !== undefined && !this.#isForeign;
     const trace = headers['x-amzn-trace-id'];
     this.traceHeader = typeof trace === 'string' && trace !== '' ? trace : undefined;
   }
@@ -146,12 +153,16 @@ export class Exchange implements SqsRequest {
     this.#head = undefined;
     this.#handling = body.length;
     this.#services.budget.beginHandling(body.length);
-    if (head.method === 'OPTIONS') {
-      this.#answerPreflight(head);
-      return;
-    }
     if (head.method === 'GET' && head.url.endsWith('.pem')) {
       void this.#answerCertificate(head.url);
+      return;
+    }
+    if (this.#isForeign) {
+      this.#fail(new SqsError('AccessDeniedException', foreignPage));
+      return;
+    }
+    if (head.method === 'OPTIONS') {
+      this.#answerPreflight(head);
       return;
     }
     try {
@@ -361,6 +372,9 @@ export class Exchange implements SqsRequest {
     );
   }
 }
+
+const foreignPage =
+  'Pages from elsewhere are answered only where requests must be signed: this door has no access keys.';
 
 /** What a request of the Query protocol without an action is refused for: with an element of its own. */
 const noAction = 'The request has no Action.';

@@ -110,7 +110,7 @@ test('a connection goes on after plain requests and others, in any order', async
 test('who begins with something else is served as well', async (t) => {
   const { bed } = await openQueue(t);
   for (const first of [
-    'OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n\r\n',
+    'OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n\r\n',
     'GET /?Action=ListQueues HTTP/1.1\r\nHost: x\r\n\r\n',
   ]) {
     const caller = new Caller(t, bed.port);
