@@ -230,6 +230,10 @@ describe('@cloudamqp/amqp-client', () => {
             break;
           } catch (error) {
             if (Date.now() > deadlineMs) throw error;
+            // It fails at once, and must let the session go on.
+            await new Promise((resolve) => {
+              setTimeout(resolve, pollMs);
+            });
           }
         }
         await waitFor('the second', () => seen.includes('after'));
