@@ -144,34 +144,22 @@ function refuseConfigs({ resourceType, resourceName }: ConfigResource) {
 }
 
 export const describeConfigs: Guard<'DescribeConfigs'> = each({
-  items: (request) => request.resources,
-  narrow: (request, resources) => ({ ...request, resources }),
+  of: 'resources',
+  into: 'results',
   isAllowed: mayWithConfigs('describe-configs'),
-  answer: (response, resources) => ({
-    ...response,
-    results: [
-      ...response.results,
-      ...resources.map((resource) => ({ ...refuseConfigs(resource), configs: [] })),
-    ],
-  }),
+  refuse: (resource) => ({ ...refuseConfigs(resource), configs: [] }),
 });
 
 export const alterConfigs: Guard<'AlterConfigs'> = each({
-  items: (request) => request.resources,
-  narrow: (request, resources) => ({ ...request, resources }),
+  of: 'resources',
+  into: 'responses',
   isAllowed: mayWithConfigs('alter-configs'),
-  answer: (response, resources) => ({
-    ...response,
-    responses: [...response.responses, ...resources.map(refuseConfigs)],
-  }),
+  refuse: refuseConfigs,
 });
 
 export const incrementalAlterConfigs: Guard<'IncrementalAlterConfigs'> = each({
-  items: (request) => request.resources,
-  narrow: (request, resources) => ({ ...request, resources }),
+  of: 'resources',
+  into: 'responses',
   isAllowed: mayWithConfigs('alter-configs'),
-  answer: (response, resources) => ({
-    ...response,
-    responses: [...response.responses, ...resources.map(refuseConfigs)],
-  }),
+  refuse: refuseConfigs,
 });

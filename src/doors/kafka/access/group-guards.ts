@@ -1,6 +1,7 @@
 import { errorCodes } from '../error-codes.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
 import { after, both, each, type Gate, type Guard, split, whole } from './guard.ts';
+import { withPermitted } from './member-guards.ts';
 
 const groupRefused = errorCodes.GROUP_AUTHORIZATION_FAILED;
 const topicRefused = errorCodes.TOPIC_AUTHORIZATION_FAILED;
@@ -57,13 +58,10 @@ export const offsetCommit: Guard<'OffsetCommit'> = both(
     topics: topics.map((topic) => refuseOffsets(topic, groupRefused)),
   })),
   each({
-    items: (request) => request.topics,
-    narrow: (request, topics) => ({ ...request, topics }),
+    of: 'topics',
+    into: 'topics',
     isAllowed: (gate, { name, topicId }) => gate.mayWithTopic('read', name, topicId),
-    answer: (response, topics) => ({
-      ...response,
-      topics: [...response.topics, ...topics.map((topic) => refuseOffsets(topic, topicRefused))],
-    }),
+    refuse: (topic) => refuseOffsets(topic, topicRefused),
   }),
 );
 
@@ -82,13 +80,10 @@ export const txnOffsetCommit: Guard<'TxnOffsetCommit'> = both(
     })),
   ),
   each({
-    items: (request) => request.topics,
-    narrow: (request, topics) => ({ ...request, topics }),
+    of: 'topics',
+    into: 'topics',
     isAllowed: (gate, { name }) => gate.may('read', 'topic', name),
-    answer: (response, topics) => ({
-      ...response,
-      topics: [...response.topics, ...topics.map((topic) => refuseOffsets(topic, topicRefused))],
-    }),
+    refuse: (topic) => refuseOffsets(topic, topicRefused),
   }),
 );
 
@@ -98,13 +93,10 @@ export const offsetDelete: Guard<'OffsetDelete'> = both(
     () => ({ errorCode: groupRefused, topics: [] }),
   ),
   each({
-    items: (request) => request.topics,
-    narrow: (request, topics) => ({ ...request, topics }),
+    of: 'topics',
+    into: 'topics',
     isAllowed: (gate, { name }) => gate.may('read', 'topic', name),
-    answer: (response, topics) => ({
-      ...response,
-      topics: [...response.topics, ...topics.map((topic) => refuseOffsets(topic, topicRefused))],
-    }),
+    refuse: (topic) => refuseOffsets(topic, topicRefused),
   }),
 );
 
@@ -223,120 +215,11 @@ export const listGroups: Guard<'ListGroups'> = (gate, request, proceed) =>
   );
 
 export const deleteGroups: Guard<'DeleteGroups'> = each({
-  items: (request) => request.groupsNames,
-  narrow: (request, groupsNames) => ({ ...request, groupsNames }),
+  of: 'groupsNames',
+  into: 'results',
   isAllowed: (gate, groupId) => gate.may('delete', 'group', groupId),
-  answer: (response, groups) => ({
-    ...response,
-    results: [
-      ...response.results,
-      ...groups.map((groupId) => ({ groupId, errorCode: groupRefused })),
-    ],
-  }),
+  refuse: (groupId) => ({ groupId, errorCode: groupRefused }),
 });
-
-const memberRefused = { memberEpoch: 0, heartbeatIntervalMs: 0 } as const;
-
-function mayDescribeAll(gate: Gate, topics: readonly string[] | null): boolean {
-  return topics === null || topics.every((name) => gate.may('describe', 'topic', name));
-}
-
-export const consumerGroupHeartbeat: Guard<'ConsumerGroupHeartbeat'> = both(
-  whole(mayRead, () => ({
-    ...memberRefused,
-    errorCode: groupRefused,
-    errorMessage: groupMessage,
-  })),
-  whole(
-    (gate, { subscribedTopicNames }) => mayDescribeAll(gate, subscribedTopicNames),
-    () => ({ ...memberRefused, errorCode: topicRefused, errorMessage: topicMessage }),
-  ),
-);
-
-export const shareGroupHeartbeat: Guard<'ShareGroupHeartbeat'> = both(
-  whole(mayRead, () => ({
-    ...memberRefused,
-    errorCode: groupRefused,
-    errorMessage: groupMessage,
-  })),
-  whole(
-    (gate, { subscribedTopicNames }) => mayDescribeAll(gate, subscribedTopicNames),
-    () => ({ ...memberRefused, errorCode: topicRefused, errorMessage: topicMessage }),
-  ),
-);
-
-const undescribed = {
-  groupState: '',
-  groupEpoch: 0,
-  assignmentEpoch: 0,
-  assignorName: '',
-  members: [],
-} as const;
-
-const hiddenTopics =
-  'The group has described topic(s) that the client is not authorized to describe.';
-
-export const consumerGroupDescribe: Guard<'ConsumerGroupDescribe'> = (gate, request, proceed) => {
-  const [groupIds, refused] = split(request.groupIds, (id) => gate.may('describe', 'group', id));
-  return after<'ConsumerGroupDescribe'>(proceed({ ...request, groupIds }), (response) => ({
-    ...response,
-    groups: [
-      ...response.groups.map((group) =>
-        group.members.every(
-          ({ subscribedTopicNames, assignment, targetAssignment }) =>
-            mayDescribeAll(gate, subscribedTopicNames) &&
-            mayDescribeAll(gate, namesOf(assignment)) &&
-            mayDescribeAll(gate, namesOf(targetAssignment)),
-        )
-          ? withPermitted(gate, group)
-          : hide(group.groupId),
-      ),
-      ...refused.map(refuseDescription),
-    ],
-  }));
-};
-
-export const shareGroupDescribe: Guard<'ShareGroupDescribe'> = (gate, request, proceed) => {
-  const [groupIds, refused] = split(request.groupIds, (id) => gate.may('describe', 'group', id));
-  return after<'ShareGroupDescribe'>(proceed({ ...request, groupIds }), (response) => ({
-    ...response,
-    groups: [
-      ...response.groups.map((group) =>
-        group.members.every(
-          ({ subscribedTopicNames, assignment }) =>
-            mayDescribeAll(gate, subscribedTopicNames) && mayDescribeAll(gate, namesOf(assignment)),
-        )
-          ? withPermitted(gate, group)
-          : hide(group.groupId),
-      ),
-      ...refused.map(refuseDescription),
-    ],
-  }));
-};
-
-function namesOf(assignment: {
-  readonly topicPartitions: ReadonlyArray<{ readonly topicName: string }>;
-}): string[] {
-  return assignment.topicPartitions.map(({ topicName }) => topicName);
-}
-
-function hide(groupId: string) {
-  return { ...undescribed, groupId, errorCode: topicRefused, errorMessage: hiddenTopics };
-}
-
-function refuseDescription(groupId: string) {
-  return { ...undescribed, groupId, errorCode: groupRefused, errorMessage: groupMessage };
-}
-
-function withPermitted<
-  G extends { readonly groupId: string; readonly authorizedOperations?: number | undefined },
->(gate: Gate, group: G): G {
-  const { authorizedOperations, groupId } = group;
-  return {
-    ...group,
-    authorizedOperations: gate.permitted(authorizedOperations, 'group', groupId),
-  };
-}
 
 /** Topics are checked where the records are read, for a session is longer than a request. */
 export const shareFetch: Guard<'ShareFetch'> = whole(
@@ -361,23 +244,17 @@ export const shareAcknowledge: Guard<'ShareAcknowledge'> = both(
     }),
   ),
   each({
-    items: (request) => request.topics,
-    narrow: (request, topics) => ({ ...request, topics }),
+    of: 'topics',
+    into: 'responses',
     isAllowed: (gate, { topicId }) => gate.mayWithTopic('read', null, topicId),
-    answer: (response, topics) => ({
-      ...response,
-      responses: [
-        ...response.responses,
-        ...topics.map(({ topicId, partitions }) => ({
-          topicId,
-          partitions: partitions.map(({ partitionIndex }) => ({
-            partitionIndex,
-            errorCode: topicRefused,
-            errorMessage: topicMessage,
-            currentLeader: { leaderId: 0, leaderEpoch: 0 },
-          })),
-        })),
-      ],
+    refuse: ({ topicId, partitions }) => ({
+      topicId,
+      partitions: partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode: topicRefused,
+        errorMessage: topicMessage,
+        currentLeader: { leaderId: 0, leaderEpoch: 0 },
+      })),
     }),
   }),
 );
@@ -447,23 +324,17 @@ function refuseShareOffsets({
 export const alterShareGroupOffsets: Guard<'AlterShareGroupOffsets'> = both(
   whole(mayRead, () => ({ errorCode: groupRefused, errorMessage: groupMessage, responses: [] })),
   each({
-    items: (request) => request.topics,
-    narrow: (request, topics) => ({ ...request, topics }),
+    of: 'topics',
+    into: 'responses',
     isAllowed: (gate, { topicName }) => gate.may('read', 'topic', topicName),
-    answer: (response, topics) => ({
-      ...response,
-      responses: [
-        ...response.responses,
-        ...topics.map(({ topicName, partitions }) => ({
-          topicName,
-          topicId: zeroUuid,
-          partitions: partitions.map(({ partitionIndex }) => ({
-            partitionIndex,
-            errorCode: topicRefused,
-            errorMessage: topicMessage,
-          })),
-        })),
-      ],
+    refuse: ({ topicName, partitions }) => ({
+      topicName,
+      topicId: zeroUuid,
+      partitions: partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode: topicRefused,
+        errorMessage: topicMessage,
+      })),
     }),
   }),
 );
@@ -474,20 +345,14 @@ export const deleteShareGroupOffsets: Guard<'DeleteShareGroupOffsets'> = both(
     () => ({ errorCode: groupRefused, errorMessage: groupMessage, responses: [] }),
   ),
   each({
-    items: (request) => request.topics,
-    narrow: (request, topics) => ({ ...request, topics }),
+    of: 'topics',
+    into: 'responses',
     isAllowed: (gate, { topicName }) => gate.may('read', 'topic', topicName),
-    answer: (response, topics) => ({
-      ...response,
-      responses: [
-        ...response.responses,
-        ...topics.map(({ topicName }) => ({
-          topicName,
-          topicId: zeroUuid,
-          errorCode: topicRefused,
-          errorMessage: topicMessage,
-        })),
-      ],
+    refuse: ({ topicName }) => ({
+      topicName,
+      topicId: zeroUuid,
+      errorCode: topicRefused,
+      errorMessage: topicMessage,
     }),
   }),
 );

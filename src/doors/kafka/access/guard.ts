@@ -76,30 +76,34 @@ export function whole<N extends ApiName>(
     isAllowed(gate, request) ? proceed(request) : refuse(request, version);
 }
 
+type ItemOf<List> = List extends ReadonlyArray<infer Item> | null | undefined ? Item : never;
+
 /**
- * A check for each of a request's items: those that are refused get their answer behind those of the handler, which is
- * asked for the others even if there are none.
+ * A check for each item of a list in the request: those that are refused get their answer behind those of the handler, which
+ * is asked for the others even if there are none.
  */
-export function each<N extends ApiName, Item>(parts: {
-  items: (request: RequestOf<N>) => readonly Item[] | null;
-  /** The request with these items only. */
-  narrow: (request: RequestOf<N>, items: Item[]) => RequestOf<N>;
-  isAllowed: (gate: Gate, item: Item, request: RequestOf<N>) => boolean;
-  /** The handler's answer, and answers for the items that were refused. */
-  answer: (
-    response: ResponseInput<N>,
-    refused: readonly Item[],
-    version: number,
-  ) => ResponseInput<N>;
+export function each<
+  N extends ApiName,
+  Of extends keyof RequestOf<N>,
+  Into extends keyof ResponseInput<N>,
+>(parts: {
+  /** The request's list. */
+  of: Of;
+  /** The response's. */
+  into: Into;
+  isAllowed: (gate: Gate, item: ItemOf<RequestOf<N>[Of]>) => boolean;
+  refuse: (item: ItemOf<RequestOf<N>[Of]>) => ItemOf<ResponseInput<N>[Into]>;
 }): Guard<N> {
-  return (gate, request, proceed, version) => {
-    const [allowed, refused] = split(parts.items(request) ?? [], (item) =>
-      parts.isAllowed(gate, item, request),
-    );
+  const { of, into, isAllowed, refuse } = parts;
+  return (gate, request, proceed) => {
+    // What `of` and `into` name are lists of these: the types of the two functions say so.
+    const items = (request[of] ?? []) as ReadonlyArray<ItemOf<RequestOf<N>[Of]>>;
+    const [allowed, refused] = split(items, (item) => isAllowed(gate, item));
     if (refused.length === 0) return proceed(request);
-    return after(proceed(parts.narrow(request, allowed)), (response) =>
-      parts.answer(response, refused, version),
-    );
+    return after(proceed({ ...request, [of]: allowed }), (response) => {
+      const answers = response[into] as ReadonlyArray<ItemOf<ResponseInput<N>[Into]>>;
+      return { ...response, [into]: [...answers, ...refused.map(refuse)] };
+    });
   };
 }
 

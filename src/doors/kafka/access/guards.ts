@@ -3,12 +3,13 @@ import type { ApiName, RequestOf } from '../wire/index.ts';
 import * as cluster from './cluster-guards.ts';
 import * as group from './group-guards.ts';
 import { free, Gate, type Guard, type Proceed } from './guard.ts';
-import * as streams from './streams-guards.ts';
+import * as member from './member-guards.ts';
 import * as topic from './topic-guards.ts';
 import * as transaction from './transaction-guards.ts';
 
 /**
- * Which rights each API asks for, as Kafka does: `topic`, `group`, `transaction` and `cluster` are what is looked at first.
+ * Which rights each API asks for, as Kafka does: `topic`, `group`, `member` (of a group),
+ * `transaction` and `cluster` are what is looked at first.
  * An API without a guard does not compile. `free`: everybody may, or the handler asks by itself.
  */
 const guards: { readonly [N in ApiName]: Guard<N> } = {
@@ -67,16 +68,16 @@ const guards: { readonly [N in ApiName]: Guard<N> } = {
   DescribeProducers: topic.describeProducers,
   DescribeTransactions: transaction.describeTransactions,
   ListTransactions: transaction.listTransactions,
-  ConsumerGroupHeartbeat: group.consumerGroupHeartbeat,
-  ConsumerGroupDescribe: group.consumerGroupDescribe,
+  ConsumerGroupHeartbeat: member.consumerGroupHeartbeat,
+  ConsumerGroupDescribe: member.consumerGroupDescribe,
   ListConfigResources: cluster.listConfigResources,
   DescribeTopicPartitions: topic.describeTopicPartitions,
-  ShareGroupHeartbeat: group.shareGroupHeartbeat,
-  ShareGroupDescribe: group.shareGroupDescribe,
+  ShareGroupHeartbeat: member.shareGroupHeartbeat,
+  ShareGroupDescribe: member.shareGroupDescribe,
   ShareFetch: group.shareFetch,
   ShareAcknowledge: group.shareAcknowledge,
-  StreamsGroupHeartbeat: streams.streamsGroupHeartbeat,
-  StreamsGroupDescribe: streams.streamsGroupDescribe,
+  StreamsGroupHeartbeat: member.streamsGroupHeartbeat,
+  StreamsGroupDescribe: member.streamsGroupDescribe,
   DescribeShareGroupOffsets: group.describeShareGroupOffsets,
   AlterShareGroupOffsets: group.alterShareGroupOffsets,
   DeleteShareGroupOffsets: group.deleteShareGroupOffsets,

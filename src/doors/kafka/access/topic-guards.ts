@@ -22,13 +22,10 @@ const producesAnswered: Guard<'Produce'> = both(
     ),
   })),
   each({
-    items: (request) => request.topicData,
-    narrow: (request, topicData) => ({ ...request, topicData }),
+    of: 'topicData',
+    into: 'responses',
     isAllowed: (gate, { name, topicId }) => gate.mayWithTopic('write', name, topicId),
-    answer: (response, topics) => ({
-      ...response,
-      responses: [...response.responses, ...topics.map((topic) => refuseProduce(topic, refused))],
-    }),
+    refuse: (topic) => refuseProduce(topic, refused),
   }),
 );
 
@@ -57,37 +54,25 @@ function refuseProduce(
 }
 
 export const listOffsets: Guard<'ListOffsets'> = each({
-  items: (request) => request.topics,
-  narrow: (request, topics) => ({ ...request, topics }),
+  of: 'topics',
+  into: 'topics',
   isAllowed: (gate, { name }) => gate.may('describe', 'topic', name),
-  answer: (response, topics) => ({
-    ...response,
-    topics: [
-      ...response.topics,
-      ...topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => ({
-          partitionIndex,
-          errorCode: refused,
-        })),
-      })),
-    ],
+  refuse: ({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }) => ({
+      partitionIndex,
+      errorCode: refused,
+    })),
   }),
 });
 
 export const offsetForLeaderEpoch: Guard<'OffsetForLeaderEpoch'> = each({
-  items: (request) => request.topics,
-  narrow: (request, topics) => ({ ...request, topics }),
+  of: 'topics',
+  into: 'topics',
   isAllowed: (gate, { topic }) => gate.may('describe', 'topic', topic),
-  answer: (response, topics) => ({
-    ...response,
-    topics: [
-      ...response.topics,
-      ...topics.map(({ topic, partitions }) => ({
-        topic,
-        partitions: partitions.map(({ partition }) => ({ partition, errorCode: refused })),
-      })),
-    ],
+  refuse: ({ topic, partitions }) => ({
+    topic,
+    partitions: partitions.map(({ partition }) => ({ partition, errorCode: refused })),
   }),
 });
 
@@ -219,56 +204,38 @@ export const deleteTopics: Guard<'DeleteTopics'> = (gate, request, proceed) => {
 };
 
 export const deleteRecords: Guard<'DeleteRecords'> = each({
-  items: (request) => request.topics,
-  narrow: (request, topics) => ({ ...request, topics }),
+  of: 'topics',
+  into: 'topics',
   isAllowed: (gate, { name }) => gate.may('delete', 'topic', name),
-  answer: (response, topics) => ({
-    ...response,
-    topics: [
-      ...response.topics,
-      ...topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => ({
-          partitionIndex,
-          lowWatermark: -1,
-          errorCode: refused,
-        })),
-      })),
-    ],
+  refuse: ({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }) => ({
+      partitionIndex,
+      lowWatermark: -1,
+      errorCode: refused,
+    })),
   }),
 });
 
 export const createPartitions: Guard<'CreatePartitions'> = each({
-  items: (request) => request.topics,
-  narrow: (request, topics) => ({ ...request, topics }),
+  of: 'topics',
+  into: 'results',
   isAllowed: (gate, { name }) => gate.may('alter', 'topic', name),
-  answer: (response, topics) => ({
-    ...response,
-    results: [
-      ...response.results,
-      ...topics.map(({ name }) => ({ name, errorCode: refused, errorMessage: message })),
-    ],
-  }),
+  refuse: ({ name }) => ({ name, errorCode: refused, errorMessage: message }),
 });
 
 export const describeProducers: Guard<'DescribeProducers'> = each({
-  items: (request) => request.topics,
-  narrow: (request, topics) => ({ ...request, topics }),
+  of: 'topics',
+  into: 'topics',
   isAllowed: (gate, { name }) => gate.may('read', 'topic', name),
-  answer: (response, topics) => ({
-    ...response,
-    topics: [
-      ...response.topics,
-      ...topics.map(({ name, partitionIndexes }) => ({
-        name,
-        partitions: partitionIndexes.map((partitionIndex) => ({
-          partitionIndex,
-          errorCode: refused,
-          errorMessage: message,
-          activeProducers: [],
-        })),
-      })),
-    ],
+  refuse: ({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((partitionIndex) => ({
+      partitionIndex,
+      errorCode: refused,
+      errorMessage: message,
+      activeProducers: [],
+    })),
   }),
 });
 

@@ -88,24 +88,18 @@ export const writeTxnMarkers: Guard<'WriteTxnMarkers'> = whole(
 );
 
 const describeAllowed: Guard<'DescribeTransactions'> = each({
-  items: (request) => request.transactionalIds,
-  narrow: (request, transactionalIds) => ({ ...request, transactionalIds }),
+  of: 'transactionalIds',
+  into: 'transactionStates',
   isAllowed: (gate, id) => gate.may('describe', 'transaction', id),
-  answer: (response, ids) => ({
-    ...response,
-    transactionStates: [
-      ...response.transactionStates,
-      ...ids.map((transactionalId) => ({
-        errorCode: refused,
-        transactionalId,
-        transactionState: '',
-        transactionTimeoutMs: 0,
-        transactionStartTimeMs: -1,
-        producerId: -1,
-        producerEpoch: -1,
-        topics: [],
-      })),
-    ],
+  refuse: (transactionalId) => ({
+    errorCode: refused,
+    transactionalId,
+    transactionState: '',
+    transactionTimeoutMs: 0,
+    transactionStartTimeMs: -1,
+    producerId: -1,
+    producerEpoch: -1,
+    topics: [],
   }),
 });
 
