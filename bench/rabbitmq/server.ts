@@ -21,11 +21,12 @@ function rabbitmq(name: string, queueArguments: string): QueueSubject {
   return { name, queueArguments, start: (directory) => startRabbitmq(name, directory, []) };
 }
 
-/** Starts Debian's package on free ports with these plugins, and nothing of the machine's own configuration. */
+/** Starts Debian's package on free ports with these plugins and lines of rabbitmq.conf, and nothing of the machine's own. */
 export async function startRabbitmq(
   name: string,
   directory: string,
   plugins: readonly string[],
+  settings: readonly string[] = [],
 ): ReturnType<Subject['start']> {
   mkdirSync(directory, { recursive: true });
   const [port, distributionPort, mapperPort] = [
@@ -53,7 +54,10 @@ export async function startRabbitmq(
       RABBITMQ_MNESIA_BASE: path.join(home, 'data'),
       RABBITMQ_LOG_BASE: path.join(home, 'log'),
       RABBITMQ_PID_FILE: path.join(home, 'pid'),
-      RABBITMQ_CONFIG_FILE: file('rabbitmq.conf', 'vm_memory_high_watermark.relative = 0.6\n'),
+      RABBITMQ_CONFIG_FILE: file(
+        'rabbitmq.conf',
+        ['vm_memory_high_watermark.relative = 0.6', ...settings, ''].join('\n'),
+      ),
       RABBITMQ_CONF_ENV_FILE: file('env.conf', ''),
       RABBITMQ_ENABLED_PLUGINS_FILE: file('enabled_plugins', `[${plugins.join(',')}].\n`),
     },

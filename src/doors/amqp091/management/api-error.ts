@@ -57,7 +57,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   return new ApiError(status, words.get(status) ?? 'bad_request', error.message, { cause: error });
 }
 
-/** RabbitMQ publishes and gets through a channel, and tells what closes it together with its code. */
+/** RabbitMQ gets through a channel, and tells what closes it together with its code. */
 export function throughChannel(error: unknown): unknown {
   if (!(error instanceof AmqpError)) return error;
   if (error.reply === 'NOT_FOUND' || error.reply === 'ACCESS_REFUSED') return error;

@@ -23,6 +23,7 @@ export class RawSession {
   readonly #port: number;
   readonly #lines: string[];
   readonly #others: RawSession[] = [];
+  readonly #strangers: RawSession[] = [];
 
   private constructor(client: RawClient, port: number, lines: string[]) {
     this.client = client;
@@ -40,6 +41,13 @@ export class RawSession {
   async another(): Promise<RawSession> {
     const other = await RawSession.open(this.#port, this.#lines);
     this.#others.push(other);
+    return other;
+  }
+
+  /** A socket on which nothing was said yet; what comes is written into the same transcript. */
+  async stranger(): Promise<RawSession> {
+    const other = new RawSession(await RawClient.connect(this.#port), this.#port, this.#lines);
+    this.#strangers.push(other);
     return other;
   }
 
@@ -75,6 +83,11 @@ export class RawSession {
     this.#lines.push(this.client.isClosed ? '(closed)' : '(quiet)');
   }
 
+  /** Writes down something that is seen in another way than in a frame. */
+  note(line: string): void {
+    this.#lines.push(line);
+  }
+
   /** Opens channel 1 again after an error, or closes it before. */
   async reopen(): Promise<void> {
     if (this.client.received.at(-1)?.method === 'channelClose') this.send('channelCloseOk', {});
@@ -93,6 +106,7 @@ export class RawSession {
   /** Closes in order, so that exclusive queues are gone when the next scenario begins. */
   async end(): Promise<void> {
     for (const other of this.#others) await other.end();
+    for (const other of this.#strangers) other.client.destroy();
     const { client } = this;
     if (client.received.at(-1)?.method === 'connectionClose') {
       client.send(0, 'connectionCloseOk', {});

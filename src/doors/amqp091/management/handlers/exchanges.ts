@@ -1,8 +1,9 @@
 import type { Exchange } from '../../../../broker/index.ts';
+import { AmqpError } from '../../amqp-error.ts';
 import { exchangeType } from '../../handlers/exchange.ts';
 import { policyAttribute } from '../../stored-arguments.ts';
 import { vhostOf } from '../../vhost.ts';
-import { ApiError, badRequest, missing, throughChannel } from '../api-error.ts';
+import { ApiError, badRequest, missing } from '../api-error.ts';
 import {
   type ApiContext,
   type ApiReply,
@@ -143,7 +144,8 @@ async function publish(context: ApiContext, request: ApiRequest): Promise<ApiRep
     const message = incomingMessage(nameOf(request), routingKey, properties, payload);
     return ok({ routed: await channel.publish(message) });
   } catch (error) {
-    throw throughChannel(error);
+    if (!(error instanceof AmqpError)) throw error;
+    throw badRequest(`${error.replyCode} ${error.replyText}`, error);
   }
 }
 
