@@ -41,3 +41,18 @@ test('a pipe gets one JSON object each', async () => {
   assert.ok(!Number.isNaN(Date.parse(first.time)));
   assert.equal(second.err.message, 'boom');
 });
+
+test('what peers say begins no line of its own and says nothing to a terminal', async () => {
+  let output = '';
+  const sink = { isTTY: true, write: (text: string) => void (output += text) };
+  const log = await createLog('text', 'info', sink);
+  const forged = 'x\n12:00:00.000 info  all is well\u001b[2J\u009b2J\u2028';
+  log.info({ user: forged, list: [forged], err: new Error(forged) }, `refused ${forged}`);
+  log.error({ err: new Error(forged) }, 'failed');
+  const [first = '', second = '', ...stack] = output.trimEnd().split('\n');
+  for (const line of [first, second]) assert.match(line.slice(0, 40), /\d\d:\d\d:\d\d\.\d{3} /);
+  assert.ok(stack.every((line) => line.startsWith('  ')));
+  // Its own colours are all that is left.
+  const plain = output.replaceAll('\u001b[31m', '').replaceAll('\u001b[0m', '');
+  assert.doesNotMatch(plain, /[^\n\P{Cc}]|\u2028/u);
+});
