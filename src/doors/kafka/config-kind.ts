@@ -47,7 +47,7 @@ export function parseConfig(kind: ConfigKind, text: string): ParsedConfig {
         : { problem: 'it must be a number from 0 to 1' };
     }
     case 'list': {
-      const items = splitList(value);
+      const items = [...new Set(splitList(value))];
       const strange = items.find(
         (item) => kind.choices !== undefined && !kind.choices.includes(item),
       );

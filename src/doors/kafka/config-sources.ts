@@ -1,6 +1,7 @@
 /** Where a configuration's value comes from, as DescribeConfigs numbers it. */
 export const configSources = {
   topic: 1,
+  allBrokers: 3,
   staticBroker: 4,
   default: 5,
   group: 8,

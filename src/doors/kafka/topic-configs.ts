@@ -1,5 +1,6 @@
 import { type Codec, codecs } from '../../bytes/index.ts';
 import type { Topic, TopicOptions } from '../../broker/index.ts';
+import { configSources } from './config-sources.ts';
 import { type ConfigKind, fromLimit, parseConfig, splitList, toLimit } from './config-kind.ts';
 
 /** A configuration of topics, under Kafka's name. */
@@ -10,6 +11,8 @@ export interface TopicConfig {
   /** The broker's configuration that the default comes from. */
   readonly brokerName: string;
   readonly documentation: string;
+  /** Kafka 4 sets its default for all brokers of a cluster (KIP-966), and clients that list what is set see it. */
+  readonly isSetForAll?: boolean;
   /** The option of the broker behind it. Without one, the value is kept for the clients that look at it. */
   readonly option?: OptionMapping;
 }
@@ -20,6 +23,8 @@ interface OptionMapping {
   /** Of a value that was parsed before. */
   toOption(value: string): Partial<TopicOptions>;
   fromOptions(options: Readonly<TopicOptions>): string;
+  /** The same value may be written in several ways: clients are told how they wrote it. */
+  readonly isKeptAsWritten?: boolean;
 }
 
 /** A change of a topic: undefined resets to the default. */
@@ -72,6 +77,7 @@ const cleanupOption: OptionMapping = {
     return { cleanup: isCompacted ? 'compact' : 'delete' };
   },
   fromOptions: ({ cleanup }) => (cleanup === 'none' ? '' : cleanup),
+  isKeptAsWritten: true,
 };
 
 const timestampTypeOption: OptionMapping = {
@@ -233,6 +239,7 @@ export const topicConfigs: readonly TopicConfig[] = [
   },
   {
     ...attribute('min.insync.replicas', int(1n), '1', 'min.insync.replicas'),
+    isSetForAll: true,
     documentation:
       'There is one replica, and what is acknowledged is durable, whatever is set here.',
   },
@@ -301,17 +308,29 @@ function attributeName(config: TopicConfig): string {
   return `kafka.${config.name}`;
 }
 
+/** Where a value comes from that was not set for the topic. */
+export function defaultSource({ isSetForAll }: TopicConfig): number {
+  return isSetForAll === true ? configSources.allBrokers : configSources.default;
+}
+
 /** The value that is in force for a topic, and whether it was set for it. */
 export function valueOf(config: TopicConfig, topic: Topic): { value: string; isOwn: boolean } {
   const { option } = config;
-  if (option !== undefined) {
-    return {
-      value: option.fromOptions(topic.options),
-      isOwn: topic.ownOptions[option.name] !== undefined,
-    };
-  }
   const own = topic.attributes[attributeName(config)];
+  if (option !== undefined) {
+    const value = option.fromOptions(topic.options);
+    const isOwn = topic.ownOptions[option.name] !== undefined;
+    // Other doors may have changed the option since.
+    const isAsWritten = isOwn && own !== undefined && usualForm(option, own) === value;
+    return { value: isAsWritten ? own : value, isOwn };
+  }
   return own === undefined ? { value: config.default, isOwn: false } : { value: own, isOwn: true };
+}
+
+/** How the broker's option puts a value that a client wrote. */
+function usualForm(option: OptionMapping, text: string): string {
+  // A mapping reads the one option that it is of.
+  return option.fromOptions(option.toOption(text) as TopicOptions);
 }
 
 /** Adds one setting to a change; undefined resets it. Returns what is wrong with it, if anything. */
@@ -322,15 +341,22 @@ export function addToChange(
 ): string | undefined {
   const { option } = config;
   if (text === undefined) {
-    if (option === undefined) change.attributes[attributeName(config)] = undefined;
-    else change.options[option.name] = undefined;
+    if (option !== undefined) change.options[option.name] = undefined;
+    if (option === undefined || option.isKeptAsWritten === true) {
+      change.attributes[attributeName(config)] = undefined;
+    }
     return undefined;
   }
   const parsed = parseConfig(config.kind, text);
   if ('problem' in parsed) {
     return `Invalid value ${text} for configuration ${config.name}: ${parsed.problem}`;
   }
-  if (option === undefined) change.attributes[attributeName(config)] = parsed.value;
-  else Object.assign(change.options, option.toOption(parsed.value));
+  const { value } = parsed;
+  if (option !== undefined) Object.assign(change.options, option.toOption(value));
+  if (option === undefined) change.attributes[attributeName(config)] = value;
+  else if (option.isKeptAsWritten === true) {
+    change.attributes[attributeName(config)] =
+      usualForm(option, value) === value ? undefined : value;
+  }
   return undefined;
 }

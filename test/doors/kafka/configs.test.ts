@@ -54,6 +54,13 @@ test('DescribeConfigs tells defaults from what was set', async (t) => {
       { name: 'retention.ms', value: '1000', source: 1 },
       { name: 'log.retention.ms', value: '604800000', source: 5 },
     ]);
+    // Kafka 4 says so of every new cluster (KIP-966).
+    const inSync = entryOf(configs, 'min.insync.replicas');
+    assert.equal(inSync.configSource, 3);
+    assert.deepEqual(
+      inSync.synonyms.map(({ source }) => source),
+      [3, 5],
+    );
     assert.equal(entryOf(configs, 'flush.ms').value, '60000');
     assert.equal(entryOf(configs, 'flush.ms').configSource, 1);
     const policy = entryOf(configs, 'cleanup.policy');
@@ -159,7 +166,19 @@ test('IncrementalAlterConfigs sets, resets, appends and subtracts', async (t) =>
     ['preallocate', set, 'TRUE'],
   );
   assert.deepEqual(first.ownOptions, { retentionMs: 1000, cleanup: 'compact,delete' });
-  assert.deepEqual(first.attributes, { 'kafka.preallocate': 'true' });
+  // What comes first in a list stays there.
+  const written = { 'kafka.preallocate': 'true', 'kafka.cleanup.policy': 'delete,compact' };
+  assert.deepEqual(first.attributes, written);
+  const policy = async () => {
+    const { configs } = await describe(client, topicType, 'orders', { keys: ['cleanup.policy'] });
+    return configs[0]?.value;
+  };
+  assert.equal(await policy(), 'delete,compact');
+  await apply(['cleanup.policy', set, 'delete, delete']);
+  assert.equal(await policy(), 'delete');
+  await apply(['cleanup.policy', append, 'compact']);
+  await broker.topics.configure('orders', { options: { cleanup: 'compact' } });
+  assert.equal(await policy(), 'compact', 'somebody else has changed it');
   const none = await apply(['cleanup.policy', subtract, 'compact,delete']);
   assert.equal(none.ownOptions.cleanup, 'none');
   await apply(['cleanup.policy', set, 'compact,delete']);

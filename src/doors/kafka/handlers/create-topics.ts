@@ -10,6 +10,7 @@ import { findRepeated } from '../repetition.ts';
 import { checkReplicas } from '../replica-assignment.ts';
 import {
   addToChange,
+  defaultSource,
   findTopicConfig,
   type TopicChange,
   topicConfigs,
@@ -168,7 +169,7 @@ function success(topic: Topic): Result {
         name: config.name,
         value,
         readOnly: false,
-        configSource: isOwn ? configSources.topic : configSources.default,
+        configSource: isOwn ? configSources.topic : defaultSource(config),
         isSensitive: false,
       };
     }),

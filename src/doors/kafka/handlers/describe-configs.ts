@@ -77,19 +77,19 @@ function describeTopic(context: HandlerContext, request: Request, resource: Reso
 
 function describeConfig(config: TopicConfig, topic: Topic, request: Request): Entry {
   const { value, isOwn } = valueOf(config, topic);
-  const byDefault = {
-    name: config.brokerName,
-    value: config.default,
-    source: configSources.default,
-  };
-  const own = { name: config.name, value, source: configSources.topic };
+  const byDefault = { name: config.brokerName, value: config.default };
+  const synonyms = [
+    ...(isOwn ? [{ name: config.name, value, source: configSources.topic }] : []),
+    ...(config.isSetForAll === true ? [{ ...byDefault, source: configSources.allBrokers }] : []),
+    { ...byDefault, source: configSources.default },
+  ];
   return {
     name: config.name,
     value,
     readOnly: false,
-    configSource: isOwn ? configSources.topic : configSources.default,
+    configSource: synonyms[0]?.source ?? configSources.default,
     isSensitive: false,
-    synonyms: request.includeSynonyms ? (isOwn ? [own, byDefault] : [byDefault]) : [],
+    synonyms: request.includeSynonyms ? synonyms : [],
     configType: configTypes[config.kind.type],
     documentation: request.includeDocumentation ? config.documentation : null,
   };
