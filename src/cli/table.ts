@@ -1,12 +1,17 @@
+import { printable } from '../base/index.ts';
+
 /** Prints rows in columns as wide as their widest cell. */
 export function printTable(
   header: readonly string[],
   rows: ReadonlyArray<readonly (string | number)[]>,
 ): void {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length)),
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell : printable(cell))),
   );
-  const lines = [header, ...rows].map((row) =>
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...cells.map((row) => String(row[column] ?? '').length)),
+  );
+  const lines = [header, ...cells].map((row) =>
     row
       .map((cell, column) => {
         const text = String(cell);

@@ -1,3 +1,4 @@
+import { printable } from '../base/index.ts';
 import type { Log } from '../net/index.ts';
 
 /** The part of a stream that a log needs. */
@@ -46,32 +47,23 @@ export function textLine(line: string, hasColour: boolean): string {
   for (const [key, value] of Object.entries(fields)) {
     if (key === 'err' || key === 'error') {
       const { message, stack: trace } = isObject(value) ? value : { message: value, stack: '' };
-      words.push(`error=${escaped(JSON.stringify(message) ?? '')}`);
+      words.push(`error=${printable(JSON.stringify(message) ?? '')}`);
       if (level === 'error' && typeof trace === 'string')
         stack = trace
           .split('\n')
-          .map((one) => `\n  ${escaped(one)}`)
+          .map((one) => `\n  ${printable(one)}`)
           .join('');
     } else {
       const text = typeof value === 'string' ? value : JSON.stringify(value);
-      words.push(`${key}=${escaped(text ?? '')}`);
+      words.push(`${key}=${printable(text ?? '')}`);
     }
   }
-  const text = [`${clock} ${String(level).padEnd(5)} ${escaped(String(msg))}`, ...words].join('  ');
+  const text = [`${clock} ${String(level).padEnd(5)} ${printable(String(msg))}`, ...words].join(
+    '  ',
+  );
   const colour = hasColour ? COLOURS[String(level)] : undefined;
   return `${colour === undefined ? text : `${colour}${text}\u001b[0m`}${stack}\n`;
 }
-
-/** Names and reasons come from peers: none of them may begin a line of its own, or speak to the terminal. */
-function escaped(text: string): string {
-  return text.replaceAll(control, (one) => {
-    const code = one.charCodeAt(0);
-    return one === '\n' ? '\\n' : `\\u${code.toString(16).padStart(4, '0')}`;
-  });
-}
-
-/** C0, DEL, C1, and what else ends a line. */
-const control = /[\p{Cc}\u2028\u2029]/gu;
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
