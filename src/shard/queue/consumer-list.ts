@@ -4,6 +4,8 @@ import type { QueueConsumer, QueueMessage } from './types.ts';
 
 /** Messages that were set aside for a consumer come back in such portions when it wants some again. */
 const recallMax = 64;
+/** When so many offsets are noted for a consumer, at most half of them are of messages that are still there. */
+const matchedMax = limits.queueAsideMax * 2;
 
 /** A consumer, as the queue knows it. */
 export interface Attachment {
@@ -172,13 +174,23 @@ export class ConsumerList {
   setAside(message: QueueMessage): boolean {
     const { state } = this.#queue;
     if ((state.aside?.count ?? 0) >= limits.queueAsideMax) return false;
-    for (const { consumer, matched } of this.#attachments) {
+    for (const attachment of this.#attachments) {
+      const { consumer, matched } = attachment;
       if (consumer.filter !== undefined && !consumer.filter(message)) continue;
-      matched.push(message.offset);
+      if (matched.length >= matchedMax) this.#forgetGone(attachment);
+      attachment.matched.push(message.offset);
       break;
     }
     state.setChosenAside(Math.max(message.valueBytes, 0));
     return true;
+  }
+
+  /** What was set aside for somebody is less than what is set aside: the rest is gone, or was given out. */
+  #forgetGone(attachment: Attachment): void {
+    const { aside } = this.#queue.state;
+    const left = attachment.matched.slice(attachment.matchedAt);
+    attachment.matched = left.filter((offset) => aside?.find(offset) === true);
+    attachment.matchedAt = 0;
   }
 
   /** What was set aside for somebody who wants some now goes before the message at `offset`; false when there is none. */
@@ -186,16 +198,15 @@ export class ConsumerList {
     const { matched } = attachment;
     const next = matched[attachment.matchedAt];
     if (next === undefined || next > offset) return false;
-    let isRecalled = false;
-    const end = Math.min(matched.length, attachment.matchedAt + recallMax);
-    for (; attachment.matchedAt < end; attachment.matchedAt++) {
-      if (this.#queue.state.recall(matched[attachment.matchedAt]!)) isRecalled = true;
-    }
+    let recalled = 0;
+    // What is gone since, settled or with the start of the log, does not count.
+    for (; attachment.matchedAt < matched.length && recalled < recallMax; attachment.matchedAt++)
+      if (this.#queue.state.recall(matched[attachment.matchedAt]!)) recalled++;
     if (attachment.matchedAt === matched.length) {
       attachment.matched = [];
       attachment.matchedAt = 0;
     }
-    return isRecalled;
+    return recalled > 0;
   }
 
   /** Nothing else is there: somebody who wants messages gets those that were set aside for it. */

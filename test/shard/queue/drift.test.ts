@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { QueueBed, TestConsumer } from './queue-bed.ts';
+import { QueueBed, TestConsumer, textOf } from './queue-bed.ts';
 import { Transacting } from './transacting.ts';
 
 const dead = { exchange: '', key: 'dead' };
@@ -124,6 +124,26 @@ test('a group that is looked up after a restart may be gone by then', async () =
   await bed.send({ text: 'g2', headers: { 'pabal.group': 'g' } });
   await bed.clock.runFor(5000);
   assert.deepEqual(consumer.texts, ['g2']);
+});
+
+/** A consumer of texts that begin so. */
+function wanting(letter: string, credit: number): TestConsumer {
+  return new TestConsumer({ credit, filter: (message) => textOf(message).startsWith(letter) });
+}
+
+test('what was set aside comes when what was set aside before it is gone', async () => {
+  const bed = await QueueBed.open();
+  const queue = bed.openQueue();
+  const a = wanting('a', 0);
+  queue.attach(a);
+  queue.attach(wanting('b', 1));
+  await bed.send(...Array.from({ length: 100 }, (_, index) => `a${index}`));
+  await bed.clock.runUntil(bed.log.deleteBefore(100));
+  await bed.send('a100');
+  a.credit = 1;
+  queue.resume();
+  await bed.settle();
+  assert.deepEqual(a.texts, ['a100']);
 });
 
 test('no time is too long, too short or too fine', async () => {
