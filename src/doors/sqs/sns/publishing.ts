@@ -65,6 +65,8 @@ export class Publishing {
   #plansVersion = -1;
   /** What was answered, by topic and deduplication id. FIFO queues have windows of their own, which outlive a restart. */
   readonly #published: Memory<Receipt>;
+  /** What is being stored, by the same: as many as requests wait for. */
+  readonly #storing = new Map<string, { receipt: Receipt; done: Promise<void> }>();
   readonly #signer: Signer;
   #lastSequence = 0n;
 
@@ -128,7 +130,9 @@ export class Publishing {
     const receipts: Receipt[] = [];
     /** Within one batch an id may repeat, too. */
     const made = new Map<string, Receipt>();
-    await new Promise<void>((resolve, reject) => {
+    /** Who repeats a message waits for the first one. */
+    const earlier: Array<Promise<void>> = [];
+    const done = new Promise<void>((resolve, reject) => {
       const group = broker.publisher.open((_group, error) => {
         if (error === undefined) resolve();
         else reject(error);
@@ -139,6 +143,12 @@ export class Publishing {
         const known = key === undefined ? undefined : (made.get(key) ?? this.#published.get(key));
         if (known !== undefined) {
           receipts.push(known);
+          continue;
+        }
+        const storing = key === undefined ? undefined : this.#storing.get(key);
+        if (storing !== undefined) {
+          receipts.push(storing.receipt);
+          earlier.push(storing.done);
           continue;
         }
         const sequenceNumber = isFifoName(topic.name) ? this.#nextSequence(nowMs) : undefined;
@@ -156,7 +166,13 @@ export class Publishing {
       broker.publisher.close(group);
       if (failure !== undefined) reject(failure);
     });
-    for (const [key, receipt] of made) this.#published.set(key, receipt);
+    for (const [key, receipt] of made) this.#storing.set(key, { receipt, done });
+    const [own, ...others] = await Promise.allSettled([done, ...earlier]);
+    for (const [key, receipt] of made) {
+      this.#storing.delete(key);
+      if (own.status === 'fulfilled') this.#published.set(key, receipt);
+    }
+    for (const result of [own, ...others]) if (result.status === 'rejected') throw result.reason;
     return receipts;
   }
 

@@ -396,6 +396,23 @@ test('a FIFO topic keeps groups in order and stores what it gets twice once', as
   await assert.rejects(subscribe(bed, plain, 'q.fifo'), { name: 'InvalidParameterException' });
 });
 
+test('repetitions on their way at once are one message', async (t) => {
+  // What is on its way is not on the disk yet.
+  const data = await mkdtemp(path.join(tmpdir(), 'pabal-topics-'));
+  const bed = await open(t, { data });
+  t.after(() => rm(data, { recursive: true, force: true }));
+  const TopicArn = await createTopic(bed, 'f.fifo', { FifoTopic: 'true' });
+  await subscribe(bed, TopicArn, 'standard');
+  const message = { TopicArn, Message: 'm', MessageGroupId: 'g', MessageDeduplicationId: 'same' };
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () => bed.topics.send(new PublishCommand(message))),
+  );
+  const ids = new Set(answers.map(({ MessageId }) => MessageId));
+  const numbers = new Set(answers.map(({ SequenceNumber }) => SequenceNumber));
+  assert.deepEqual([ids.size, numbers.size], [1, 1]);
+  assert.equal((await bodies(bed, 'standard')).length, 1);
+});
+
 test('a topic that is made again has not seen what the one before it had', async (t) => {
   const bed = await open(t);
   const ids: Array<string | undefined> = [];
