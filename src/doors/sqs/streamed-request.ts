@@ -5,6 +5,9 @@ import { Exchange, type ExchangeServices } from './exchange.ts';
 import { tooLarge } from './sqs-error.ts';
 
 const emptyBody = Buffer.alloc(0);
+/** A body in so many pieces is refused when they have fewer bytes than this on the average. */
+const piecesMany = 20_000;
+const pieceBytesLeast = 16;
 
 /** A request that `node:http` reads, whatever it looks like. */
 export class StreamedRequest implements AnswerChannel, BudgetWaiter {
@@ -13,6 +16,7 @@ export class StreamedRequest implements AnswerChannel, BudgetWaiter {
   readonly #response: ServerResponse;
   readonly #exchange: Exchange;
   readonly #body = new GatheredBytes();
+  #pieces = 0;
   /** What it takes of the budget for a body that is still coming, and for an answer that is not taken yet. */
   #assembling = 0;
   #handling = 0;
@@ -79,6 +83,15 @@ export class StreamedRequest implements AnswerChannel, BudgetWaiter {
       this.#body.clear();
       this.#endAssembling();
       this.#refuse();
+      return;
+    }
+    this.#pieces++;
+    if (this.#pieces > piecesMany && this.#body.bytes < this.#pieces * pieceBytesLeast) {
+      // Nobody writes so: each byte costs as much as a kilobyte, and is somebody's who has proved nothing yet.
+      this.#body.clear();
+      this.#endAssembling();
+      this.#isRefused = true;
+      this.answer(400, { connection: 'close' }, '', 0);
       return;
     }
     const { budget } = this.#services;

@@ -354,3 +354,12 @@ for (const framing of ['Content-Length: 9000', 'Transfer-Encoding: chunked']) {
     assert.match((await caller.answer()).body, /"QueueUrl":"[^"]*\/bytes"/);
   });
 }
+
+test('a body of a great many tiny chunks is refused before it is whole', async (t) => {
+  const bed = await openBed(t);
+  const caller = new Caller(t, bed.port);
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+  // No more than it reads: what is left unread would end the connection before the answer is taken.
+  caller.write(head, '1\r\n \r\n'.repeat(20_001));
+  assert.match((await caller.answer()).head, /^HTTP\/1\.1 400 /);
+});
