@@ -6,6 +6,7 @@ import { errorCodes as codes } from '../../../src/doors/kafka/error-codes.ts';
 import { type RequestInput, zeroUuid } from '../../../src/doors/kafka/wire/index.ts';
 import { acl, aclFilter, openBed } from './acl-bed.ts';
 import { transactionalBatch } from '../../broker/transactions/bed.ts';
+import { ShareClient } from './share-groups/share-bed.ts';
 import { batchOf } from './door-fixture.ts';
 import type { WireClient } from './wire-client.ts';
 
@@ -140,6 +141,30 @@ test('a transactional id that nothing is written in needs no right; batches of t
   }
   await allow('write', 'transaction', 'tx');
   assert.deepEqual(await produce('tx', [ofTransaction]), [codes.INVALID_PRODUCER_ID_MAPPING]);
+});
+
+function accept(offset: number) {
+  return [{ firstOffset: offset, lastOffset: offset, acknowledgeTypes: [1] }];
+}
+
+test('what a share group has acquired in a topic cannot be acknowledged once the topic may not be read', async (t) => {
+  const { ann, root, allow, broker } = await openBed(t);
+  for (const kind of ['group', 'topic'] as const)
+    await allow('read', kind, kind === 'group' ? 'g' : 'open');
+  const { id } = broker.topics.find('open')!;
+  const configs = [{ name: 'share.auto.offset.reset', configOperation: 0, value: 'earliest' }];
+  const resources = [{ resourceType: 32, resourceName: 'g', configs }];
+  await root.ask('IncrementalAlterConfigs', 1, { resources, validateOnly: false });
+  await broker.topics.find('open')!.partitions[0]!.append(batchOf({ values: ['a', 'b', 'c'] }));
+  const member = new ShareClient(ann, 'g', id, 'm');
+  const got = await member.fetch({ maxWaitMs: 30_000 });
+  assert.equal(got.length, 3);
+  const { partitionError } = await member.acknowledge(accept(0));
+  assert.equal(partitionError, codes.NONE);
+  await broker.access.deleteRules(broker.access.listRules().filter(({ kind }) => kind === 'topic'));
+  assert.equal((await member.acknowledge(accept(1))).partitionError, topicRefused);
+  const { responses } = await member.ask({ maxRecords: 0, acknowledge: { 0: accept(2) } });
+  assert.equal(responses[0]?.partitions[0]?.acknowledgeErrorCode, topicRefused);
 });
 
 test('a pattern of topics leads a member only to those that it may describe', async (t) => {

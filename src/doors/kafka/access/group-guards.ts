@@ -233,29 +233,14 @@ export const shareFetch: Guard<'ShareFetch'> = whole(
   }),
 );
 
-export const shareAcknowledge: Guard<'ShareAcknowledge'> = both(
-  whole(
-    (gate, { groupId }) => gate.may('read', 'group', groupId ?? ''),
-    () => ({
-      errorCode: groupRefused,
-      errorMessage: groupMessage,
-      responses: [],
-      nodeEndpoints: [],
-    }),
-  ),
-  each({
-    of: 'topics',
-    into: 'responses',
-    isAllowed: (gate, { topicId }) => gate.mayWithTopic('read', null, topicId),
-    refuse: ({ topicId, partitions }) => ({
-      topicId,
-      partitions: partitions.map(({ partitionIndex }) => ({
-        partitionIndex,
-        errorCode: topicRefused,
-        errorMessage: topicMessage,
-        currentLeader: { leaderId: 0, leaderEpoch: 0 },
-      })),
-    }),
+/** Topics are checked where they are acknowledged, which both requests do. */
+export const shareAcknowledge: Guard<'ShareAcknowledge'> = whole(
+  (gate, { groupId }) => gate.may('read', 'group', groupId ?? ''),
+  () => ({
+    errorCode: groupRefused,
+    errorMessage: groupMessage,
+    responses: [],
+    nodeEndpoints: [],
   }),
 );
 

@@ -64,7 +64,7 @@ export interface AcknowledgeOutcome {
 
 /** Applies a request's acknowledgements, and resolves when they are durable. */
 export async function applyAcknowledgements(
-  { broker, door }: HandlerContext,
+  { broker, connection, door }: HandlerContext,
   session: ShareSession,
   topics: Topics,
   isRenewAck: boolean,
@@ -77,6 +77,10 @@ export async function applyAcknowledgements(
   const applyTo = (topicId: string, index: number, batches: readonly AcknowledgementBatch[]) => {
     const topic = broker.topics.findById(topicId);
     if (topic === undefined) return new Refusal(errorCodes.UNKNOWN_TOPIC_ID, 'Unknown topic id.');
+    // Sessions are longer than requests, and what the client may do can change.
+    if (!connection.access.isUnlimited && !connection.access.may('read', 'topic', topic.name)) {
+      return new Refusal(errorCodes.TOPIC_AUTHORIZATION_FAILED, 'Topic authorization failed.');
+    }
     if (topic.partitions[index] === undefined) {
       return new Refusal(errorCodes.UNKNOWN_TOPIC_OR_PARTITION, 'Unknown partition.');
     }
