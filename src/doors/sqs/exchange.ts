@@ -84,7 +84,7 @@ export class Exchange implements SqsRequest {
     this.#startMs = services.context.clock.monotonicMs();
     this.#id = services.context.random.nextUuid();
     const { headers } = head;
-    this.#isJson = headers['x-amz-target'] !== undefined;
+    this.#isJson = isJsonRequest(headers);
     this.#host = headers.host;
     const { accessKeys, isLocal } = services;
     this.#isForeign = accessKeys.size === 0 && isOfForeignPage(headers, isLocal);
@@ -198,8 +198,7 @@ export class Exchange implements SqsRequest {
       // A key that nobody looked at says nothing about the caller.
       if (accessKeys.size > 0) this.callerId = credential.accessKey;
     }
-    const target = headers['x-amz-target'];
-    if (typeof target === 'string') return this.#carryOutJson(target, body);
+    if (this.#isJson) return this.#carryOutJson(String(headers['x-amz-target']), body);
     this.#wantsJson = headers.accept === 'application/json';
     return this.#carryOutQuery(url, body);
   }
@@ -384,6 +383,14 @@ function notValid(name: string): SqsError {
     'UnknownOperationException',
     `The action ${name} is not valid for this endpoint.`,
   );
+}
+
+/** Some clients of the Query protocol name a target as well, which is not one of this API, beside their form. */
+function isJsonRequest(headers: RequestHead['headers']): boolean {
+  const target = headers['x-amz-target'];
+  if (target === undefined) return false;
+  const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+  return !isForm || String(target).startsWith(targetPrefix);
 }
 
 /** `/000000000000/NAME`, as URLs of queues are. */

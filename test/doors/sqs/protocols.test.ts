@@ -89,6 +89,21 @@ test('the only item of a list, or of a map, may come without its number', async 
   assert.doesNotMatch(texts[4]!, /<Tag>/);
 });
 
+test('a form is of the Query protocol, whatever target it names, unless that is one of this API', async (t) => {
+  const bed = await openBed(t);
+  const form = 'application/x-www-form-urlencoded;charset=utf-8';
+  for (const [type, target, body, expected] of [
+    [form, 'AmazonSQSv20121105.ListQueues', 'Action=ListQueues', /^<\?xml.*<ListQueuesResult\/>/],
+    [form, 'AmazonSQS.ListQueues', '{}', /^\{\}$/],
+    ['text/plain', 'AmazonSQS.ListQueues', '{}', /^\{\}$/],
+    ['text/plain', 'AmazonSQSv20121105.ListQueues', '{}', /UnknownOperationException/],
+  ] as const) {
+    const headers = { 'content-type': type, 'x-amz-target': target };
+    const answer = await fetch(bed.url, { method: 'POST', headers, body });
+    assert.match(await answer.text(), expected, `${type} ${target}`);
+  }
+});
+
 test('refusals have the words of both protocols', async (t) => {
   const bed = await openBed(t);
   await bed.json('CreateQueue', { QueueName: 'q' });
