@@ -514,7 +514,10 @@ export class QueueState {
     leases?.forEach((slot) => {
       if (leases.deadlineMs(slot) < 0) ended.push(slot);
     });
-    for (const slot of ended) this.giveBack(slot, true, -1);
+    if (leases === undefined) return;
+    // Each delivery fails once: a dead message may be leased that nobody was given since.
+    for (const slot of ended)
+      this.giveBack(slot, leases.failures(slot) < leases.deliveries(slot), -1);
   }
 
   /** Ends the leases of those who were given a message, one by one; returns how many. */

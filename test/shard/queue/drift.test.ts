@@ -45,9 +45,11 @@ test('a dead message that nobody takes up counts no deliveries, after a crash ei
   const settings = { messageTtlMs: 50, deadLetter: dead };
   bed.openQueue(settings);
   const seen: number[] = [];
+  const failures: number[] = [];
   let isFull = true;
   bed.onDeath = (part, message, lease) => {
     seen.push(message.deliveries);
+    failures.push(message.failures);
     if (isFull) part.release(lease, { delayMs: 1000, isFailure: false });
     else part.accept(lease);
   };
@@ -59,6 +61,7 @@ test('a dead message that nobody takes up counts no deliveries, after a crash ei
   isFull = false;
   await bed.clock.runFor(3000);
   assert.deepEqual([...new Set(seen)], [0]);
+  assert.deepEqual([...new Set(failures)], [0]);
 });
 
 test('what goes with the start of the log takes only its own bytes along', async () => {
