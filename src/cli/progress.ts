@@ -19,7 +19,7 @@ export class Progress {
   /** 0 when nobody knows how much there is. */
   readonly #bytesTotal: number;
   readonly #startMs = performance.now();
-  #drawnMs = 0;
+  #drawnMs = Number.NEGATIVE_INFINITY;
   #isDrawn = false;
 
   constructor(sink: ProgressSink, verb: string, bytesTotal: number) {

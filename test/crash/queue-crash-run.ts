@@ -12,7 +12,6 @@ import { QueueMover } from './queue-mover.ts';
 import {
   type ConsumerOptions,
   ConsumerSession,
-  marksQueue,
   QueuePublisher,
   QueueWorker,
   withChannel,
@@ -128,7 +127,6 @@ export class QueueCrashRun {
       for (const queue of ['plain', 'asked', 'late', 'expired', 'moving', moved, poisonedQueue]) {
         await channel.assertQueue(queue);
       }
-      await channel.assertQueue(marksQueue, { maxLength: 1 });
       await channel.assertQueue('quorum', { arguments: { 'x-queue-type': 'quorum' } });
       await channel.assertQueue('ranked', { maxPriority: 5 });
       await channel.assertExchange(delays, 'x-delayed-message', {

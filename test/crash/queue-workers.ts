@@ -4,8 +4,6 @@ import { pause } from './broker-process.ts';
 import { type Note, noteBytes, type QueueLedger, readNote } from './queue-ledger.ts';
 import type { Worker } from './worker.ts';
 
-export const marksQueue = 'marks';
-
 /** Works with a channel in confirm mode until the connection is lost, as it is when the server is killed. */
 export async function withChannel(
   port: number,
@@ -115,7 +113,7 @@ export interface ConsumerOptions {
 
 /**
  * Takes and acknowledges. An acknowledgement has no answer; it counts as durable once something that was published behind
- * it on the same channel is confirmed.
+ * it on the same channel, to the same queue, is confirmed: another queue may lie in another shard, whose disk is not waited for.
  */
 export class QueueWorker implements Worker {
   readonly #options: ConsumerOptions;
@@ -177,9 +175,10 @@ export class ConsumerSession {
     await new Promise<void>((resolve) => {
       this.#channel.publish(
         '',
-        marksQueue,
+        this.#options.ledger.queue,
         Buffer.alloc(0),
-        { persistent: true },
+        // It is dead at once, but where a consumer waits for it.
+        { persistent: true, expiration: '0' },
         (error: unknown) => {
           if (error === null || error === undefined) {
             for (const number of acked) this.#options.ledger.settle(number);
@@ -192,6 +191,7 @@ export class ConsumerSession {
 
   #take(message: Message): void {
     const { ledger, isOrdered } = this.#options;
+    if (message.content.length === 0) return this.#channel.ack(message);
     const note = readNote(message.content);
     ledger.deliver(note, message.fields.redelivered);
     if (isOrdered) this.#checkOrder(note);
