@@ -1,5 +1,5 @@
 import { limits } from '../base/index.ts';
-import { batchLastOffset } from '../bytes/index.ts';
+import { batchBaseOffset, batchLastOffset } from '../bytes/index.ts';
 import type { BatchSink } from './batch-sink.ts';
 import type { ReadOptions, ReadResult } from './partition.ts';
 import type { PartitionLog } from './partition-log.ts';
@@ -7,7 +7,7 @@ import type { PartitionLog } from './partition-log.ts';
 /** Many slices of this size or less are copied together: a socket takes one buffer faster than many small ones. */
 const smallSliceBytes = 2048;
 
-/** Gathers batches below a limit, in offset order. */
+/** Gathers batches below a limit, in offset order; no offset is in two of them. */
 export class Gathering implements BatchSink {
   readonly slices: Uint8Array[] = [];
   bytes = 0;
@@ -31,7 +31,9 @@ export class Gathering implements BatchSink {
   take(bytes: Uint8Array, at: number, length: number): void {
     const last = batchLastOffset(bytes, at);
     if (last < this.nextOffset) return;
-    if (last >= this.#endOffset) {
+    // Compaction has made one batch of what is gathered and what comes next: it is the next read's first.
+    const isRepeated = this.slices.length > 0 && batchBaseOffset(bytes, at) < this.nextOffset;
+    if (last >= this.#endOffset || isRepeated) {
       this.isFull = true;
       return;
     }

@@ -64,3 +64,40 @@ test('a compacted topic is read by its records, by groups and after a restart', 
   assert.deepEqual(await readAll(second), expected);
   await second.close();
 });
+
+test('what is read while parts become one has every record once, in order', async (context) => {
+  const broker = await open(await createDirectory(context));
+  context.after(() => broker.close());
+  await broker.createTopic('state', {
+    options: { cleanup: 'compact', dirtyShareMin: 0, compression: 'gzip', activeBytesMax: 1 },
+  });
+  const log = broker.findTopic('state')?.partitions[0];
+  let isDone = false;
+  async function follow(): Promise<void> {
+    while (!isDone) {
+      let last = -1;
+      while (last + 1 < (log?.highWatermark ?? 0)) {
+        const records = await broker.read('state', 0, last + 1, 4000);
+        if (records.length === 0) break;
+        for (const { offset } of records) {
+          assert.ok(offset > last, `${offset} came behind ${last}`);
+          last = offset;
+        }
+      }
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+  }
+  const readers = Promise.all([follow(), follow(), follow(), follow()]);
+  // A reader that fails is heard of at the end.
+  readers.catch(() => undefined);
+  for (let round = 0; round < 30; round++) {
+    for (let key = 0; key < 10; key++) {
+      if (key >= 7 && round >= 3) break;
+      await broker.send('state', { key: `k${key}`, value: `${round} ${'v'.repeat(100)}` });
+    }
+    if (round % 5 === 4) void broker.maintain();
+  }
+  for (let run = 0; run < 6; run++) await broker.maintain();
+  isDone = true;
+  await readers;
+});
