@@ -4,6 +4,7 @@ export { SystemClock } from './clock.ts';
 export type { BrokerErrorCode } from './errors.ts';
 export { BrokerError, brokerErrors, ProtocolError } from './errors.ts';
 export { limits } from './limits.ts';
+export { preparePassword } from './prepare-password.ts';
 export { printable } from './printable.ts';
 export type { Random } from './random.ts';
 export { SystemRandom } from './random.ts';

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
 import type { ReadStream } from 'node:tty';
 
 /**
@@ -34,8 +35,9 @@ const interrupt = '\u0003';
 
 function ask(input: ReadStream): Promise<string> {
   process.stderr.write('password: ');
+  // Not the stream's own encoding: what is read after the password may be bytes.
+  const decoder = new StringDecoder('utf8');
   input.setRawMode(true);
-  input.setEncoding('utf8');
   input.resume();
   return new Promise((resolve, reject) => {
     const characters: string[] = [];
@@ -46,8 +48,8 @@ function ask(input: ReadStream): Promise<string> {
       process.stderr.write('\n');
       settle();
     };
-    const read = (chunk: string | Buffer): void => {
-      for (const character of String(chunk)) {
+    const read = (chunk: Buffer): void => {
+      for (const character of decoder.write(chunk)) {
         if (enter.has(character)) return finish(() => resolve(characters.join('')));
         if (character === interrupt) return finish(() => reject(new Error('interrupted')));
         if (erase.has(character)) characters.pop();

@@ -1,4 +1,5 @@
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { limits } from '../base/index.ts';
 import {
   type ApiName,
@@ -9,7 +10,8 @@ import {
   type ResponseOf,
 } from '../doors/kafka/wire/index.ts';
 import { BufferPool, LengthPrefixedFrames } from '../net/index.ts';
-import { ConnectionLost } from './server-error.ts';
+import { type Login, logIn, LoginFailed } from './login.ts';
+import { ConnectionLost, serverErrors } from './server-error.ts';
 
 /** Where a server listens. */
 export interface ServerAddress {
@@ -23,7 +25,19 @@ export interface ConnectionOptions {
   connectMs: number;
   /** A request without an answer for this long ends the connection; long polls add their own wait. */
   requestMs: number;
+  /** Speaks TLS; undefined: the bare protocol. */
+  tls?: TlsOptions | undefined;
+  /** Undefined: says nothing of who it is. */
+  login?: Login | undefined;
 }
+
+export interface TlsOptions {
+  /** PEM: who may have signed the server's certificate; undefined: those that Node knows. */
+  authorities?: Uint8Array | undefined;
+}
+
+/** The part of a session's time after which a client logs in again: the rest is for requests that are under way. */
+const renewalShare = 0.8;
 
 /**
  * The newest versions whose messages this client was written for; older ones are used where the server has no newer.
@@ -49,6 +63,8 @@ const versionMax = {
   CreatePartitions: 3,
   DescribeConfigs: 4,
   DeleteGroups: 2,
+  SaslHandshake: 1,
+  SaslAuthenticate: 2,
 } as const satisfies { [name in ApiName]?: number };
 
 /** The requests that this client makes. */
@@ -75,13 +91,19 @@ export class Connection {
   readonly #sweep: NodeJS.Timeout;
   #nextCorrelationId = 1;
   #error: Error | undefined;
+  /** By `performance.now`: what the login brought is nearly over. */
+  #renewMs = Number.POSITIVE_INFINITY;
+  #renewal: Promise<void> | undefined;
+  /** The server has answered more than which versions it knows. */
+  #isTaken = false;
 
-  /** Connects and agrees on versions. Rejects with ConnectionLost. */
+  /** Connects, agrees on versions and logs in. Rejects with ConnectionLost and LoginFailed. */
   static async open(address: ServerAddress, options: ConnectionOptions): Promise<Connection> {
-    const socket = await openSocket(address, options.connectMs);
+    const socket = await openSocket(address, options);
     const connection = new Connection(address, socket, options);
     try {
       await connection.#agreeOnVersions();
+      if (options.login !== undefined) await connection.#logIn(options.login);
     } catch (error) {
       connection.close();
       throw error;
@@ -96,7 +118,7 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#fail('the connection failed', error));
-    socket.on('close', () => this.#fail('the server closed the connection'));
+    socket.on('close', () => this.#fail(`the server closed the connection${this.#whyClosed()}`));
     this.#sweep = setInterval(() => this.#checkDeadlines(), 1000);
     this.#sweep.unref();
   }
@@ -119,9 +141,19 @@ export class Connection {
     body: RequestInput<N>,
     waitMs = 0,
   ): Promise<ResponseOf<N>> {
+    const { login } = this.#options;
+    if (login !== undefined && performance.now() > this.#renewMs) {
+      this.#renewal ??= this.#logIn(login).finally(() => (this.#renewal = undefined));
+    }
+    if (this.#renewal !== undefined) await this.#renewal;
+    return this.#ask(api, body, waitMs);
+  }
+
+  async #ask<N extends UsedApi>(api: N, body: RequestInput<N>, waitMs = 0): Promise<ResponseOf<N>> {
     const version = this.#versions.get(api);
     if (version === undefined) throw new ConnectionLost(`${this.#name} offers no usable ${api}`);
     const { frame } = await this.#exchange(api, version, body, waitMs);
+    this.#isTaken = true;
     return decodeResponse(api, version, frame).body;
   }
 
@@ -164,6 +196,30 @@ export class Connection {
       const version = Math.min(versionMax[api], range.maxVersion);
       if (version >= Math.max(versions.min, range.minVersion)) this.#versions.set(api, version);
     }
+  }
+
+  async #logIn(login: Login): Promise<void> {
+    const { mechanism, user } = login;
+    const offer = await this.#ask('SaslHandshake', { mechanism });
+    if (offer.errorCode === serverErrors.unsupportedSaslMechanism) {
+      const offered = offer.mechanisms.join(', ');
+      throw new LoginFailed(`${this.#name}: no login by ${mechanism}, only by ${offered}`);
+    }
+    if (offer.errorCode !== 0)
+      throw new LoginFailed(`${this.#name}: the login was refused (error ${offer.errorCode})`);
+    let sessionMs = 0;
+    await logIn(login, async (authBytes) => {
+      const answer = await this.#ask('SaslAuthenticate', { authBytes });
+      if (answer.errorCode !== 0) {
+        const reason = answer.errorMessage ?? `error ${answer.errorCode}`;
+        throw new LoginFailed(`${this.#name}: cannot log in as ${user}: ${reason}`);
+      }
+      sessionMs = answer.sessionLifetimeMs;
+      return answer.authBytes;
+    });
+    // KIP-368; 0: the login holds as long as the connection.
+    this.#renewMs =
+      sessionMs > 0 ? performance.now() + sessionMs * renewalShare : Number.POSITIVE_INFINITY;
   }
 
   async #askVersions(version: number): Promise<ResponseOf<'ApiVersions'>> {
@@ -209,6 +265,17 @@ export class Connection {
     for (const { reject } of this.#pending.splice(0)) reject(this.#error);
   }
 
+  /** Servers close without a word where they want something else first. */
+  #whyClosed(): string {
+    if (this.#isTaken) return '';
+    const { tls, login } = this.#options;
+    const wanted = [
+      ...(tls === undefined ? ['TLS (--tls)'] : []),
+      ...(login === undefined ? ['a login (--user)'] : []),
+    ];
+    return wanted.length === 0 ? '' : `: it may want ${wanted.join(' or ')}`;
+  }
+
   get #name(): string {
     return printServer(this.address);
   }
@@ -221,9 +288,20 @@ export function printServer({ host, port }: ServerAddress): string {
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `Object.keys` forgets which they are
 const usedApis = Object.keys(versionMax) as UsedApi[];
 
-function openSocket(address: ServerAddress, connectMs: number): Promise<Socket> {
+function openSocket(address: ServerAddress, options: ConnectionOptions): Promise<Socket> {
+  const { connectMs, tls } = options;
+  const { host, port } = address;
   return new Promise((resolve, reject) => {
-    const socket = connectSocket(address.port, address.host);
+    const socket =
+      tls === undefined
+        ? connectSocket(port, host)
+        : connectTls({
+            host,
+            port,
+            // Names of addresses are checked, too, but not told to the server (RFC 6066, section 3).
+            ...(isIP(host) === 0 ? { servername: host } : {}),
+            ...(tls.authorities === undefined ? {} : { ca: Buffer.from(tls.authorities) }),
+          });
     let lastLook: NodeJS.Immediate | undefined;
     const fail = (cause: NodeJS.ErrnoException): void => {
       clearTimeout(timeout);
@@ -236,7 +314,7 @@ function openSocket(address: ServerAddress, connectMs: number): Promise<Socket> 
       lastLook = setImmediate(() => fail(new Error(`no answer in ${connectMs} ms`)));
     }, connectMs);
     socket.once('error', fail);
-    socket.once('connect', () => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timeout);
       clearImmediate(lastLook);
       socket.removeListener('error', fail);
@@ -253,6 +331,17 @@ function whyUnreachable(address: ServerAddress, cause: NodeJS.ErrnoException): s
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `there is no host "${address.host}": check --server`;
+    case 'ECONNRESET':
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return `cannot reach ${server} with TLS: does it speak it? (${cause.message})`;
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return `the certificate of ${server} is not trusted: name who signed it with --tls-ca (${cause.message})`;
     default:
       return `cannot reach ${server}: ${cause.message}`;
   }

@@ -1,9 +1,11 @@
-export type { ConnectionOptions, ServerAddress } from './connection.ts';
+export type { ConnectionOptions, ServerAddress, TlsOptions } from './connection.ts';
 export { Connection, printServer } from './connection.ts';
 export type { GroupMemberOptions } from './group-member.ts';
 export { GroupMember } from './group-member.ts';
 export type { LogClientOptions, PartitionOffsets, TopicInfo } from './log-client.ts';
 export { LogClient } from './log-client.ts';
+export type { Login, LoginMechanism } from './login.ts';
+export { LoginFailed } from './login.ts';
 export type { Position, ReaderOptions, RecordVisitor } from './reader.ts';
 export { Reader } from './reader.ts';
 export type { SenderOptions } from './sender.ts';

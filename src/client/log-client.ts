@@ -1,5 +1,11 @@
 import type { ResponseOf } from '../doors/kafka/wire/index.ts';
-import { Connection, type ConnectionOptions, type ServerAddress } from './connection.ts';
+import {
+  Connection,
+  type ConnectionOptions,
+  type ServerAddress,
+  type TlsOptions,
+} from './connection.ts';
+import type { Login } from './login.ts';
 import { checkError, ConnectionLost, ServerError, serverErrors } from './server-error.ts';
 
 export interface LogClientOptions {
@@ -10,6 +16,10 @@ export interface LogClientOptions {
   connectMs?: number;
   /** Default 30,000. */
   requestMs?: number;
+  /** Speaks TLS to all brokers. */
+  tls?: TlsOptions | undefined;
+  /** Who to say to be, to all brokers. */
+  login?: Login | undefined;
 }
 
 export interface TopicInfo {
@@ -37,12 +47,14 @@ export class LogClient {
   #leaders = new Map<string, readonly number[]>();
   #isClosed = false;
 
-  /** Rejects with ConnectionLost when the server cannot be reached. */
+  /** Rejects with ConnectionLost when the server cannot be reached, with LoginFailed when it refuses the login. */
   static async connect(options: LogClientOptions): Promise<LogClient> {
     const connectionOptions = {
       clientId: options.clientId ?? 'pabal',
       connectMs: options.connectMs ?? 5_000,
       requestMs: options.requestMs ?? 30_000,
+      tls: options.tls,
+      login: options.login,
     };
     const bootstrap = await Connection.open(options.server, connectionOptions);
     return new LogClient(bootstrap, connectionOptions);

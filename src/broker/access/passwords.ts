@@ -1,5 +1,5 @@
 import { createHash, createHmac, pbkdf2, scrypt, timingSafeEqual } from 'node:crypto';
-import { BrokerError, limits, type Random } from '../../base/index.ts';
+import { BrokerError, limits, preparePassword, type Random } from '../../base/index.ts';
 import type { ScramKeys, ScramMechanism } from '../ports/index.ts';
 
 /*
@@ -222,7 +222,7 @@ function saltPassword(
   const digest = scramDigests[mechanism];
   const length = scramKeyBytes[mechanism];
   return new Promise((done, failed) => {
-    pbkdf2(prepare(password), salt, iterations, length, digest, (error, key) => {
+    pbkdf2(preparePassword(password), salt, iterations, length, digest, (error, key) => {
       if (error === null) done(key);
       else failed(error);
     });
@@ -260,14 +260,6 @@ export function checkScramKeys(mechanism: ScramMechanism, keys: ScramKeys): void
     'config-invalid',
     `there are ${scramIterationsMin} to ${scramIterationsMax} iterations`,
   );
-}
-
-/** RFC 4013 in what it does to passwords that people type: spaces of all kinds, and compatibility forms. */
-function prepare(password: string): string {
-  return password
-    .replaceAll(/\p{Zs}|\u200b/gu, ' ')
-    .replaceAll(/\u00ad|\u200c|\u200d|\u2060|\ufeff|\p{Variation_Selector}/gu, '')
-    .normalize('NFKC');
 }
 
 function base64(bytes: Uint8Array): string {
