@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { hostAndPort } from '../net/index.ts';
 import { address, StartFailure, ValueError } from '../server/index.ts';
 
 /** Gives a command the flag that names the server's HTTP door. */
@@ -21,7 +22,7 @@ export class AdminClient {
     const text = String(options['admin']);
     try {
       const { host, port } = address(1).parse(text);
-      this.#base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+      this.#base = `http://${hostAndPort(host, port)}`;
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
       throw new StartFailure(`--admin: ${error.message}, not "${text}"`, 1, { cause: error });

@@ -17,6 +17,7 @@ export { isLoopbackHost } from './loopback-host.ts';
 export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
 export { PacedTimers } from './paced-timers.ts';
+export { hostAndPort } from './host-and-port.ts';
 export { plainAddress } from './plain-address.ts';
 export type { TokenRules, VerifiedToken } from './token-verifier.ts';
 export { TokenRefused, TokenVerifier } from './token-verifier.ts';

@@ -1,3 +1,5 @@
+import { hostAndPort } from '../net/index.ts';
+
 /**
  * The kinds of values that a setting can have. Flags and environment variables give text; a configuration file may
  * also give numbers, booleans, lists and objects. Written by hand because it is on the path of every start, where a
@@ -70,7 +72,9 @@ export function integer(min: number, max: number): Kind<number> {
   const parse = (value: string): number => {
     const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
     if (!(number >= min && number <= max)) {
-      throw new ValueError(`expected a whole number from ${min} to ${max}`);
+      const isOpenEnded = max === Number.MAX_SAFE_INTEGER;
+      const range = isOpenEnded ? `of at least ${min}` : `from ${min} to ${max}`;
+      throw new ValueError(`expected a whole number ${range}`);
     }
     return number;
   };
@@ -200,7 +204,7 @@ export function address(minPort: number): Kind<Address> {
 }
 
 export function printAddress(value: Address): string {
-  return value.host.includes(':') ? `[${value.host}]:${value.port}` : `${value.host}:${value.port}`;
+  return hostAndPort(value.host, value.port);
 }
 
 export function printBytes(bytes: number): string {

@@ -1,5 +1,5 @@
 import type { PeerChannel, PeerConnection } from '../../broker/index.ts';
-import { plainAddress } from '../../net/index.ts';
+import { hostAndPort, plainAddress } from '../../net/index.ts';
 import type { AmqpConnection } from './connection.ts';
 import { plainTable } from './plain-table.ts';
 
@@ -26,7 +26,7 @@ export class ConnectionPeer implements PeerConnection {
     this.peerPort = socket.remotePort;
     this.host = plainAddress(socket.localAddress);
     this.port = socket.localPort;
-    this.name = `${printEnd(this.peerHost, this.peerPort)} -> ${printEnd(this.host, this.port)}`;
+    this.name = `${hostAndPort(this.peerHost, this.peerPort)} -> ${hostAndPort(this.host, this.port)}`;
     this.connectedMs = connection.connectedMs;
     this.isTls = socket.tls !== undefined;
   }
@@ -60,8 +60,4 @@ export class ConnectionPeer implements PeerConnection {
   close(reason: string): void {
     this.#connection.forceClose(reason);
   }
-}
-
-function printEnd(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -280,6 +280,11 @@ describe('the rest', () => {
     assert.match(answer.text, /\/api\/v1\/topics\/\{name\}/);
   });
 
+  test('the home page names the doors with their addresses', async () => {
+    const answer = await call('GET', '/');
+    assert.match(answer.text, /<td>kafka<\/td><td>127\.0\.0\.1:9092<\/td>/);
+  });
+
   test('an unknown path is 404, an unknown method 405 with those there are', async () => {
     assert.equal((await call('GET', '/api/v1/nothing')).status, 404);
     assert.equal((await call('GET', '/api/v1/topics/')).status, 404);

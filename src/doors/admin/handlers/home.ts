@@ -1,3 +1,4 @@
+import { hostAndPort } from '../../../net/index.ts';
 import type { AdminHandler, Route } from '../context.ts';
 import { openApiDocument } from '../openapi.ts';
 
@@ -33,8 +34,11 @@ function homePage(
   rows: string,
 ): string {
   const listening = doors
-    .map(({ name, host, port }) => `<li>${escapeHtml(name)}: ${escapeHtml(host)}, ${port}</li>`)
-    .join('');
+    .map(
+      ({ name, host, port }) =>
+        `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(hostAndPort(host, port))}</td></tr>`,
+    )
+    .join('\n');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -46,7 +50,9 @@ td { padding: .1rem 1rem .1rem 0 }</style>
 <body>
 <h1>Pabal ${escapeHtml(version)}</h1>
 <p>This broker is running. Its doors:</p>
-<ul>${listening}</ul>
+<table>
+${listening}
+</table>
 <p>This door serves, as <a href="/openapi.json">/openapi.json</a> describes:</p>
 <table>
 ${rows}
