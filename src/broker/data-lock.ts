@@ -49,6 +49,16 @@ export class DataLock {
   }
 }
 
+/** The process that uses a data directory; undefined when none does. Changes nothing there. */
+export async function findDataOwner(directory: string): Promise<string | undefined> {
+  const place = await socketPlace(directory);
+  try {
+    return await askOwner(place.path);
+  } finally {
+    await place.release();
+  }
+}
+
 interface SocketPlace {
   /** What to listen on and connect to. */
   path: string;

@@ -19,6 +19,7 @@ export {
   QueueWorker,
   ReceivedMessage,
 } from './embedded/index.ts';
+export { findDataOwner } from './data-lock.ts';
 export type { IncomingRecord } from './incoming-record.ts';
 export type { FilterOptions } from './message-filter.ts';
 export { compileFilter } from './message-filter.ts';

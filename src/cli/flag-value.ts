@@ -8,7 +8,8 @@ export function parserOf<T>(kind: Kind<T>): (text: string) => T {
       return kind.parse(text);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      throw new InvalidArgumentError(`${error.message}.`);
+      const [first = ''] = error.message;
+      throw new InvalidArgumentError(`${first.toUpperCase()}${error.message.slice(1)}.`);
     }
   };
 }

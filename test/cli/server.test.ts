@@ -127,6 +127,20 @@ describe('a running server', () => {
       assert.match(stderr, new RegExp(`${server.child.pid}`));
     });
 
+    test('its data directory is not verified while it changes', async () => {
+      const { code, stdout, stderr } = await runCli(['verify', '--data', data]);
+      assert.equal(code, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, new RegExp(`in use by process ${server.child.pid}: stop it`));
+    });
+
+    test('a group that does not exist is not described', async () => {
+      const { code, stdout, stderr } = await runCli(['group', 'describe', 'nobody', ...kafka]);
+      assert.equal(code, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, /group "nobody": there is no such group/);
+    });
+
     test('its port is not given to another', async () => {
       const { code, stderr } = await runCli([
         ...['serve', '--data', directory.join('other'), '--only', 'kafka'],

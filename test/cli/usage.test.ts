@@ -24,6 +24,26 @@ describe('usage', { concurrency: 4 }, () => {
       ['topic', 'list', '--server', '127.0.0.1:1'],
       /nothing listens on 127\.0\.0\.1:1.*npx pabal serve/,
     ],
+    [
+      'two places to start',
+      ['receive', 'x', '--from-beginning', '--from', '3'],
+      /--from-beginning and --from/,
+    ],
+    [
+      'a number that is none',
+      ['receive', 'x', '--count', 'many'],
+      /--count.*Expected a whole number of at least 1\.$/m,
+    ],
+    [
+      'a word that is no choice',
+      ['queue', 'create', 'x', '--overflow', 'spill'],
+      /--overflow.*drop-head, reject, reject-dead-letter/,
+    ],
+    [
+      'a file that is not there',
+      ['send', 'x', '--file', '/nowhere/at/all'],
+      /--file: cannot read \/nowhere\/at\/all/,
+    ],
     ['a server without a port', ['topic', 'list', '--server', 'x'], /--server: expected HOST:PORT/],
   ];
   for (const [name, words, message] of refused) {

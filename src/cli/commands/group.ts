@@ -37,20 +37,16 @@ function describeCommand(): Command {
   return addServerFlag(command).action(
     async (groupId: string, options: Record<string, unknown>) => {
       await withClient(options, async (client) => {
-        const group = await client.describeGroup(groupId);
+        const group = await describe(client, groupId);
         const offsets = await listLags(client, groupId);
-        const members = group.members.map(({ memberId, clientId, clientHost }) => ({
-          memberId,
-          clientId,
-          clientHost,
-        }));
+        const { members } = group;
         const lag = offsets.reduce((sum, one) => sum + one.lag, 0);
         if (options['json'] === true) {
-          return printJson({ groupId, state: group.groupState, lag, members, offsets });
+          return printJson({ groupId, state: group.state, lag, members, offsets });
         }
-        const count = members.length === 1 ? '1 member' : `${members.length} members`;
-        process.stdout.write(`${groupId}: ${group.groupState}, ${count}, ${lag} to read\n`);
-        if (members.length > 0) {
+        const count = members === undefined ? 'members not shown' : printMembers(members.length);
+        process.stdout.write(`${groupId}: ${group.state}, ${count}, ${lag} to read\n`);
+        if (members !== undefined && members.length > 0) {
           process.stdout.write('\n');
           printTable(
             ['MEMBER', 'CLIENT', 'HOST'],
@@ -83,6 +79,40 @@ function deleteCommand(): Command {
       });
     },
   );
+}
+
+interface Member {
+  memberId: string;
+  clientId: string;
+  clientHost: string;
+}
+
+interface Description {
+  state: string;
+  /** Undefined for groups of the newer protocols, whose members DescribeGroups does not tell. */
+  members: Member[] | undefined;
+}
+
+/** Rejects for a group that is not there: DescribeGroups calls it dead, like one of another protocol than its own. */
+async function describe(client: LogClient, groupId: string): Promise<Description> {
+  const { groupState, members } = await client.describeGroup(groupId);
+  if (groupState === 'Dead') {
+    const listed = (await client.listGroups()).find((group) => group.groupId === groupId);
+    if (listed === undefined) throw new Error(`group "${groupId}": there is no such group`);
+    return { state: listed.state, members: undefined };
+  }
+  return {
+    state: groupState,
+    members: members.map(({ memberId, clientId, clientHost }) => ({
+      memberId,
+      clientId,
+      clientHost,
+    })),
+  };
+}
+
+function printMembers(count: number): string {
+  return count === 1 ? '1 member' : `${count} members`;
 }
 
 interface Lag {

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { duration, integer } from '../../server/index.ts';
 import { addAdminFlag, AdminClient } from '../admin-client.ts';
 import { parserOf } from '../flag-value.ts';
@@ -38,7 +38,13 @@ function createCommand(): Command {
     .option('--retry-delay <time>', 'wait before a failed message is given out again', milliseconds)
     .option('--ttl <time>', 'messages expire after this long', milliseconds)
     .option('--max-length <number>', 'messages that may be ready', whole)
-    .option('--overflow <what>', 'above it: drop-head, reject or reject-dead-letter')
+    .addOption(
+      new Option('--overflow <what>', 'what happens above it').choices([
+        'drop-head',
+        'reject',
+        'reject-dead-letter',
+      ]),
+    )
     .option('--dead-letter <queue>', 'queue that gets the messages that die')
     .option('--lease <time>', 'time that a consumer has for a message', milliseconds)
     .option('--keep-settled <time>', 'so long "queue rewind" can go back', milliseconds)

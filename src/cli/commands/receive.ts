@@ -48,6 +48,9 @@ export function receiveCommand(): Command {
     if (options.group !== undefined && options.partition !== undefined) {
       command.error('error: a group decides itself who reads which partition: omit --partition');
     }
+    if (options.fromBeginning === true && options.from !== undefined) {
+      command.error('error: --from-beginning and --from are two places to start: omit one');
+    }
     if (options.group !== undefined && options.from !== undefined) {
       command.error('error: a group goes on where it was: omit --from');
     }

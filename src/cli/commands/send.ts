@@ -2,7 +2,8 @@ import { Command, Option } from 'commander';
 import { limits } from '../../base/index.ts';
 import { type Codec, codecs, type NewRecord, type RecordHeader } from '../../bytes/index.ts';
 import type { Sender } from '../../client/index.ts';
-import { integer } from '../../server/index.ts';
+import { integer, StartFailure } from '../../server/index.ts';
+import { lineOf } from '../failure.ts';
 import { collectPairs, parserOf } from '../flag-value.ts';
 import { LineSplitter } from '../line-splitter.ts';
 import { Progress, type ProgressState } from '../progress.ts';
@@ -40,21 +41,19 @@ export function sendCommand(): Command {
     .option('-q, --quiet', 'say nothing about what was sent');
   return addServerFlag(command).action(
     async (topic: string, messages: readonly string[], options: SendOptions) => {
+      // Before a connection and a topic are made for nothing.
+      const file = options.file === undefined ? undefined : await openFile(options.file);
       await withClient(options, async (client) => {
         const { Sender } = await import('../../client/index.ts');
         const sender = await Sender.open(client, { topic, compression: options.compression });
-        await sendAll(sender, messages, options);
+        const input = messages.length > 0 ? fromArguments(messages) : (file ?? fromStandardInput());
+        await sendAll(sender, input, options);
       });
     },
   );
 }
 
-async function sendAll(
-  sender: Sender,
-  messages: readonly string[],
-  options: SendOptions,
-): Promise<void> {
-  const input = messages.length > 0 ? fromArguments(messages) : await openInput(options.file);
+async function sendAll(sender: Sender, input: Input, options: SendOptions): Promise<void> {
   const progress = new Progress(process.stderr, 'sent', input.bytesTotal);
   const taken: ProgressState = { messages: 0, bytes: 0 };
   const makeRecord = recordMaker(options);
@@ -93,13 +92,16 @@ function fromArguments(messages: readonly string[]): Input {
   return { chunks: [messages.map((message) => Buffer.from(message))], bytesTotal: 0 };
 }
 
-async function openInput(file: string | undefined): Promise<Input> {
-  if (file === undefined) {
-    if (process.stdin.isTTY) process.stderr.write('one message on each line; Ctrl-D ends\n');
-    return { chunks: readLines(process.stdin), bytesTotal: 0 };
-  }
+function fromStandardInput(): Input {
+  if (process.stdin.isTTY) process.stderr.write('one message on each line; Ctrl-D ends\n');
+  return { chunks: readLines(process.stdin), bytesTotal: 0 };
+}
+
+async function openFile(path: string): Promise<Input> {
   const { open } = await import('node:fs/promises');
-  const handle = await open(file);
+  const handle = await open(path).catch((error: unknown) => {
+    throw new StartFailure(`--file: cannot read ${path}: ${lineOf(error)}`, 1, { cause: error });
+  });
   const { size } = await handle.stat();
   return {
     chunks: readLines(handle.createReadStream({ highWaterMark: 1 << 20 })),

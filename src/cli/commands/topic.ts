@@ -14,9 +14,12 @@ export function topicCommand(): Command {
     .addCommand(deleteCommand());
 }
 
+/** What the protocol says where the server shall choose. */
+const serverDefault = -1;
+
 interface CreateOptions {
   [flag: string]: unknown;
-  partitions: number;
+  partitions?: number;
   config?: Array<readonly [string, string]>;
 }
 
@@ -28,13 +31,12 @@ function createCommand(): Command {
       '-p, --partitions <number>',
       'number of partitions; default: that of the server',
       parserOf(integer(1, 1_000_000)),
-      -1,
     )
     .option('-c, --config <name=value>', 'a setting, such as retention.ms=3600000', collectPairs);
   return addServerFlag(command).action(async (topic: string, options: CreateOptions) => {
     await withClient(options, async (client) => {
       const settings = Object.fromEntries(options.config ?? []);
-      await client.createTopic(topic, options.partitions, settings);
+      await client.createTopic(topic, options.partitions ?? serverDefault, settings);
       const { partitionCount } = await client.describeTopic(topic);
       process.stdout.write(`created ${topic} with ${printPartitions(partitionCount)}\n`);
     });

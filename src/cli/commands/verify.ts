@@ -3,6 +3,14 @@ import { StartFailure } from '../../server/index.ts';
 import { printCount } from '../progress.ts';
 import { printTable } from '../table.ts';
 
+const countNames = [
+  ['file', 'files'],
+  ['chunk', 'chunks'],
+  ['entry', 'entries'],
+  ['batch', 'batches'],
+  ['record', 'records'],
+] as const;
+
 /** `pabal verify`: reads all that is stored, offline, and says what it found; exit code 2 for damage. */
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -15,13 +23,21 @@ export function verifyCommand(): Command {
       const found = await stat(options.data).catch(() => undefined);
       if (found?.isDirectory() !== true)
         throw new StartFailure(`there is no directory ${options.data}`);
+      const { findDataOwner } = await import('../../broker/index.ts');
+      const owner = await findDataOwner(options.data);
+      if (owner !== undefined) {
+        throw new StartFailure(
+          `the data directory ${options.data} is in use by process ${owner}: stop it, or verify a copy`,
+        );
+      }
       const { problems, ...counts } = await verifyStore(options.data);
       if (options.json === true) {
         process.stdout.write(`${JSON.stringify({ ...counts, problems }, null, 2)}\n`);
       } else {
-        const totals = Object.entries(counts).map(
-          ([name, count]) => `${printCount(count)} ${name}`,
-        );
+        const totals = countNames.map(([one, many]) => {
+          const count = counts[many];
+          return `${printCount(count)} ${count === 1 ? one : many}`;
+        });
         process.stdout.write(`${options.data}: ${totals.join(', ')}\n`);
         if (problems.length > 0) {
           printTable(
