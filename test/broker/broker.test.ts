@@ -36,6 +36,8 @@ async function take(
 test('what is sent is read with key, value, headers and time, also by the next broker', async (context) => {
   const data = await createDirectory(context);
   const first = await Broker.open({ data });
+  // The record's time is long ago.
+  await first.createTopic('orders', { options: { retentionMs: -1 } });
   const sent = await first.send('orders', {
     key: 'k',
     value: 'v',
@@ -43,7 +45,6 @@ test('what is sent is read with key, value, headers and time, also by the next b
     timestampMs: 1_700_000_000_000,
   });
   assert.deepEqual(sent, { partition: 0, offset: 0 });
-  await first.topics.configure('orders', { options: { retentionMs: -1 } });
   await first.close();
   const second = await Broker.open({ data });
   assert.equal(second.storeId, first.storeId);

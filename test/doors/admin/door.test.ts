@@ -166,7 +166,7 @@ describe('topics', () => {
 
 describe('messages', () => {
   test('are published by key and browsed, as text or base64', async () => {
-    await broker.topics.create({ name: 't', partitions: 4 });
+    await broker.topics.create({ name: 't', partitions: 4, options: { retentionMs: -1 } });
     const published = await publish('t', [
       { key: 'k', value: 'one', headers: [{ name: 'h', value: 'v' }], timestampMs: 5 },
       { key: 'k', value: Buffer.from([0xff, 0]).toString('base64'), valueEncoding: 'base64' },
@@ -193,7 +193,8 @@ describe('messages', () => {
   });
 
   test('browsing takes the latest by default, and goes on from nextOffset', async () => {
-    await broker.topics.create({ name: 't' });
+    // The time of what is published is long ago.
+    await broker.topics.create({ name: 't', options: { retentionMs: -1 } });
     for (let index = 0; index < 5; index++) {
       await publish('t', [
         { value: `a${index}`, timestampMs: index * 10 },

@@ -59,8 +59,10 @@ export async function openBed(t: TestContext): Promise<Bed> {
     write: '.*',
     read: '.*',
   });
-  await broker.topics.create({ name: 'open', partitions: 1 });
-  await broker.topics.create({ name: 'secret', partitions: 1 });
+  // The time of what is produced is long ago.
+  const options = { retentionMs: -1 };
+  for (const name of ['open', 'secret'])
+    await broker.topics.create({ name, partitions: 1, options });
   const door = await KafkaDoor.open({
     broker,
     clock: new SystemClock(),

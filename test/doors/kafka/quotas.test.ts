@@ -59,7 +59,8 @@ async function open(t: TestContext) {
   const client = await connect();
   const set = (subject: QuotaSubject, name: QuotaName, value: number): Promise<void> =>
     broker.quotas.change([{ subject, bounds: { [name]: value } }]);
-  await broker.createTopic('orders');
+  // The time of what is produced is long ago.
+  await broker.createTopic('orders', { options: { retentionMs: -1 } });
   return { clock, broker, client, connect, set };
 }
 

@@ -46,7 +46,8 @@ class Bed {
       await door.close(0);
       await broker.close();
     });
-    await broker.createTopic('orders', { partitions: 8 });
+    // The time of what is produced is long ago.
+    await broker.createTopic('orders', { partitions: 8, options: { retentionMs: -1 } });
     const bed = new Bed(broker, client);
     const init = await client.ask('InitProducerId', 6, {
       transactionalId,
