@@ -12,6 +12,7 @@ export {
   printAddress,
   printBytes,
   printDuration,
+  properties,
   several,
   truth,
   ValueError,

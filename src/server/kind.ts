@@ -185,6 +185,38 @@ export function several<T>(item: Kind<T>, hint: string): Kind<T[]> {
   };
 }
 
+/** Names with their values: `NAME=VALUE,NAME=VALUE` in text, also an object in a file. */
+export function properties(): Kind<ReadonlyArray<readonly [string, string]>> {
+  const pairs = several({ hint: '', parse: parsePair, read: readPair, print: printPair }, '');
+  return {
+    hint: '<name=value,...>',
+    parse: pairs.parse,
+    read: (value) =>
+      isPlainObject(value)
+        ? Object.entries(value).map(([name, item]) => [name, asText(item)] as const)
+        : pairs.read(value),
+    print: (values) => values.map(printPair).join(','),
+  };
+}
+
+function parsePair(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  if (at <= 0) throw new ValueError('expected NAME=VALUE');
+  return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+}
+
+function readPair(value: unknown): readonly [string, string] {
+  return parsePair(asText(value));
+}
+
+function printPair([name, value]: readonly [string, string]): string {
+  return `${name}=${value}`;
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** `HOST:PORT`, an IPv6 address in brackets. */
 export function address(minPort: number): Kind<Address> {
   const parse = (value: string): Address => {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AssertionError, BrokerError, SystemClock, SystemRandom } from '../base/index.ts';
 import type { Broker } from '../broker/index.ts';
+import type { GroupPresets } from '../doors/kafka/index.ts';
 import { type DoorMetrics, isLoopbackHost, type Log } from '../net/index.ts';
 import { CommitMetrics } from './commit-metrics.ts';
 import { openDoors } from './config.ts';
@@ -43,8 +44,9 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
   // While the disk is waited for, the code of the doors is read.
   preload(doors);
   const commits = new CommitMetrics();
-  const broker = await openBroker(settings, commits, log);
-  const server = new RunningServer(settings, broker, commits, log);
+  const groups = await readProperties(settings);
+  const broker = await openBroker(settings, groups, commits, log);
+  const server = new RunningServer(settings, groups, broker, commits, log);
   try {
     await applyUsers(broker.access, settings.users);
     await server.importDefinitions();
@@ -59,6 +61,7 @@ export async function startServer(settings: Settings, log: Log): Promise<Server>
 
 class RunningServer implements Server {
   readonly #settings: Settings;
+  readonly #groups: GroupPresets | undefined;
   readonly #broker: Broker;
   readonly #commits: CommitMetrics;
   readonly #log: Log;
@@ -71,8 +74,15 @@ class RunningServer implements Server {
   readonly #doors = new Map<DoorName, Door>();
   #stopping: Promise<void> | undefined;
 
-  constructor(settings: Settings, broker: Broker, commits: CommitMetrics, log: Log) {
+  constructor(
+    settings: Settings,
+    groups: GroupPresets | undefined,
+    broker: Broker,
+    commits: CommitMetrics,
+    log: Log,
+  ) {
     this.#settings = settings;
+    this.#groups = groups;
     this.#broker = broker;
     this.#commits = commits;
     this.#log = log;
@@ -142,6 +152,7 @@ class RunningServer implements Server {
       certificateUser: settings.tlsUser,
       requiresLogin: wantsLogin(settings),
       tokens: await openTokens(settings, this.#clock, this.#log),
+      groupPresets: this.#groups,
       reauthenticateMs: settings.kafkaReauthenticateMs,
       trustsEverybody: settings.insecure,
       limits: {
@@ -361,7 +372,24 @@ function refuseOpenDoors(settings: Settings, doors: readonly DoorName[], broker:
   );
 }
 
-async function openBroker(settings: Settings, commits: CommitMetrics, log: Log): Promise<Broker> {
+/** What `kafkaProperties` says; undefined: nothing. */
+async function readProperties({ kafkaProperties }: Settings): Promise<GroupPresets | undefined> {
+  if (kafkaProperties.length === 0) return undefined;
+  const { presetGroups } = await doorModules.kafka();
+  try {
+    return presetGroups(new Map(kafkaProperties));
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    throw new StartFailure(`kafkaProperties: ${error.message}`, 1, { cause: error });
+  }
+}
+
+async function openBroker(
+  settings: Settings,
+  groups: GroupPresets | undefined,
+  commits: CommitMetrics,
+  log: Log,
+): Promise<Broker> {
   const { Broker } = await import('../broker/index.ts');
   try {
     return await Broker.open({
@@ -374,6 +402,12 @@ async function openBroker(settings: Settings, commits: CommitMetrics, log: Log):
       groupOptions: {
         offsetsRetentionMs: settings.offsetsRetentionMs,
         initialRebalanceDelayMs: settings.initialRebalanceDelayMs,
+        ...(groups === undefined
+          ? {}
+          : {
+              sessionTimeoutMinMs: groups.sessionTimeoutMinMs,
+              sessionTimeoutMaxMs: groups.sessionTimeoutMaxMs,
+            }),
       },
       tuning: {
         tailCacheBytes: settings.cache,

@@ -8,6 +8,7 @@ import {
   integer,
   type Kind,
   plainText,
+  properties,
   several,
   truth,
 } from './kind.ts';
@@ -119,6 +120,11 @@ export const settingTable = {
     integer(0, 7 * 24 * 3_600_000),
     0,
     'kafka door: after this long a client must log in again on its connection; 0: never',
+  ),
+  kafkaProperties: setting<ReadonlyArray<readonly [string, string]>>(
+    properties(),
+    [],
+    "kafka door: what a broker's properties of Kafka say of groups: group.share.record.lock.duration.ms, ...",
   ),
   tokenKeys: setting(
     plainText('<file|url>'),

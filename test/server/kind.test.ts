@@ -7,6 +7,7 @@ import {
   integer,
   printBytes,
   printDuration,
+  properties,
   ValueError,
 } from '../../src/server/index.ts';
 
@@ -53,6 +54,23 @@ describe('times', () => {
     assert.equal(printDuration(604_800_000), '7d');
     assert.equal(printDuration(1500), '1500ms');
   });
+});
+
+describe('properties', () => {
+  const kind = properties();
+  const pairs = [
+    ['a.b', '1'],
+    ['c', ''],
+  ];
+  test('are read from text, lists and objects', () => {
+    assert.deepEqual(kind.parse(' a.b = 1, c='), pairs);
+    assert.deepEqual(kind.read(['a.b=1', 'c=']), pairs);
+    assert.deepEqual(kind.read({ 'a.b': 1, c: '' }), pairs);
+    assert.equal(kind.print(kind.parse('a.b=1,c=')), 'a.b=1,c=');
+  });
+  for (const text of ['a', '=1', 'a=1,b']) {
+    test(`"${text}" is refused`, () => assert.throws(() => kind.parse(text), ValueError));
+  }
 });
 
 describe('addresses', () => {

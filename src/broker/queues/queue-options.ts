@@ -29,7 +29,12 @@ export function checkQueueSettings(settings: Partial<QueueSettings>): void {
   if (overflow !== undefined && !overflows.includes(overflow)) {
     throw invalid('overflow', overflows.join(' or '), overflow);
   }
-  for (const name of ['dropsExpired', 'keepsFailed', 'isSingleActive'] as const) {
+  for (const name of [
+    'dropsExpired',
+    'keepsFailed',
+    'isSingleActive',
+    'givesUncommitted',
+  ] as const) {
     const value: unknown = settings[name];
     if (value !== undefined && typeof value !== 'boolean')
       throw invalid(name, 'true or false', value);

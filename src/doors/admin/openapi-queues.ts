@@ -75,6 +75,10 @@ export const queueSchemas: Readonly<Record<string, Schema>> = {
       description: 'What failed too often dies when it would be given out next, not at once',
     },
     isSingleActive: { ...truth, description: 'One consumer at a time gets messages' },
+    givesUncommitted: {
+      ...truth,
+      description: 'Open transactions hold nothing back, and aborted ones take nothing away',
+    },
     keepSettledMs: { ...count, description: 'So long can be gone back' },
     leaseMs: { ...wholeNumber, description: '-1: until it is settled or the consumer goes' },
     leasedMax: {

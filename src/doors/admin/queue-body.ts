@@ -25,6 +25,7 @@ const settingReaders: Readers<QueueSettings> = {
   dropsExpired: asTruth,
   keepsFailed: asTruth,
   isSingleActive: asTruth,
+  givesUncommitted: asTruth,
   keepSettledMs: asWholeNumber,
   leaseMs: asWholeNumber,
   leasedMax: asWholeNumber,

@@ -1,7 +1,6 @@
 import { limits } from '../../base/index.ts';
 import { type ConfigTypeName } from './config-kind.ts';
 import { configSources } from './config-sources.ts';
-import { groupConfigs } from './group-configs.ts';
 import type { HandlerContext } from './handler.ts';
 import { deadLetterPrefix } from './share-groups/index.ts';
 import { topicConfigs } from './topic-configs.ts';
@@ -16,7 +15,7 @@ export interface BrokerConfig {
 }
 
 export function listBrokerConfigs(context: HandlerContext): BrokerConfig[] {
-  const { broker, connection } = context;
+  const { broker, connection, door } = context;
   const { host, port } = connection.advertised;
   const address = `PLAINTEXT://${host}:${port}`;
   const own: BrokerConfig[] = [
@@ -67,8 +66,9 @@ export function listBrokerConfigs(context: HandlerContext): BrokerConfig[] {
       'Whether dead-letter topics are created when they are needed.',
     ),
     preset('group.max.size', limits.groupMembersMax, 'int', 'Members of a consumer group.'),
-    ...groupConfigs.flatMap(({ brokerName, kind, default: value, documentation }) =>
-      brokerName === undefined ? [] : [preset(brokerName, value, kind.type, documentation)],
+    ...door.shareGroups.configs.presets.properties.map(
+      ({ name, value, kind, isSet, documentation }) =>
+        (isSet ? set : preset)(name, value, kind.type, documentation),
     ),
     preset(
       'offset.metadata.max.bytes',

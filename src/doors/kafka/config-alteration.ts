@@ -2,7 +2,7 @@ import { limits } from '../../base/index.ts';
 import type { Topic } from '../../broker/index.ts';
 import { resourceTypes } from './config-sources.ts';
 import { errorCodes } from './error-codes.ts';
-import { deadLetterConfigs } from './group-configs.ts';
+import { deadLetterConfigs } from './group-config.ts';
 import type { HandlerContext } from './handler.ts';
 import { ensureInternalTopic, internalTopics } from './internal-topics.ts';
 import { Refusal } from './refusal.ts';

@@ -20,6 +20,7 @@ import { type Api, KafkaConnection } from './connection.ts';
 import { FetchBudget } from './fetch-budget.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { GroupConfigs } from './group-configs.ts';
+import type { GroupPresets } from './group-presets.ts';
 import type { ConnectionInfo, DoorServices, HandlerContext, HostPort } from './handler.ts';
 import { registrations } from './handlers/index.ts';
 import { OverloadGate } from './overload-gate.ts';
@@ -49,6 +50,8 @@ export interface KafkaDoorOptions {
   readonly reauthenticateMs?: number;
   /** Users who may come from this machine only may come from everywhere. */
   readonly trustsEverybody?: boolean;
+  /** Defaults and bounds of groups' configurations, where they are not Kafka's. */
+  readonly groupPresets?: GroupPresets | undefined;
   readonly limits?: Partial<KafkaDoorLimits>;
 }
 
@@ -76,7 +79,7 @@ export class KafkaDoor {
     const metrics = new DoorMetrics();
     const sendLedger = { queuedBytes: 0 };
     const limits: KafkaDoorLimits = { ...defaultLimits, ...options.limits };
-    const configs = new GroupConfigs(options.broker);
+    const configs = new GroupConfigs(options.broker, options.groupPresets);
     const streamsGroups = new StreamsGroups(options.broker, options.clock, configs);
     const isStreams = (groupId: string): boolean => streamsGroups.has(groupId);
     const shareGroups = new ShareGroups(options.broker, options.clock, configs, isStreams);

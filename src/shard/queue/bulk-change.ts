@@ -13,7 +13,9 @@ const readRetryMs = 1000;
 export function purgeQueue(queue: LiveQueue, isWhole: boolean): Promise<number> {
   const { state, partition } = queue;
   const leased = isWhole ? queue.settling.purgeLeases() : 0;
-  const undecided = partition.transactions?.findUndecided(state.ingested);
+  const undecided = queue.settings.givesUncommitted
+    ? undefined
+    : partition.transactions?.findUndecided(state.ingested);
   const bytes = Math.max(0, purgeableBytes(state, partition) - (undecided?.bodyBytes ?? 0));
   let count: number;
   if (undecided === undefined || undecided.runs.length === 0) {
@@ -49,7 +51,7 @@ function runsBetween(from: number, leftOut: readonly number[], end: number): num
   return runs;
 }
 
-/** A transaction has ended: its marker is no message, nor is anything of it when it was aborted. */
+/** A transaction has ended: its marker is no message, nor is what lies where it was aborted, if that is told. */
 export function dropEnded(
   queue: LiveQueue,
   markerOffset: number,

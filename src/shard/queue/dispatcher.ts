@@ -48,7 +48,8 @@ export class Dispatcher {
     const readAhead = new ReadAhead(queue.partition, queue.home.readAhead);
     this.#ahead = new MessageWindow(queue.partition, windowBytes, true, readAhead);
     this.#behind = new MessageWindow(queue.partition, singleBytes);
-    this.#newFrom = queue.partition.lastStableOffset;
+    this.#newFrom = queue.endOffset;
+    this.#setWindows();
   }
 
   /** Nobody is here, and nothing is under way. */
@@ -136,6 +137,18 @@ export class Dispatcher {
     this.#behind.clear();
   }
 
+  /** What the queue gives out has changed. */
+  settingsChanged(): void {
+    if (this.#ahead.onlyStable === !this.#queue.settings.givesUncommitted) return;
+    this.clearWindows();
+    this.#setWindows();
+  }
+
+  #setWindows(): void {
+    const { givesUncommitted } = this.#queue.settings;
+    for (const window of [this.#ahead, this.#behind]) window.onlyStable = !givesUncommitted;
+  }
+
   /** What could not be read is looked at again. */
   forgetDamage(): void {
     this.#damage = undefined;
@@ -155,7 +168,7 @@ export class Dispatcher {
       goesOn = this.#round(max);
     } finally {
       this.#isRunning = false;
-      if (!goesOn && !this.#isReading) this.#newFrom = this.#queue.partition.lastStableOffset;
+      if (!goesOn && !this.#isReading) this.#newFrom = this.#queue.endOffset;
       this.#finish(goesOn);
     }
     return goesOn;
@@ -187,7 +200,7 @@ export class Dispatcher {
       if (taker === undefined && !queue.mustLook()) return false;
       if (!queue.areGroupsKnown && !this.#learnGroups(nowMs)) return false;
       const run = taker instanceof Acquirer ? taker.run : 0;
-      if (!queue.state.choose(queue.partition.lastStableOffset, run)) {
+      if (!queue.state.choose(queue.endOffset, run)) {
         if (this.consumers.recallAny()) continue;
         this.clearWindows();
         return false;

@@ -134,6 +134,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     // A filter that cannot be compiled throws, and changes nothing.
     this.#filter = this.#compile(settings);
     this.#settings = settings;
+    this.dispatcher?.settingsChanged();
     this.#begin();
     this.#isDoubtful ||= (this.#state?.returned?.count ?? 0) > 0;
     this.dispatcher?.consumers.chooseActive();
@@ -286,7 +287,8 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   peek(skip: number, count: number, bytesMax: number): Promise<QueueMessage[]> {
-    return peekMessages(this.partition, listMessages(this.state, skip, count), bytesMax);
+    const list = listMessages(this.state, skip, count);
+    return peekMessages(this.partition, list, bytesMax, this.#settings.givesUncommitted);
   }
 
   // LogFollower
@@ -325,7 +327,7 @@ export class LiveQueue implements PartitionQueue, LogFollower {
   }
 
   ended(markerOffset: number, aborted: OpenRuns | undefined): void {
-    dropEnded(this, markerOffset, aborted);
+    dropEnded(this, markerOffset, this.#settings.givesUncommitted ? undefined : aborted);
   }
 
   trimmed(): void {
@@ -448,13 +450,20 @@ export class LiveQueue implements PartitionQueue, LogFollower {
     );
   }
 
+  /** Up to there messages may be given out. */
+  get endOffset(): number {
+    const { partition } = this;
+    return this.#settings.givesUncommitted ? partition.highWatermark : partition.lastStableOffset;
+  }
+
   isOverLength(): boolean {
     const { readyMax, readyBytesMax, overflow } = this.#settings;
     if (overflow !== 'drop-head' || (readyMax < 0 && readyBytesMax < 0)) return false;
-    const { nextOffset, highWatermark, lastStableOffset } = this.partition;
+    const { nextOffset, highWatermark } = this.partition;
+    const { endOffset } = this;
     // What an open transaction holds back may never become a message: nothing dies for it.
-    const held = highWatermark - lastStableOffset;
-    const unstable = held > 0 ? this.state.unsettledIn(lastStableOffset, highWatermark) : 0;
+    const held = highWatermark - endOffset;
+    const unstable = held > 0 ? this.state.unsettledIn(endOffset, highWatermark) : 0;
     return this.state.isAbove(readyMax, readyBytesMax, nextOffset, unstable);
   }
 

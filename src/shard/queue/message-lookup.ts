@@ -13,15 +13,17 @@ export async function peekMessages(
   log: PartitionLog,
   list: Iterable<Listed>,
   bytesMax: number,
+  givesUncommitted: boolean,
 ): Promise<QueueMessage[]> {
-  const window = new MessageWindow(log, peekBytes);
+  const window = new MessageWindow(log, peekBytes, !givesUncommitted);
+  const end = givesUncommitted ? log.highWatermark : log.lastStableOffset;
   const view = new MessageView();
   const messages: QueueMessage[] = [];
   let bytes = 0;
   // What is listed now is the answer, whatever happens while it is read.
   const listed = Array.from(list);
   for (const { offset, deliveries, failures } of listed) {
-    if (offset >= log.lastStableOffset) continue;
+    if (offset >= end) continue;
     if (window.seek(offset) === 'away') {
       try {
         await window.load(offset);

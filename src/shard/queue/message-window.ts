@@ -32,6 +32,7 @@ export class MessageView implements QueueMessage {
   headersAt = 0;
   headersBytes = 0;
   headerCount = 0;
+  batchEnd = 0;
 }
 
 /** A message of its own, for whoever keeps it. */
@@ -59,7 +60,6 @@ export function copyView(view: QueueMessage): QueueMessage {
 export class MessageWindow {
   readonly #log: PartitionLog;
   readonly #readBytes: number;
-  readonly #onlyStable: boolean;
   readonly #readAhead: ReadAhead | undefined;
   #slices: Uint8Array[] = [];
   /** Per batch: its slice, its place there, its first offset. */
@@ -79,21 +79,23 @@ export class MessageWindow {
   #unpackedBytes = 0;
   /** Somebody takes what it shows: what follows will be wanted. */
   isDrained = false;
+  /** Nothing that an open transaction may take back, nor what one has; cleared before it changes. */
+  onlyStable: boolean;
   /** Grows with every load, so that a late read is not taken for the wanted one. */
   #load = 0;
 
-  /** `readBytes`: how much is read at once; `onlyStable`: nothing that an open transaction may take back. */
+  /** `readBytes`: how much is read at once. */
   constructor(log: PartitionLog, readBytes: number, onlyStable = true, readAhead?: ReadAhead) {
     this.#log = log;
     this.#readBytes = readBytes;
-    this.#onlyStable = onlyStable;
+    this.onlyStable = onlyStable;
     this.#readAhead = readAhead;
   }
 
   /** Puts the cursor on the record of `offset`. */
   seek(offset: number): Sight {
     const sight = this.#seek(offset);
-    return sight === 'here' && this.#isAborted ? 'gap' : sight;
+    return sight === 'here' && this.#isAborted && this.onlyStable ? 'gap' : sight;
   }
 
   /** Body bytes of what `seek` took for a gap; −1: it is gone, and nobody knows. */
@@ -135,7 +137,7 @@ export class MessageWindow {
       this.#log.read(offset, {
         maxBytes: this.#readBytes,
         minOneBatch: true,
-        onlyStable: this.#onlyStable,
+        onlyStable: this.onlyStable,
       });
     if (!(result instanceof Promise)) {
       this.#fill(result);
@@ -152,7 +154,7 @@ export class MessageWindow {
   /** What came from the disk is followed by what is there too. */
   #goAhead(): void {
     if (this.isDrained && this.#first.length > 0)
-      this.#readAhead?.start(this.#endOffset, this.#readBytes);
+      this.#readAhead?.start(this.#endOffset, this.#readBytes, this.onlyStable);
   }
 
   /** Shows the record at the cursor. */
@@ -168,6 +170,7 @@ export class MessageWindow {
     view.headersAt = cursor.headersAt;
     view.headersBytes = cursor.headersBytes;
     view.headerCount = cursor.headerCount;
+    view.batchEnd = this.#batchEnd;
   }
 
   get isEmpty(): boolean {

@@ -14,6 +14,7 @@ export const defaultQueueSettings: QueueSettings = {
   dropsExpired: false,
   keepsFailed: false,
   isSingleActive: false,
+  givesUncommitted: false,
   keepSettledMs: 0,
   leaseMs: -1,
   leasedMax: -1,

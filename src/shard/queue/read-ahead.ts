@@ -42,13 +42,14 @@ export class ReadAhead {
   }
 
   /** Begins to read what is behind `from`, where it is not in memory and there is room. */
-  start(from: number, bytes: number): void {
+  start(from: number, bytes: number, onlyStable: boolean): void {
     this.clear();
     const log = this.#log;
-    if (from >= log.lastStableOffset || !this.#budget.take(bytes)) return;
+    const end = onlyStable ? log.lastStableOffset : log.highWatermark;
+    if (from >= end || !this.#budget.take(bytes)) return;
     const next: Next = { from, bytes, result: undefined, reading: undefined, isOver: false };
     try {
-      const read = log.read(from, { maxBytes: bytes, minOneBatch: true, onlyStable: true });
+      const read = log.read(from, { maxBytes: bytes, minOneBatch: true, onlyStable });
       if (!(read instanceof Promise)) return this.#budget.give(bytes);
       next.reading = read;
     } catch {

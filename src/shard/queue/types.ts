@@ -25,6 +25,8 @@ export interface QueueSettings {
   keepsFailed: boolean;
   /** Only one consumer gets messages at a time; the next in line takes over when it goes. */
   isSingleActive: boolean;
+  /** What an open transaction has written is given out too, and what was aborted stays a message. */
+  givesUncommitted: boolean;
   /** Settled messages stay readable (and can be gone back to) for this long; 0: they go. */
   keepSettledMs: number;
   /** Leases of consumers that have no time of their own; -1: until the consumer settles or goes. */
@@ -103,6 +105,8 @@ export interface QueueMessage {
   readonly headersAt: number;
   readonly headersBytes: number;
   readonly headerCount: number;
+  /** The offset behind the batch that it lies in; known of messages that are pushed. */
+  readonly batchEnd?: number;
 }
 
 /** Somebody that messages are pushed to. Everything is called synchronously. */
@@ -283,7 +287,7 @@ export interface PartitionQueue {
   /**
    * Settles everything that is ready, delayed or damaged; resolves with how many, durable. `isWhole`: also what consumers
    * have (not what a transaction holds, or is on its way to another queue), and forgets deduplication ids. What an open
-   * transaction has written is no message yet: it comes when that is committed.
+   * transaction has written is no message yet, unless the queue gives it out: it comes when that is committed.
    */
   purge(isWhole?: boolean): Promise<number>;
 

@@ -4,7 +4,6 @@ import { listBrokerConfigs } from '../broker-configs.ts';
 import { configTypes } from '../config-kind.ts';
 import { configSources, resourceTypes } from '../config-sources.ts';
 import { errorCodes } from '../error-codes.ts';
-import { groupConfigs } from '../group-configs.ts';
 import type { HandlerContext } from '../handler.ts';
 import { type TopicConfig, topicConfigs, valueOf } from '../topic-configs.ts';
 import { isTopicName } from '../topic-creation.ts';
@@ -111,20 +110,25 @@ function describeBroker(context: HandlerContext, request: Request, resource: Res
 }
 
 function describeGroup({ door }: HandlerContext, request: Request, resource: Resource): Entry[] {
-  const own = door.shareGroups.configs.own(resource.resourceName);
-  return groupConfigs
+  const { configs } = door.shareGroups;
+  const own = configs.own(resource.resourceName);
+  return configs.all
     .filter((config) => isAsked(resource, config.name))
-    .map(({ name, kind, default: byDefault, brokerName, documentation }) => {
+    .map(({ name, kind, default: byDefault, preset, brokerName, documentation }) => {
       const value = own[name];
+      const outer = brokerName ?? name;
       const synonyms = [
         ...(value === undefined ? [] : [{ name, value, source: configSources.group }]),
-        { name: brokerName ?? name, value: byDefault, source: configSources.default },
+        ...(preset === undefined
+          ? []
+          : [{ name: outer, value: preset, source: configSources.staticBroker }]),
+        { name: outer, value: byDefault, source: configSources.default },
       ];
       return {
         name,
-        value: value ?? byDefault,
+        value: value ?? preset ?? byDefault,
         readOnly: false,
-        configSource: value === undefined ? configSources.default : configSources.group,
+        configSource: synonyms[0]?.source ?? configSources.default,
         isSensitive: false,
         synonyms: request.includeSynonyms ? synonyms : [],
         configType: configTypes[kind.type],

@@ -3,7 +3,8 @@ import type { Topic } from '../../../broker/index.ts';
 import { alterResources } from '../config-alteration.ts';
 import { splitList } from '../config-kind.ts';
 import { errorCodes } from '../error-codes.ts';
-import { findGroupConfig, parseGroupConfig } from '../group-configs.ts';
+import { parseGroupConfig } from '../group-config.ts';
+import type { GroupConfigs } from '../group-configs.ts';
 import type { HandlerContext } from '../handler.ts';
 import { Refusal } from '../refusal.ts';
 import {
@@ -25,7 +26,13 @@ export async function incrementalAlterConfigs(
 ): Promise<ResponseInput<'IncrementalAlterConfigs'>> {
   const { resources, validateOnly } = request;
   return {
-    responses: await alterResources(context, resources, validateOnly, planChanges, planGroup),
+    responses: await alterResources(
+      context,
+      resources,
+      validateOnly,
+      planChanges,
+      (resource, own) => planGroup(context.door.shareGroups.configs, resource, own),
+    ),
   };
 }
 
@@ -45,12 +52,13 @@ function planChanges({ configs }: Resource, topic: Topic): TopicChange | Refusal
 }
 
 function planGroup(
+  known: GroupConfigs,
   { configs }: Resource,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> | Refusal {
   const wanted: Record<string, string> = { ...own };
   for (const { name, configOperation, value } of configs) {
-    const config = findGroupConfig(name);
+    const config = known.find(name);
     if (config === undefined) {
       return new Refusal(errorCodes.INVALID_CONFIG, `Unknown group config name: ${name}`);
     }

@@ -1,6 +1,5 @@
-// ShareFetch 1-2 (KIP-932; 2: KIP-1206 and KIP-1222). Deviations: it answers as soon as there are records, whatever
-// MinBytes says; MaxRecords is never exceeded, in both acquire modes; what a transaction has not committed is never given
-// out. An acknowledgement is answered when it is durable.
+// ShareFetch 1-2 (KIP-932; 2: KIP-1206 and KIP-1222). Deviation: it answers as soon as there are records, whatever
+// MinBytes says. An acknowledgement is answered when it is durable.
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
 import { Refusal } from '../refusal.ts';
@@ -16,6 +15,9 @@ import type { RequestOf, ResponseInput } from '../wire/index.ts';
 type Request = RequestOf<'ShareFetch'>;
 type Response = ResponseInput<'ShareFetch'>;
 type PartitionResponse = Response['responses'][number]['partitions'][number];
+
+/** KIP-1206. The other mode, 0, is that of version 1: what is begun of a batch comes whole, also beyond MaxRecords. */
+const recordLimit = 1;
 
 /** What the two halves of a request, fetching and acknowledging, have to say of a partition. */
 type Part = Omit<PartitionResponse, 'currentLeader'> & { readonly topicId: string };
@@ -34,6 +36,7 @@ export async function shareFetch(context: HandlerContext, request: Request): Pro
         maxWaitMs: request.maxWaitMs,
         maxBytes: request.maxBytes,
         maxRecords: request.maxRecords,
+        takesWholeBatches: request.shareAcquireMode !== recordLimit,
         batchSize: Math.max(request.batchSize, 1),
       }).run()
     : undefined;

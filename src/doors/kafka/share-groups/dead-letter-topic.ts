@@ -1,6 +1,7 @@
 import type { BrokerPort } from '../../../broker/index.ts';
 import type { DeadLetterTarget, DeathNotes } from '../../../shard/index.ts';
-import { deadLetterConfigs, type GroupConfigs } from '../group-configs.ts';
+import { deadLetterConfigs } from '../group-config.ts';
+import type { GroupConfigs } from '../group-configs.ts';
 import { findTopicConfig, valueOf } from '../topic-configs.ts';
 
 /** Kafka's `errors.deadletterqueue.topic.name.prefix`: nothing else can be made to hold dead records. */

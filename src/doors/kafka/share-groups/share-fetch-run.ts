@@ -10,6 +10,8 @@ export interface ShareFetchOptions {
   readonly maxWaitMs: number;
   readonly maxBytes: number;
   readonly maxRecords: number;
+  /** Records of a batch that is begun come along although they are more (KIP-1206). */
+  readonly takesWholeBatches: boolean;
   /** Records of one range of the answer. */
   readonly batchSize: number;
 }
@@ -54,6 +56,10 @@ export class ShareFetchRun implements ShareTaker, ShareFetchInProgress {
   readonly #outcomes = new Map<ShareEntry, ShareOutcome>();
   #recordsLeft: number;
   #takenBytes = 0;
+  /** There are as many records as wanted, but the last batch is not whole: where it lies, and what is missing of it. */
+  #unfinished: SharePart | undefined;
+  #missingFrom = 0;
+  #missingEnd = 0;
   #sentBytes = 0;
   #heldBytes = 0;
   /** Something that the client should hear without delay. */
@@ -93,11 +99,20 @@ export class ShareFetchRun implements ShareTaker, ShareFetchInProgress {
 
   // ShareTaker
 
-  wants(): boolean {
-    return !this.#isOver && this.#recordsLeft > 0 && this.#takenBytes < this.#options.maxBytes;
+  wants(part: SharePart): boolean {
+    if (this.#isOver || this.#takenBytes >= this.#options.maxBytes) return false;
+    return this.#recordsLeft > 0 || this.#unfinished === part;
   }
 
-  take(part: SharePart, offset: number, deliveries: number, bytes: number): void {
+  fits(part: SharePart, offset: number): boolean {
+    if (this.#recordsLeft > 0) return true;
+    const isMissing = offset >= this.#missingFrom && offset < this.#missingEnd;
+    if (this.#unfinished === part && isMissing) return true;
+    this.#unfinished = undefined;
+    return false;
+  }
+
+  take(part: SharePart, offset: number, deliveries: number, bytes: number, batchEnd: number): void {
     let taken = this.#taken.get(part);
     if (taken === undefined) {
       taken = { offsets: [], deliveries: [] };
@@ -107,6 +122,10 @@ export class ShareFetchRun implements ShareTaker, ShareFetchInProgress {
     taken.deliveries.push(deliveries);
     this.#recordsLeft -= 1;
     this.#takenBytes += bytes;
+    if (this.#recordsLeft > 0 || !this.#options.takesWholeBatches) return;
+    this.#missingFrom = offset + 1;
+    this.#missingEnd = batchEnd;
+    this.#unfinished = offset + 1 < batchEnd ? part : undefined;
   }
 
   taken(): void {

@@ -6,8 +6,11 @@ import type { ShareSession } from './share-session.ts';
 /** A fetch that waits for records. */
 export interface ShareTaker {
   readonly session: ShareSession;
-  wants(): boolean;
-  take(part: SharePart, offset: number, deliveries: number, bytes: number): void;
+  wants(part: SharePart): boolean;
+  /** `batchEnd`: the offset behind the batch that the record lies in. */
+  take(part: SharePart, offset: number, deliveries: number, bytes: number, batchEnd: number): void;
+  /** Whether it would take that record, which is the next one. */
+  fits(part: SharePart, offset: number): boolean;
   /** A round of deliveries is over, and it got some. */
   taken(): void;
   /** The part can give nothing any more. */
@@ -79,7 +82,7 @@ export class SharePart implements QueueConsumer {
     }
     // Whoever has waited longest is filled first.
     for (const taker of this.#takers) {
-      if (!taker.wants()) continue;
+      if (!taker.wants(this)) continue;
       this.#taker = taker;
       return true;
     }
@@ -88,7 +91,7 @@ export class SharePart implements QueueConsumer {
 
   take(message: QueueMessage, lease: Lease): void {
     const taker = this.#taker;
-    if (taker === undefined) {
+    if (taker?.fits(this, message.offset) !== true) {
       this.part.release(lease, { delayMs: 0, isFailure: false });
       return;
     }
@@ -97,7 +100,8 @@ export class SharePart implements QueueConsumer {
     this.#holders.set(offset, taker.session);
     const bytes =
       Math.max(message.keyBytes, 0) + Math.max(message.valueBytes, 0) + message.headersBytes;
-    taker.take(this, offset, Math.min(message.failures + 1, deliveriesMax), bytes);
+    const deliveries = Math.min(message.failures + 1, deliveriesMax);
+    taker.take(this, offset, deliveries, bytes, message.batchEnd ?? offset + 1);
     this.#served.add(taker);
   }
 

@@ -1,8 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import { BrokerError } from '../../../base/index.ts';
 import type { BrokerPort, Queue, Topic } from '../../../broker/index.ts';
 import type { PartitionQueue, QueueSettings } from '../../../shard/index.ts';
 import type { GroupConfigs } from '../group-configs.ts';
 import { deadLetterOf } from './dead-letter-topic.ts';
+
+/** What of a queue's settings the group's configurations say. */
+type GroupSettings = Pick<
+  QueueSettings,
+  'failuresMax' | 'leaseMs' | 'deadLetter' | 'givesUncommitted'
+>;
 
 /** Names, on a queue, the share group that it was made for. */
 const groupAttribute = 'kafka.share-group';
@@ -19,6 +26,8 @@ export class ShareQueues {
   #known: Map<string, Set<Queue>> | undefined;
   #unwatch: (() => void) | undefined;
   readonly #opening = new Map<string, Promise<Queue>>();
+  /** Those whose settings are what the configurations say: what the broker presets may be different after a restart. */
+  readonly #checked = new WeakSet<Queue>();
 
   constructor(broker: BrokerPort, configs: GroupConfigs, nowMs: () => number) {
     this.#broker = broker;
@@ -66,16 +75,29 @@ export class ShareQueues {
     const known = this.#opening.has(key) ? undefined : this.find(groupId, topic.name);
     const queue = known ?? (await this.#make(key, groupId, topic));
     if (queue.exclusiveOwner !== undefined) throw new BrokerError('queue-exclusive', queue.name);
+    if (!this.#checked.has(queue)) await this.#check(queue, groupId);
     return queue;
   }
 
   /** What the group's configurations mean for a queue of its own. */
-  settings(groupId: string): Pick<QueueSettings, 'failuresMax' | 'leaseMs' | 'deadLetter'> {
+  settings(groupId: string): GroupSettings {
     return {
       failuresMax: this.#configs.number(groupId, 'share.delivery.count.limit') - 1,
       leaseMs: this.#configs.number(groupId, 'share.record.lock.duration.ms'),
       deadLetter: deadLetterOf(this.#configs, groupId),
+      givesUncommitted: this.#configs.value(groupId, 'share.isolation.level') !== 'read_committed',
     };
+  }
+
+  async #check(queue: Queue, groupId: string): Promise<void> {
+    if (this.isMadeFor(queue, groupId)) {
+      const settings = this.settings(groupId);
+      const { failuresMax, leaseMs, deadLetter, givesUncommitted } = queue.settings;
+      const present = { failuresMax, leaseMs, deadLetter, givesUncommitted };
+      if (!isDeepStrictEqual(present, settings))
+        await this.#broker.queues.configure(queue, { settings });
+    }
+    this.#checked.add(queue);
   }
 
   async configure(groupId: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { type Clock, SystemClock, SystemRandom } from '../../../../src/base/index.ts';
 import { Broker } from '../../../../src/broker/index.ts';
 import { decodeBatch, splitBatches } from '../../../../src/bytes/index.ts';
-import { KafkaDoor } from '../../../../src/doors/kafka/index.ts';
+import { type GroupPresets, KafkaDoor } from '../../../../src/doors/kafka/index.ts';
 import {
   zeroUuid,
   type RequestInput,
@@ -32,17 +32,23 @@ export class ShareBed {
   readonly #clients: WireClient[] = [];
   #isClosed = false;
 
-  static async open(t: TestContext, clock: Clock = new SystemClock()): Promise<ShareBed> {
-    return ShareBed.openOver(t, await Broker.open({ store: 'memory', clock }), clock);
+  static async open(
+    t: TestContext,
+    clock: Clock = new SystemClock(),
+    groupPresets?: GroupPresets,
+  ): Promise<ShareBed> {
+    return ShareBed.openOver(t, await Broker.open({ store: 'memory', clock }), clock, groupPresets);
   }
 
   static async openOver(
     t: TestContext,
     broker: Broker,
     clock: Clock = new SystemClock(),
+    groupPresets?: GroupPresets,
   ): Promise<ShareBed> {
     const door = await KafkaDoor.open({
       broker,
+      groupPresets,
       clock,
       random: new SystemRandom(),
       log: silentLog,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
+import { PartitionLog } from '../../../../src/shard/index.ts';
+import { transactionalBatch } from '../../../broker/transactions/bed.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
 import { SkippingClock } from '../../../support/skipping-clock.ts';
 
@@ -57,7 +59,7 @@ describe('fetching for a share group', () => {
       );
     const members = await Promise.all(['a', 'b', 'c'].map((id) => bed.member('g', 'orders', id)));
     const answers = await Promise.all(
-      members.map((member) => member.ask({ maxRecords: 25, batchSize: 10 })),
+      members.map((member) => member.ask({ maxRecords: 25, batchSize: 10, shareAcquireMode: 1 })),
     );
     const seen: number[] = [];
     for (const answer of answers) {
@@ -125,6 +127,59 @@ describe('fetching for a share group', () => {
     assert.equal(seen.size, 3);
   });
 
+  it('brings what it begins of a batch whole, unless the limit is to be kept', async (t) => {
+    const bed = await ShareBed.open(t);
+    await bed.broker.topics.create({ name: 'orders', partitions: 1 });
+    await bed.fromEarliest('g');
+    await bed.publish('orders', ['a', 'b', 'c', 'd']);
+    await bed.publish('orders', ['e', 'f', 'g']);
+    const member = await bed.member('g', 'orders', 'm');
+    const whole = { maxRecords: 1, maxWaitMs: 60_000 };
+    const exact = { ...whole, maxRecords: 2, shareAcquireMode: 1 };
+    assert.deepEqual(valuesOf(await member.fetch(whole)), ['a', 'b', 'c', 'd']);
+    assert.deepEqual(valuesOf(await member.fetch(exact)), ['e', 'f']);
+    // What comes behind what is left of a batch is of another one, and waits.
+    const again = await member.fetch({ ...whole, acknowledge: { 0: ack(0, 1, release) } });
+    assert.deepEqual(valuesOf(again), ['a', 'b']);
+    const last = await member.fetch(whole);
+    assert.deepEqual(
+      last.map(({ value, deliveries }) => [value, deliveries]),
+      [['g', 1]],
+    );
+  });
+
+  it('waits for transactions only where the group says so', async (t) => {
+    const bed = await ShareBed.open(t);
+    const options = { retentionMs: -1 };
+    await bed.broker.topics.create({ name: 'orders', partitions: 1, options });
+    for (const group of ['all', 'stable']) await bed.fromEarliest(group);
+    await bed.configure('stable', { 'share.isolation.level': 'read_committed' });
+    const partition = bed.broker.topics.find('orders')?.partitions[0];
+    assert.ok(partition instanceof PartitionLog);
+    const producer = { producerId: 7, epoch: 0 };
+    const write = async (value: string, sequence: number): Promise<void> => {
+      partition.beginTransaction(producer.producerId, producer.epoch);
+      await partition.append(transactionalBatch({ ...producer, sequence }, [value]));
+    };
+    const end = (outcome: 'commit' | 'abort') => partition.endTransaction(7, 0, outcome, 0);
+    const all = await bed.member('all', 'orders', 'm');
+    const stable = await bed.member('stable', 'orders', 'm');
+    const long = { maxWaitMs: 60_000 };
+    await write('a', 0);
+    assert.deepEqual(valuesOf(await all.fetch(long)), ['a']);
+    assert.deepEqual(valuesOf(await stable.fetch()), []);
+    await end('abort');
+    await write('b', 1);
+    await end('commit');
+    assert.deepEqual(valuesOf(await stable.fetch(long)), ['b']);
+    assert.deepEqual(valuesOf(await all.fetch(long)), ['b']);
+    await bed.configure('all', { 'share.isolation.level': 'read_committed' });
+    await write('c', 2);
+    assert.deepEqual(valuesOf(await all.fetch()), []);
+    await end('commit');
+    assert.deepEqual(valuesOf(await all.fetch(long)), ['c']);
+  });
+
   it('tells what is wrong with a partition', async (t) => {
     const bed = await ShareBed.open(t);
     await bed.broker.topics.create({ name: 'orders', partitions: 1 });
@@ -181,8 +236,8 @@ describe('acknowledging', () => {
     await bed.publish('orders', ['a', 'b', 'c', 'd']);
     const first = await bed.member('g', 'orders', 'm1');
     const second = await bed.member('g', 'orders', 'm2');
-    await first.fetch({ maxRecords: 2 });
-    await second.fetch({ maxRecords: 2 });
+    await first.fetch({ maxRecords: 2, shareAcquireMode: 1 });
+    await second.fetch({ maxRecords: 2, shareAcquireMode: 1 });
     const cases: Array<[string, ReturnType<typeof ack>]> = [
       ['of another member', ack(2, 3, accept)],
       ['partly of another member', ack(1, 2, accept)],

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { SystemClock } from '../../../../src/base/index.ts';
+import { Broker } from '../../../../src/broker/index.ts';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
+import { presetGroups } from '../../../../src/doors/kafka/index.ts';
 import type { WireClient } from '../wire-client.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
 
@@ -173,4 +176,72 @@ describe('configurations of groups', () => {
     for (const value of ['by_duration:P1D', 'by_duration:PT0.5S', 'by_duration:P1DT2H3M4.5S'])
       assert.equal(await change('share.auto.offset.reset', 0, value), errorCodes.NONE, value);
   });
+});
+
+describe('what the broker presets for groups', () => {
+  it('is told as its own, and bounds what groups may say', async (t) => {
+    const lock = 'share.record.lock.duration.ms';
+    const presets = presetGroups(
+      new Map([
+        ['group.share.record.lock.duration.ms', '1500'],
+        ['group.share.min.record.lock.duration.ms', ' 1000 '],
+        ['group.consumer.assignor.offload.enable', 'false'],
+        ['group.min.session.timeout.ms', '100'],
+      ]),
+    );
+    assert.deepEqual([presets.sessionTimeoutMinMs, presets.sessionTimeoutMaxMs], [100, 1_800_000]);
+    const bed = await ShareBed.open(t, new SystemClock(), presets);
+    const client = await bed.connect();
+    const find = async (resourceType: number, resourceName: string, name: string) => {
+      const { results } = await client.ask('DescribeConfigs', 4, {
+        resources: [{ resourceType, resourceName, configurationKeys: [name] }],
+        includeSynonyms: true,
+        includeDocumentation: false,
+      });
+      const [config] = results[0]?.configs ?? [];
+      return [config?.value, config?.configSource, config?.synonyms.map(({ source }) => source)];
+    };
+    const brokerId = String(bed.broker.brokerId);
+    assert.deepEqual(await find(32, 'g', lock), ['1500', 4, [4, 5]]);
+    assert.deepEqual(await find(4, brokerId, 'group.share.min.record.lock.duration.ms'), [
+      '1000',
+      4,
+      [4],
+    ]);
+    assert.deepEqual(await find(4, brokerId, 'group.share.max.record.lock.duration.ms'), [
+      '60000',
+      5,
+      [5],
+    ]);
+    await bed.configure('g', { [lock]: '1000' });
+    assert.deepEqual(await find(32, 'g', lock), ['1000', 8, [8, 4, 5]]);
+    await assert.rejects(bed.configure('g', { [lock]: '999' }), /at least 1000/);
+  });
+
+  it('reaches the queues that a group had before', async (t) => {
+    const broker = await Broker.open({ store: 'memory' });
+    const before = await ShareBed.openOver(t, broker);
+    await broker.topics.create({ name: 'orders', partitions: 1 });
+    const member = await before.member('g', 'orders', 'm');
+    await member.fetch();
+    const failuresMax = (): number | undefined =>
+      broker.queues.find('', 'orders', 'g')?.settings.failuresMax;
+    assert.equal(failuresMax(), 4);
+    const presets = presetGroups(new Map([['group.share.delivery.count.limit', '7']]));
+    const after = await ShareBed.openOver(t, broker, new SystemClock(), presets);
+    await (await after.member('g', 'orders', 'n')).fetch();
+    assert.equal(failuresMax(), 6);
+  });
+
+  for (const [properties, problem] of [
+    [{ 'group.share.max.size': '9' }, /group\.share\.max\.size cannot be set/],
+    [{ 'group.share.min.record.lock.duration.ms': '999' }, /at least 1000/],
+    [{ 'group.share.record.lock.duration.ms': '1000' }, /must be from 15000 to 60000/],
+    [{ 'group.streams.max.standby.replicas': 'x' }, /whole number/],
+    [{ 'group.min.session.timeout.ms': '1800001' }, /is more than/],
+  ] as const) {
+    it(`is refused: ${JSON.stringify(properties)}`, () => {
+      assert.throws(() => presetGroups(new Map(Object.entries(properties))), problem);
+    });
+  }
 });
