@@ -45,13 +45,20 @@ import {
 export interface Action {
   readonly input: Structure;
   readonly output: Structure;
+  /** Its output has no members: as JSON its answer has no body at all. */
+  readonly isSilent: boolean;
   readonly handle: (request: SqsRequest, input: Input) => Input | Promise<Input>;
 }
 
 type Members = Readonly<Record<string, Shape>>;
 
 function action(input: Members, output: Members, handle: Action['handle']): Action {
-  return { input: structure(input), output: structure(output), handle };
+  return {
+    input: structure(input),
+    output: structure(output),
+    isSilent: Object.keys(output).length === 0,
+    handle,
+  };
 }
 
 const attributes = map('Attribute', 'Name');

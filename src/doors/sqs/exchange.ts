@@ -277,7 +277,7 @@ export class Exchange implements SqsRequest {
     }
     if (this.#isJson) {
       const { jsonText } = this.#services;
-      const text = jsonText.write(output);
+      const text = this.#action!.isSilent ? '' : jsonText.write(output);
       this.#send(200, text, undefined, jsonText.isAscii);
       return;
     }

@@ -193,6 +193,36 @@ test('in a FIFO queue a handle whose time has ended is refused', async (t) => {
   );
 });
 
+for (const [name, at] of [
+  ['entries.fifo', 'first'],
+  ['entries', 'last'],
+] as const) {
+  test(`entries of batches are told what is wrong with their handles in words of their own: ${name}`, async (t) => {
+    const bed = await openBed(t);
+    const QueueUrl = await create(bed, name);
+    await send(bed, QueueUrl, 'm');
+    const ReceiptHandle = await handleOf(bed, QueueUrl, 0);
+    if (at === 'first') await untilVisible(bed, QueueUrl);
+    else await remove(bed, QueueUrl, ReceiptHandle);
+    const Entries = [{ Id: 'a', ReceiptHandle, VisibilityTimeout: 30 }];
+    const failed = {
+      Id: 'a',
+      Code: 'ReceiptHandleIsInvalid',
+      SenderFault: true,
+      Message: 'Message does not exist or is not available for visibility timeout change',
+    };
+    const { Failed: unchanged } = await bed.client.send(
+      new ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }),
+    );
+    assert.deepEqual(unchanged, [failed]);
+    const { Failed: kept } = await bed.client.send(
+      new DeleteMessageBatchCommand({ QueueUrl, Entries: [{ Id: 'a', ReceiptHandle }] }),
+    );
+    const expiry = { ...failed, Message: 'The receipt handle has expired' };
+    assert.deepEqual(kept, at === 'first' ? [expiry] : undefined);
+  });
+}
+
 for (const suffix of ['', '.fifo']) {
   test(`a message goes to the dead letters when it would be received once too often${suffix}`, async (t) => {
     const bed = await openBed(t);

@@ -403,3 +403,35 @@ test('names that every object has are no names of attributes', async (t) => {
     assert.match(answer.text, /<Code>InvalidParameter<.*AttributeName/);
   }
 });
+
+test('JSON answers of actions that tell nothing have no body; lists and messages that are not there leave an object', async (t) => {
+  const bed = await openBed(t);
+  const { json } = await bed.json('CreateQueue', { QueueName: 'q' });
+  const QueueUrl = String(json['QueueUrl']);
+  await bed.json('SendMessage', { QueueUrl, MessageBody: 'm' });
+  const { json: received } = await bed.json('ReceiveMessage', { QueueUrl });
+  const [message] = received['Messages'] as Array<{ ReceiptHandle: string }>;
+  const { ReceiptHandle } = message!;
+  const silent: ReadonlyArray<readonly [string, object]> = [
+    ['ChangeMessageVisibility', { ReceiptHandle, VisibilityTimeout: 9 }],
+    ['DeleteMessage', { ReceiptHandle }],
+    ['SetQueueAttributes', { Attributes: { VisibilityTimeout: '9' } }],
+    ['TagQueue', { Tags: { a: 'b' } }],
+    ['UntagQueue', { TagKeys: ['a'] }],
+    ['AddPermission', { Label: 'l', AWSAccountIds: ['111111111111'], Actions: ['*'] }],
+    ['RemovePermission', { Label: 'l' }],
+    ['PurgeQueue', {}],
+  ];
+  const told = async (action: string, input: object) => {
+    const answer = await bed.json(action, { QueueUrl, ...input });
+    assert.equal(answer.headers.get('content-type'), 'application/x-amz-json-1.0');
+    assert.equal(answer.headers.get('content-length'), String(answer.text.length));
+    return [action, answer.status, answer.text];
+  };
+  for (const [action, input] of silent) {
+    assert.deepEqual(await told(action, input), [action, 200, '']);
+  }
+  assert.deepEqual(await told('ListQueueTags', {}), ['ListQueueTags', 200, '{}']);
+  assert.deepEqual(await told('ReceiveMessage', {}), ['ReceiveMessage', 200, '{}']);
+  assert.deepEqual(await told('DeleteQueue', {}), ['DeleteQueue', 200, '']);
+});

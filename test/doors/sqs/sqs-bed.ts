@@ -97,6 +97,6 @@ async function read(answer: Promise<Response>): Promise<RawAnswer> {
     status: response.status,
     headers: response.headers,
     text,
-    json: isJson ? JSON.parse(text) : {},
+    json: isJson && text !== '' ? JSON.parse(text) : {},
   };
 }

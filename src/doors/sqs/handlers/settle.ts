@@ -9,7 +9,7 @@ import { batchFailure, checkBatch } from './batch.ts';
 
 export async function deleteMessage(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
-  await deleteOne(request, queue, input)?.settled();
+  await deleteOne(request, queue, input, false)?.settled();
   return {};
 }
 
@@ -19,7 +19,7 @@ export function deleteMessageBatch(request: SqsRequest, input: Input): Promise<I
 
 export async function changeMessageVisibility(request: SqsRequest, input: Input): Promise<Input> {
   const queue = getQueue(request, input);
-  await changeOne(request, queue, input)?.settled();
+  await changeOne(request, queue, input, false)?.settled();
   return {};
 }
 
@@ -28,7 +28,12 @@ export function changeMessageVisibilityBatch(request: SqsRequest, input: Input):
 }
 
 /** Answers which part of the queue has changed; undefined: none. */
-type Change = (request: SqsRequest, queue: Queue, input: Input) => PartitionQueue | undefined;
+type Change = (
+  request: SqsRequest,
+  queue: Queue,
+  input: Input,
+  isEntry: boolean,
+) => PartitionQueue | undefined;
 
 async function forEach(
   request: SqsRequest,
@@ -43,7 +48,7 @@ async function forEach(
   for (const entry of checkBatch(input, entryName)) {
     const Id = textOf(entry, 'Id') ?? '';
     try {
-      const part = change(request, queue, entry);
+      const part = change(request, queue, entry, true);
       if (part !== undefined) changed.add(part);
       Successful.push({ Id });
     } catch (error) {
@@ -68,7 +73,19 @@ function readReceipt(request: SqsRequest, queue: Queue, input: Input): Receipt {
   return receipt;
 }
 
-function deleteOne(request: SqsRequest, queue: Queue, input: Input): PartitionQueue | undefined {
+/** What is wrong with the handle of a message; an entry of a batch is told so in other words than a request (recorded). */
+function unusable(input: Input, reason: string, isEntry: boolean): SqsError {
+  return isEntry
+    ? new SqsError('ReceiptHandleIsInvalid', reason)
+    : invalidValue(textOf(input, 'ReceiptHandle'), 'ReceiptHandle', `${reason}.`);
+}
+
+function deleteOne(
+  request: SqsRequest,
+  queue: Queue,
+  input: Input,
+  isEntry: boolean,
+): PartitionQueue | undefined {
   const { partition, offset, deliveries } = readReceipt(request, queue, input);
   const part = queue.parts[partition];
   if (part === undefined) return undefined;
@@ -83,14 +100,15 @@ function deleteOne(request: SqsRequest, queue: Queue, input: Input): PartitionQu
     return part;
   }
   if (!part.has(offset)) return part;
-  throw invalidValue(
-    textOf(input, 'ReceiptHandle'),
-    'ReceiptHandle',
-    'The receipt handle has expired.',
-  );
+  throw unusable(input, 'The receipt handle has expired', isEntry);
 }
 
-function changeOne(request: SqsRequest, queue: Queue, input: Input): PartitionQueue | undefined {
+function changeOne(
+  request: SqsRequest,
+  queue: Queue,
+  input: Input,
+  isEntry: boolean,
+): PartitionQueue | undefined {
   const seconds = numberOf(input, 'VisibilityTimeout');
   if (seconds === undefined) throw missingParameter('VisibilityTimeout');
   const receipt = readReceipt(request, queue, input);
@@ -111,9 +129,9 @@ function changeOne(request: SqsRequest, queue: Queue, input: Input): PartitionQu
   }
   // The service answers so, and leaves the message visible (recorded; its documentation says MessageNotInflight).
   if (!isOrdered && part?.has(receipt.offset) === true) return undefined;
-  throw invalidValue(
-    textOf(input, 'ReceiptHandle'),
-    'ReceiptHandle',
-    'Message does not exist or is not available for visibility timeout change.',
+  throw unusable(
+    input,
+    'Message does not exist or is not available for visibility timeout change',
+    isEntry,
   );
 }

@@ -22,12 +22,13 @@ export interface Notification {
  * those of the service.
  */
 export function renderEnvelope(notification: Notification): string {
-  const members: Array<readonly [string, unknown]> = [
+  const members: Array<readonly [string, string]> = [
     ['Type', 'Notification'],
     ['MessageId', notification.messageId],
   ];
-  const isFifo = notification.sequenceNumber !== undefined;
-  if (isFifo) members.push(['SequenceNumber', notification.sequenceNumber]);
+  const { sequenceNumber, attributes } = notification;
+  const isFifo = sequenceNumber !== undefined;
+  if (isFifo) members.push(['SequenceNumber', sequenceNumber]);
   members.push(['TopicArn', notification.topicArn]);
   if (notification.subject !== undefined) members.push(['Subject', notification.subject]);
   members.push(
@@ -42,19 +43,18 @@ export function renderEnvelope(notification: Notification): string {
     );
   }
   members.push(['UnsubscribeURL', notification.unsubscribeUrl]);
-  if (notification.attributes !== undefined) {
-    members.push(['MessageAttributes', describe(notification.attributes)]);
-  }
   const lines = members.map(
     ([name, value]) => `  ${JSON.stringify(name)} : ${JSON.stringify(value)}`,
   );
+  if (attributes !== undefined) lines.push(`  "MessageAttributes" : ${describe(attributes)}`);
   return `{\n${lines.join(',\n')}\n}`;
 }
 
-function describe(attributes: MessageAttributes): Record<string, { Type: string; Value: string }> {
-  const described: Record<string, { Type: string; Value: string }> = {};
+function describe(attributes: MessageAttributes): string {
+  const lines: string[] = [];
   for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(attributes)) {
-    described[name] = { Type: DataType, Value: BinaryValue ?? StringValue ?? '' };
+    const described = { Type: DataType, Value: BinaryValue ?? StringValue ?? '' };
+    lines.push(`    ${JSON.stringify(name)} : ${JSON.stringify(described)}`);
   }
-  return described;
+  return `{\n${lines.join(',\n')}\n  }`;
 }

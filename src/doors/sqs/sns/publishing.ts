@@ -108,11 +108,11 @@ export class Publishing {
     }
     const receipts = await this.#store(request, topic, drafts);
     const Successful = receipts.map(({ messageId, sequenceNumber }, index) => ({
-      Id: textOf(entries[index]!, 'Id') ?? '',
-      MessageId: messageId,
       SequenceNumber: sequenceNumber,
+      MessageId: messageId,
+      Id: textOf(entries[index]!, 'Id') ?? '',
     }));
-    return { Successful, Failed: [] };
+    return { Failed: [], Successful };
   }
 
   /** Resolves when every message is durable in every queue that gets it. */

@@ -9,10 +9,7 @@ const emptyResults: ReadonlySet<string> = new Set(['TagResource', 'UntagResource
 export function renderResponse(action: string, output: Input, requestId: string): string {
   const result = renderMembers(output);
   // Clients look for the element of an action whose answer could have members, be there none.
-  const body =
-    result === '' && !emptyResults.has(action)
-      ? ''
-      : `<${action}Result>${result}</${action}Result>`;
+  const body = result === '' && !emptyResults.has(action) ? '' : element(`${action}Result`, result);
   return (
     `<${action}Response xmlns="${namespace}">${body}` +
     `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`
@@ -27,10 +24,14 @@ export function renderError(error: SnsError, requestId: string): string {
   );
 }
 
+function element(name: string, content: string): string {
+  return content === '' ? `<${name}/>` : `<${name}>${content}</${name}>`;
+}
+
 function renderMembers(members: object): string {
   let text = '';
   for (const [name, value] of Object.entries(members)) {
-    if (value !== undefined) text += `<${name}>${renderValue(value)}</${name}>`;
+    if (value !== undefined) text += element(name, renderValue(value));
   }
   return text;
 }

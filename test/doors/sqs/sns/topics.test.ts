@@ -139,6 +139,18 @@ test('a message goes to every queue: in an envelope, or raw with its attributes'
   const [wrapped] = await take(bed, 'wrapped');
   assert.equal(wrapped?.MessageAttributes, undefined);
   assert.match(wrapped!.Body!, /^\{\n {2}"Type" : "Notification",\n {2}"MessageId" : "/);
+  const attributesAt = wrapped!.Body!.indexOf('  "MessageAttributes" : ');
+  assert.equal(
+    wrapped!.Body!.slice(attributesAt),
+    [
+      '  "MessageAttributes" : {',
+      '    "kind" : {"Type":"String","Value":"new"},',
+      '    "weight" : {"Type":"Number","Value":"1.5"},',
+      '    "data" : {"Type":"Binary","Value":"AP8="}',
+      '  }',
+      '}',
+    ].join('\n'),
+  );
   const { Timestamp, Signature, SigningCertURL, ...envelope } = JSON.parse(
     wrapped!.Body!,
   ) as Record<string, unknown>;
