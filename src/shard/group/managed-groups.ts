@@ -21,7 +21,7 @@ import {
   type TopicPartitionList,
 } from './partition-set.ts';
 import { ignoreBrokerError, type Rebalancer } from './rebalancer.ts';
-import { reconcile } from './reconcile.ts';
+import { reconcile, waitsForBeats } from './reconcile.ts';
 import { checkTopicPattern } from './topic-pattern.ts';
 import type {
   Beat,
@@ -115,7 +115,7 @@ export class ManagedGroups {
         beat.owned !== undefined &&
         (beat.topics !== undefined || beat.pattern !== undefined));
     const isTold = isFull || !isSameHeld(heldBefore, held);
-    const isWaiting = member.progress === 'waiting';
+    const isWaiting = waitsForBeats(group, member);
     await this.save(group);
     const result = { memberId, epoch, isWaiting };
     return isTold ? { ...result, assignment: listHeld(held) } : result;

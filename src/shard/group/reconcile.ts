@@ -43,6 +43,21 @@ export function canGetMore(group: ManagedGroup, member: ManagedMember): boolean 
   return false;
 }
 
+/**
+ * Whether something that a waiting member is to get is with one that sends beats. Those that join and sync hear of it at a
+ * pace of their own, and have what they keep only a while after their join.
+ */
+export function waitsForBeats(group: ManagedGroup, member: ManagedMember): boolean {
+  if (member.progress !== 'waiting') return false;
+  for (const [topicId, partitions] of member.target) {
+    for (const partition of partitions) {
+      const owner = group.ownerOf(topicId, partition);
+      if (owner !== undefined && owner !== member && owner.protocols === undefined) return true;
+    }
+  }
+  return false;
+}
+
 function step(
   group: ManagedGroup,
   member: ManagedMember,

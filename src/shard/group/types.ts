@@ -169,7 +169,7 @@ export interface Beat {
 export interface BeatResult {
   memberId: string;
   epoch: number;
-  /** What it is to get is with others still: it may ask again sooner than otherwise. */
+  /** What it is to get is still with others that send beats: it may ask again sooner than otherwise. */
   isWaiting: boolean;
   /** Undefined: as before. */
   assignment?: ReadonlyArray<{ topicId: string; partitions: readonly number[] }>;

@@ -497,6 +497,15 @@ describe('members of both kinds', () => {
     assert.deepEqual(kinds, [false, true]);
   });
 
+  test('one that sends beats may ask oftener for what another such one has', async () => {
+    const bed = bedWithTopic();
+    await bed.join('m1');
+    assert.equal((await bed.join('m2')).isWaiting, true);
+    await bed.beatNow({ memberId: 'm1', epoch: 1, owned: owning(0, 1) });
+    const told = await bed.beatNow({ memberId: 'm2', epoch: 2 });
+    assert.deepEqual([told.isWaiting, toldBy(told)], [false, ['a:2', 'a:3']]);
+  });
+
   test('the group is the classic members again when the last of the others leaves', async () => {
     const bed = bedWithTopic();
     await bed.join('m1');
@@ -530,6 +539,8 @@ describe('members of both kinds', () => {
     const told = await bed.join('m1');
     assert.deepEqual(toldBy(told), []);
     assert.equal(told.epoch, joined.generation + 1);
+    // Who joins and syncs hears of it with its own heartbeat: to ask oftener would not help.
+    assert.equal(told.isWaiting, false);
     assertThrows(() => bed.coordinator.heartbeat({ groupId, ...joined }), 'group-rebalancing');
     // It says what it holds, and is told what to keep.
     const again = await bed.joinClassicNow({ memberId: joined.memberId }, [0, 1, 2, 3]);
