@@ -1,89 +1,25 @@
-import { join, resolve } from 'node:path';
-import {
-  BrokerError,
-  type Clock,
-  limits,
-  present,
-  type Random,
-  SystemClock,
-  SystemRandom,
-} from '../base/index.ts';
-import { type Disk, MemoryDisk, NodeDisk } from '../disk/index.ts';
-import {
-  FileBacking,
-  GroupCoordinator,
-  type GroupOptions,
-  type Groups,
-  OffsetTable,
-  type QueueEvents,
-  QueueTable,
-  Shard,
-  TransactionTable,
-  type ShardLog,
-  type ShardObserver,
-  type ShardOptions,
-} from '../shard/index.ts';
-import { Access } from './access/index.ts';
-import { Catalog, checkTopicName } from './catalog.ts';
+import { resolve } from 'node:path';
+import { BrokerError, type Clock, present } from '../base/index.ts';
+import { MemoryDisk, NodeDisk } from '../disk/index.ts';
+import type { GroupCoordinator, Groups, Shard } from '../shard/index.ts';
+import type { Access } from './access/index.ts';
+import type { BrokerOptions } from './broker-options.ts';
+import { BrokerParts } from './broker-parts.ts';
+import { checkTopicName } from './catalog.ts';
 import { Consumer, type ConsumerHost, type ConsumerOptions } from './consumer.ts';
 import { DataLock } from './data-lock.ts';
-import { DeadLetters } from './dead-letters.ts';
 import { QueueHandle, type QueueHost, QueueSender } from './embedded/index.ts';
 import { decodeRecords, type IncomingRecord } from './incoming-record.ts';
-import { compileFilter } from './message-filter.ts';
 import { Peers } from './peers.ts';
 import type { DeclareQueueRequest, Queue } from './ports/index.ts';
-import { Publisher } from './publisher.ts';
-import { describeDamage, Queues } from './queues/index.ts';
-import { Quotas } from './quotas/index.ts';
+import type { Publisher } from './publisher.ts';
+import type { Queues } from './queues/index.ts';
+import type { Quotas } from './quotas/index.ts';
 import { type OutgoingRecord, Sender, type SentRecord } from './sender.ts';
-import { openStoreFile, type StoreIdentity } from './store-file.ts';
-import { shardIndex, Topics } from './topics.ts';
-import { Topology } from './topology/index.ts';
-import { EmbeddedTransaction, type ShardParts, Transactions } from './transactions/index.ts';
+import { shardIndex, type Topics } from './topics.ts';
+import type { Topology } from './topology/index.ts';
+import { EmbeddedTransaction, type Transactions } from './transactions/index.ts';
 import type { BrokerPort, CreateTopicRequest, StorageStatus, Topic } from './types.ts';
-
-export interface BrokerOptions {
-  /** Directory of the data. Default `./data`; not used by a store in memory. */
-  data?: string;
-  /** `memory`: everything is gone when the broker closes. Default `file`. */
-  store?: 'file' | 'memory';
-  /** `os`: acknowledge once the operating system has the data; power loss may take the latest. Default `always`. */
-  sync?: 'always' | 'os';
-  brokerId?: number;
-  /** Partitions of a topic that is created without a number. Default 1. */
-  defaultPartitions?: number;
-  /** Sending to or asking for a topic that does not exist creates it. Default true. */
-  createTopicsOnUse?: boolean;
-  /** Journals of a store that is created now; fixed afterwards. Default 1. */
-  shards?: number;
-  groupOptions?: Partial<GroupOptions>;
-  /** Users who may connect from this machine only. Default: `guest`. */
-  loopbackUsers?: readonly string[];
-  log?: ShardLog;
-  observer?: ShardObserver;
-  clock?: Clock;
-  random?: Random;
-  disk?: Disk;
-  /** Sizes and rates of the shards, for tests and unusual machines. */
-  tuning?: Partial<
-    Pick<
-      ShardOptions,
-      | 'journalFileBytes'
-      | 'tailCacheBytes'
-      | 'chunkBytesMax'
-      | 'freeBytesMin'
-      | 'compactionBytesPerSecond'
-      | 'retentionCheckMs'
-    >
-  >;
-}
-
-const silentLog: ShardLog = {
-  info: () => undefined,
-  warn: (message) => process.emitWarning(message, 'PabalWarning'),
-  error: (message) => process.emitWarning(message, 'PabalWarning'),
-};
 
 /**
  * A whole broker in this process:
@@ -130,7 +66,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     await disk.makeDirectory(directory);
     const lock = disk instanceof NodeDisk ? await DataLock.take(directory) : undefined;
     try {
-      return await openLocked(options, disk, directory, lock);
+      return new Broker(await BrokerParts.open(options, disk, directory), lock);
     } catch (error) {
       await lock?.release();
       throw error;
@@ -138,9 +74,9 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
   }
 
   /** Use `Broker.open`. */
-  constructor(parts: BrokerParts) {
-    const { options, identity } = parts;
-    this.storeId = identity.storeId;
+  constructor(parts: BrokerParts, lock: DataLock | undefined) {
+    const { options } = parts;
+    this.storeId = parts.identity.storeId;
     this.brokerId = options.brokerId ?? 1;
     this.options = {
       defaultPartitions: options.defaultPartitions ?? 1,
@@ -156,7 +92,7 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
     this.quotas = parts.quotas;
     this.#shards = parts.shards;
     this.#coordinators = parts.coordinators;
-    this.#lock = parts.lock;
+    this.#lock = lock;
     this.#directory = parts.directory;
     this.queueSender = new QueueSender(parts.clock, parts.publisher);
     this.#sender = new Sender(parts.clock, parts.random);
@@ -364,213 +300,6 @@ export class Broker implements BrokerPort, ConsumerHost, QueueHost {
       hold?.cancel();
     }
   }
-}
-
-export interface BrokerParts {
-  options: BrokerOptions;
-  identity: StoreIdentity;
-  directory: string;
-  clock: Clock;
-  random: Random;
-  shards: readonly Shard[];
-  coordinators: readonly GroupCoordinator[];
-  topics: Topics;
-  queues: Queues;
-  publisher: Publisher;
-  transactions: Transactions;
-  exchanges: Topology;
-  access: Access;
-  quotas: Quotas;
-  lock: DataLock | undefined;
-}
-
-async function openLocked(
-  options: BrokerOptions,
-  disk: Disk,
-  directory: string,
-  lock: DataLock | undefined,
-): Promise<Broker> {
-  const clock = options.clock ?? new SystemClock();
-  const random = options.random ?? new SystemRandom();
-  const identity = await openStoreFile(disk, directory, random, options.shards ?? 1);
-  const catalog = new Catalog();
-  const shards: Shard[] = [];
-  const coordinators: GroupCoordinator[] = [];
-  const tables: QueueTable[] = [];
-  const topics: Topics = new Topics({
-    catalog,
-    shards,
-    groups: () => coordinators,
-    queues: () => queues,
-    unbind: ({ namespace, name }) => exchanges.forgetDestination(namespace, name),
-    clock,
-    random,
-    defaultPartitions: options.defaultPartitions ?? 1,
-  });
-  const queues = new Queues({
-    catalog,
-    topics,
-    clock,
-    submit: (kind, payload) => present(shards[0], 'there is a first shard').submit(kind, payload),
-    tables: () => tables,
-    compileFilter,
-    unbind: ({ namespace, name }) => exchanges.forgetDestination(namespace, name),
-    tableOf: (topicId, partition) =>
-      present(tables[shardIndex(`${topicId}/${partition}`, identity.shards)], 'in range'),
-  });
-  const deadLetters = new DeadLetters({
-    clock,
-    topics: () => topics,
-    publisher: () => publisher,
-    exchanges: () => exchanges,
-  });
-  const events: QueueEvents = {
-    died: (queue, message, lease, reason) => deadLetters.died(queue, message, lease, reason),
-    damaged: (queue, from, end) =>
-      (options.log ?? silentLog).error(describeDamage(queue, from, end)),
-  };
-  const exchanges: Topology = new Topology({
-    random,
-    destinations: {
-      get version() {
-        return catalog.version;
-      },
-      findTopic: (namespace, name) => topics.find(name, namespace),
-      findLifetime: (namespace, name) =>
-        queues.find(namespace, name)?.lifetime ??
-        (topics.find(name, namespace) === undefined ? undefined : 'durable'),
-    },
-  });
-  const access = new Access({
-    clock,
-    random,
-    ...(options.loopbackUsers === undefined ? {} : { loopbackUsers: options.loopbackUsers }),
-    contents: {
-      opened: (namespace) => exchanges.openNamespace(namespace),
-      clear: async (namespace) => {
-        await Promise.all(queues.list(namespace).map((queue) => queues.delete(queue)));
-        await Promise.all(
-          topics.list(namespace).map((topic) => topics.delete(topic.name, namespace)),
-        );
-        await exchanges.deleteNamespace(namespace);
-      },
-    },
-  });
-  const quotas = new Quotas(clock);
-  const publisher = new Publisher(deadLetters, ({ topicId, index }) =>
-    identity.shards === 1 ? 0 : shardIndex(`${topicId}/${index}`, identity.shards),
-  );
-  const homes: ShardParts[] = [];
-  const homeOf = (name: string): ShardParts =>
-    present(homes[shardIndex(name, identity.shards)], 'in range');
-  const transactions = new Transactions({
-    places: {
-      parts: homes,
-      ofProducer: homeOf,
-      ofGroup: homeOf,
-      ofPartition: (topicId, partition) => homeOf(`${topicId}/${partition}`),
-      findLog: (topicId, partition) => catalog.findById(topicId)?.partitions[partition],
-    },
-    placement: publisher,
-    clock,
-    allocateProducerId: () => present(shards[0], 'there is a first shard').allocateProducerId(),
-  });
-  let isOpen = false;
-  try {
-    for (let index = 0; index < identity.shards; index++) {
-      const offsets = new OffsetTable();
-      const transactionTable = new TransactionTable();
-      const table = new QueueTable({ clock, random, events, compileFilter });
-      tables.push(table);
-      const batches = publisher.addShard();
-      const shard = await Shard.open({
-        backing: new FileBacking({
-          disk,
-          directory: join(directory, `shard-${index}`),
-          journalFileBytes: options.tuning?.journalFileBytes ?? limits.journalFileBytes,
-          isDurable: options.sync !== 'os',
-        }),
-        clock,
-        random,
-        extensions: [
-          ...(index === 0 ? [catalog, exchanges, access, quotas] : []),
-          offsets,
-          table,
-          transactionTable,
-        ],
-        sources: [batches],
-        log: options.log ?? silentLog,
-        ...(options.observer === undefined ? {} : { observer: options.observer }),
-        onAdopted: () => {
-          if (!isOpen) return;
-          catalog.endReplay();
-          // What cannot be stored now is tried again by the next recovery.
-          topics.link().catch(() => undefined);
-          queues.adopt(index).catch(() => undefined);
-          access.link();
-          exchanges.link().catch(() => undefined);
-          transactions.adopt(index);
-        },
-        ...options.tuning,
-      });
-      offsets.attach(shard);
-      table.attach(shard);
-      batches.attach(shard);
-      if (index === 0) {
-        exchanges.attach(shard);
-        access.attach(shard);
-        quotas.attach(shard);
-      }
-      shards.push(shard);
-      const groups = new GroupCoordinator({
-        clock,
-        random,
-        store: offsets,
-        topics: {
-          get version() {
-            return catalog.version;
-          },
-          find: (name) => {
-            const topic = topics.find(name);
-            return topic && { id: topic.id, partitionCount: topic.partitions.length };
-          },
-          findName: (topicId) => topics.findById(topicId)?.name,
-          names: () => topics.list().map(({ name }) => name),
-        },
-        options: options.groupOptions ?? {},
-      });
-      coordinators.push(groups);
-      homes.push({ index, shard, table: transactionTable, offsets, groups, queues: table });
-    }
-    await topics.link();
-    catalog.endReplay();
-    await queues.adopt();
-    access.link();
-    await exchanges.link();
-    isOpen = true;
-    for (const coordinator of coordinators) coordinator.load();
-    transactions.start();
-  } catch (error) {
-    await Promise.all(shards.map((shard) => shard.close()));
-    throw error;
-  }
-  return new Broker({
-    options,
-    identity,
-    directory,
-    clock,
-    random,
-    shards,
-    coordinators,
-    topics,
-    queues,
-    publisher,
-    transactions,
-    exchanges,
-    access,
-    quotas,
-    lock,
-  });
 }
 
 function isList(

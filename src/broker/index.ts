@@ -1,7 +1,7 @@
 export type { BrokerErrorCode } from '../base/index.ts';
 export { BrokerError } from '../base/index.ts';
 export { anonymous, type CompiledPattern, compilePattern } from './access/index.ts';
-export type { BrokerOptions } from './broker.ts';
+export type { BrokerOptions } from './broker-options.ts';
 export { Broker } from './broker.ts';
 export { checkName, checkTopicName, checkTopicOptions, defaultTopicOptions } from './catalog.ts';
 export type { ConsumerOptions } from './consumer.ts';
