@@ -13,15 +13,25 @@ export class Gathering implements BatchSink {
   bytes = 0;
   isFull = false;
   nextOffset: number;
+  readonly #log: PartitionLog;
+  readonly #onlyStable: boolean;
   readonly #maxBytes: number;
-  readonly #endOffset: number;
   readonly #minOneBatch: boolean;
+  /** Where readers may not go on, as of the start. */
+  #endOffset: number;
 
-  constructor(offset: number, endOffset: number, options: ReadOptions) {
+  constructor(log: PartitionLog, offset: number, options: ReadOptions) {
     this.nextOffset = offset;
-    this.#endOffset = endOffset;
+    this.#log = log;
+    this.#onlyStable = options.onlyStable === true;
     this.#maxBytes = Math.min(options.maxBytes, limits.readBytesMax);
     this.#minOneBatch = options.minOneBatch;
+    this.#endOffset = this.#findEnd();
+  }
+
+  /** There is nothing to read yet. */
+  get isAtEnd(): boolean {
+    return this.nextOffset >= this.#endOffset;
   }
 
   get wantedBytes(): number {
@@ -31,6 +41,8 @@ export class Gathering implements BatchSink {
   take(bytes: Uint8Array, at: number, length: number): void {
     const last = batchLastOffset(bytes, at);
     if (last < this.nextOffset) return;
+    // The first batch may stand for more than there was at the start: compaction has joined what came since.
+    if (last >= this.#endOffset && this.slices.length === 0) this.#endOffset = this.#findEnd();
     // Compaction has made one batch of what is gathered and what comes next: it is the next read's first.
     const isRepeated = this.slices.length > 0 && batchBaseOffset(bytes, at) < this.nextOffset;
     if (last >= this.#endOffset || isRepeated) {
@@ -47,7 +59,8 @@ export class Gathering implements BatchSink {
     if (this.nextOffset >= this.#endOffset) this.isFull = true;
   }
 
-  result(log: PartitionLog): ReadResult {
+  result(): ReadResult {
+    const log = this.#log;
     const isSmall = this.slices.length > 8 && this.bytes / this.slices.length <= smallSliceBytes;
     return {
       slices: isSmall ? [concatenate(this.slices, this.bytes)] : this.slices,
@@ -56,6 +69,10 @@ export class Gathering implements BatchSink {
       lastStableOffset: log.lastStableOffset,
       logStartOffset: log.logStartOffset,
     };
+  }
+
+  #findEnd(): number {
+    return this.#onlyStable ? this.#log.lastStableOffset : this.#log.highWatermark;
   }
 }
 

@@ -70,44 +70,46 @@ export class LogReader {
 
   /** `offset` is within the log. Answers at once when all that it needs is in memory. */
   read(log: PartitionLog, offset: number, options: ReadOptions): ReadResult | Promise<ReadResult> {
-    const endOffset = options.onlyStable ? log.lastStableOffset : log.highWatermark;
-    const gathering = new Gathering(offset, endOffset, options);
-    if (offset >= endOffset || (options.maxBytes <= 0 && !options.minOneBatch))
-      return gathering.result(log);
-    if (this.#gatherFromCache(log, gathering)) return gathering.result(log);
-    return this.#readFromStorage(log, gathering);
+    const gathering = new Gathering(log, offset, options);
+    if (gathering.isAtEnd || (options.maxBytes <= 0 && !options.minOneBatch))
+      return gathering.result();
+    if (this.#gatherFromCache(log, gathering)) return gathering.result();
+    return this.#readFromStorage(log, gathering, offset, options);
   }
 
   /** The first record at or after a time, at or above the log start and below the high watermark. */
   findByTime(log: PartitionLog, timestampMs: number): Promise<TimedOffset | undefined> {
-    return this.#whileMoved(() => this.#findByTime(log, timestampMs));
+    return this.#whileMoved(log, () => this.#findByTime(log, timestampMs));
   }
 
   /** The first of the records with the greatest timestamp, at or above the log start. */
   findMaxTimestamp(log: PartitionLog): Promise<TimedOffset | undefined> {
-    return this.#whileMoved(async () => {
+    return this.#whileMoved(log, async () => {
       const timestampMs = await this.#maxTimestamp(log);
       return timestampMs === undefined ? undefined : this.#findByTime(log, timestampMs);
     });
   }
 
   /** Looks again where what was wanted has been moved or deleted meanwhile. */
-  async #whileMoved<T>(find: () => Promise<T>): Promise<T> {
+  async #whileMoved<T>(log: PartitionLog, find: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
+      const { extents } = log;
       try {
-        return await find();
+        const found = await find();
+        // Compaction may have removed what it came for, for something newer behind all that it looked at.
+        if (found !== undefined || log.extents === extents) return found;
       } catch (error) {
         const isTrimmed = error instanceof BrokerError && error.code === 'offset-out-of-range';
-        if (isTrimmed && attempt < attemptsMax) continue;
-        if (!isGone(error)) throw error;
-        if (attempt >= attemptsMax) throw missing(error);
+        if (!isTrimmed && !isGone(error)) throw error;
+        if (log.extents === extents && attempt >= attemptsMax)
+          throw isTrimmed ? error : missing(error);
       }
     }
   }
 
   /** The greatest timestamp of an extent's first records, some kilobytes of them. */
   firstTimestamp(log: PartitionLog, extent: Extent): Promise<number> {
-    return this.#whileMoved(async () => {
+    return this.#whileMoved(log, async () => {
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       return runs.maxTimestampMs(0);
     });
@@ -143,13 +145,14 @@ export class LogReader {
   async findDamage(log: PartitionLog, offset: number): Promise<OffsetRange | undefined> {
     this.#blocks.clear();
     for (let attempt = 0; ; attempt++) {
-      const extent = log.extents[findExtent(log.extents, offset)];
+      const { extents } = log;
+      const extent = extents[findExtent(extents, offset)];
       if (extent === undefined || offset < extent.firstOffset || offset >= extent.endOffset)
         return undefined;
       try {
         return await this.#walkDamaged(log, extent, offset, undefined);
       } catch (error) {
-        const isLost = isGone(error) && attempt >= attemptsMax;
+        const isLost = isGone(error) && log.extents === extents && attempt >= attemptsMax;
         // Its file is missing, or neither the index nor the file can be read.
         if (isLost || isDamage(error)) return { from: offset, end: extent.endOffset };
         if (!isGone(error)) throw error;
@@ -211,30 +214,33 @@ export class LogReader {
     return true;
   }
 
-  async #readFromStorage(log: PartitionLog, gathering: Gathering): Promise<ReadResult> {
+  async #readFromStorage(
+    log: PartitionLog,
+    gathering: Gathering,
+    offset: number,
+    options: ReadOptions,
+  ): Promise<ReadResult> {
     for (let attempt = 0; ; attempt++) {
+      const { extents } = log;
       try {
         await this.#gatherFromStorage(log, gathering);
-        if (log.isDropped) throw new BrokerError('topic-not-found');
-        return gathering.result(log);
+        break;
       } catch (error) {
         if (isDamage(error)) {
           await this.#gatherBehindDamage(log, gathering, error);
-          if (log.isDropped) throw new BrokerError('topic-not-found');
-          return gathering.result(log);
+          break;
         }
-        // What was wanted has been moved by the compactor, or has expired: look it up again.
         if (!isGone(error)) throw error;
-        if (attempt >= attemptsMax) throw missing(error);
-        if (gathering.bytes > 0) return gathering.result(log);
-        if (gathering.nextOffset < log.logStartOffset) {
-          throw new BrokerError(
-            'offset-out-of-range',
-            `the log starts at ${log.logStartOffset} now`,
-          );
-        }
+        // What was wanted has been moved by the compactor, or has expired: look it up again. Else it is lost.
+        if (log.extents === extents && attempt >= attemptsMax) throw missing(error);
+        if (gathering.bytes > 0) break;
+        if (gathering.nextOffset < log.logStartOffset) throw trimmed(log);
       }
     }
+    if (log.isDropped) throw new BrokerError('topic-not-found');
+    // What was aborted there is forgotten: whoever has these records now would take them for messages.
+    if (options.onlyStable && offset < log.logStartOffset) throw trimmed(log);
+    return gathering.result();
   }
 
   /** Something in the stretch is damaged: what is intact before it is an answer, and so is what lies behind it. */
@@ -262,7 +268,7 @@ export class LogReader {
       if (extent.firstOffset > gathering.nextOffset) {
         // What comes next was deleted meanwhile: what there is so far is an answer, one with a gap is not.
         if (gathering.bytes > 0) return;
-        throw new BrokerError('offset-out-of-range', `the log starts at ${log.logStartOffset} now`);
+        throw trimmed(log);
       }
       const runs = extent.runs ?? (await this.#indexes.load(extent, log.number));
       const before = gathering.nextOffset;
@@ -468,6 +474,10 @@ function isDamage(error: unknown): error is BrokerError {
 
 function isGone(error: unknown): error is JournalFileMissing | SegmentMissing {
   return error instanceof JournalFileMissing || error instanceof SegmentMissing;
+}
+
+function trimmed(log: PartitionLog): BrokerError {
+  return new BrokerError('offset-out-of-range', `the log starts at ${log.logStartOffset} now`);
 }
 
 /** A file that is still gone when it is looked up anew was taken away. */

@@ -132,7 +132,15 @@ export class Maintenance {
     this.#isFirstRun = false;
     if (!this.#options.shard.isCertain) return;
     await this.#retain();
-    if (this.#isDirty && !this.#isStopped) await this.#freeFiles();
+    if (this.#isDirty && !this.#isStopped) {
+      try {
+        await this.#freeFiles();
+      } catch (error) {
+        // What could not be done now is still to be done.
+        this.#isDirty = true;
+        throw error;
+      }
+    }
     if (!this.#isStopped) await this.#compactKeys();
   }
 

@@ -8,7 +8,7 @@ import {
 } from '../base/index.ts';
 import { ByteWriter } from '../bytes/index.ts';
 import type { Journal } from '../journal/index.ts';
-import type { SegmentStore } from '../segment/index.ts';
+import { SegmentMissing, type SegmentStore } from '../segment/index.ts';
 import { KeyCompactor } from './compaction/index.ts';
 import { Compactor } from './compactor.ts';
 import { entryKind } from './entry.ts';
@@ -70,6 +70,12 @@ export interface ShardStorage {
   totalBytes: number;
 }
 
+/** Of a journal file, laid out to be stored. */
+interface FileIndex {
+  baseLsn: number;
+  bytes: Uint8Array;
+}
+
 const recoverDelayMs = 1000;
 /** After a commit somebody counts as writing for so long. */
 const busyMs = 100;
@@ -106,7 +112,9 @@ export class Shard implements LogHost, CommitHost {
   #snapshots: number[] = [];
   #capture: { bytes: Uint8Array; logs: PartitionLog[] } | undefined;
   #storing: Promise<void> = Promise.resolve();
-  readonly #unstoredIndexes: Array<{ name: string; bytes: Uint8Array }> = [];
+  readonly #unstoredIndexes: FileIndex[] = [];
+  /** Files whose indexes wait in line or there: until they are stored, their runs are in memory only. */
+  readonly #unindexed = new Set<number>();
   #failure: BrokerError | undefined;
   #recoveryTimer: Timer | undefined;
   #recovering: Promise<void> | undefined;
@@ -580,27 +588,26 @@ export class Shard implements LogHost, CommitHost {
   }
 
   /** Lays out the indexes of files that take no more chunks. */
-  #indexFiles(baseLsns: readonly number[]): Array<{ name: string; bytes: Uint8Array }> {
+  #indexFiles(baseLsns: readonly number[]): FileIndex[] {
     const byFile = new Map<number, IndexedExtent[]>(baseLsns.map((baseLsn) => [baseLsn, []]));
     for (const log of this.#logs.values()) {
       for (const extent of log.extents) {
         if (extent.kind !== 'journal' || extent.runs === undefined) continue;
         const extents = byFile.get(extent.fileId);
         if (extents !== undefined) extents.push({ partition: log.number, extent });
-        else if (extent.runCount > 0) extent.runs = undefined;
+        else if (extent.runCount > 0 && !this.#unindexed.has(extent.fileId))
+          extent.runs = undefined;
       }
     }
     return [...byFile].map(([baseLsn, extents]) => ({
-      name: indexName('journal', baseLsn),
+      baseLsn,
       bytes: buildIndex('journal', baseLsn, extents),
     }));
   }
 
   /** Stores indexes, then the snapshot that refers to them, behind whatever is being stored already. */
-  #store(
-    indexes: Array<{ name: string; bytes: Uint8Array }>,
-    snapshot: { lsn: number; bytes: Uint8Array },
-  ): void {
+  #store(indexes: readonly FileIndex[], snapshot: { lsn: number; bytes: Uint8Array }): void {
+    for (const { baseLsn } of indexes) this.#unindexed.add(baseLsn);
     this.#storing = this.#storing.then(async () => {
       try {
         // A snapshot refers to every index before it: those that could not be stored go first.
@@ -608,8 +615,11 @@ export class Shard implements LogHost, CommitHost {
         for (;;) {
           const index = this.#unstoredIndexes[0];
           if (index === undefined) break;
-          await this.#segments.put(index.name, [index.bytes]);
+          await this.#segments.put(indexName('journal', index.baseLsn), [index.bytes]);
           this.#unstoredIndexes.shift();
+          // A recovery may have laid another one out for the same file.
+          const isNewest = this.#unstoredIndexes.every((one) => one.baseLsn !== index.baseLsn);
+          if (isNewest) this.#unindexed.delete(index.baseLsn);
         }
         await this.#segments.put(snapshotName(snapshot.lsn), [snapshot.bytes]);
         if (!this.#snapshots.includes(snapshot.lsn)) this.#snapshots.push(snapshot.lsn);
@@ -625,9 +635,10 @@ export class Shard implements LogHost, CommitHost {
   }
 
   async #rebuildIndex(extent: Extent): Promise<void> {
-    this.#options.log.warn(
-      `the index ${indexName(extent.kind, extent.fileId)} is missing or damaged: building it anew`,
-    );
+    const name = indexName(extent.kind, extent.fileId);
+    // What was moved or deleted since somebody looked it up is gone for a reason.
+    if (!this.#isHeld(extent)) throw new SegmentMissing(name);
+    this.#options.log.warn(`the index ${name} is missing or damaged: building it anew`);
     await rebuildRuns(extent, {
       journal: this.#journal,
       segments: this.#segments,
@@ -636,6 +647,11 @@ export class Shard implements LogHost, CommitHost {
   }
 
   // Small parts.
+
+  #isHeld(extent: Extent): boolean {
+    for (const log of this.#logs.values()) if (log.extents.includes(extent)) return true;
+    return false;
+  }
 
   get #fileBytes(): number {
     return this.#options.journalFileBytes ?? limits.journalFileBytes;

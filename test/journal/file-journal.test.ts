@@ -14,6 +14,7 @@ import {
   verifyJournal,
 } from '../../src/journal/index.ts';
 import { SeededRandom, SimulatedClock, SimulatedDisk } from '../../src/testing/index.ts';
+import { HeldDisk } from '../support/held-disk.ts';
 
 const directory = '/journal';
 
@@ -262,5 +263,28 @@ test('an open journal does not hold on to what was replayed', async () => {
     collectGarbage();
   }
   assert.equal(held.deref(), undefined);
+  await journal.close();
+});
+
+test('a file that is being sealed stays open, however many others are read meanwhile', async () => {
+  const disk = new HeldDisk();
+  const first = await open(disk);
+  const files = 300;
+  for (let number = 0; number < files; number++) {
+    await append(first.journal, `${number}`);
+    await first.journal.roll();
+  }
+  await first.journal.close();
+  const { journal } = await open(disk);
+  await append(journal, 'last');
+  disk.holdNext('truncate', /\.journal$/);
+  const rolling = journal.roll();
+  while (!disk.isHolding) await Promise.resolve();
+  const bytes = new Uint8Array(chunkHeaderBytes);
+  for (const { baseLsn } of journal.files()) await journal.read(baseLsn, bytes);
+  disk.release();
+  await rolling;
+  await append(journal, 'goes on');
+  assert.equal(journal.files().length, files + 2);
   await journal.close();
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { type Disk, MemoryDisk, NodeDisk } from '../../src/disk/index.ts';
+import { HeldDisk } from '../support/held-disk.ts';
 import { FileSegmentStore, SegmentMissing, type SegmentStore } from '../../src/segment/index.ts';
 
 /** What every store of segments does. */
@@ -102,3 +103,16 @@ async function* failing(): AsyncGenerator<Uint8Array> {
   yield Buffer.from('ne');
   throw new Error('the source failed');
 }
+
+test('what is deleted while objects are listed is left out', async () => {
+  const disk = new HeldDisk();
+  const store = await FileSegmentStore.open(disk, '/segments');
+  await store.put('a', [Buffer.from('x')]);
+  await store.put('b', [Buffer.from('yz')]);
+  disk.holdNext('list', /segments/);
+  const listing = store.list();
+  while (!disk.isHolding) await Promise.resolve();
+  await store.delete('a');
+  disk.release();
+  assert.deepEqual(await listing, [{ name: 'b', bytes: 2 }]);
+});

@@ -33,6 +33,8 @@ interface OpenFile {
   /** Reads under way; the handle is closed when none is left and it is no longer wanted. */
   readers: number;
   isWanted: boolean;
+  /** The active file, also while it is being sealed: it stays open. */
+  isWritten: boolean;
 }
 
 /** A journal in files of one directory, named by the LSN of their first byte. */
@@ -238,7 +240,8 @@ export class FileJournal implements Journal {
     await file.sync();
     await disk.syncDirectory(directory);
     this.#files.push({ baseLsn, bytes: 0 });
-    this.#handles.set(baseLsn, { file: Promise.resolve(file), readers: 0, isWanted: true });
+    const handle = { file: Promise.resolve(file), readers: 0, isWanted: true, isWritten: true };
+    this.#handles.set(baseLsn, handle);
     return file;
   }
 
@@ -266,13 +269,15 @@ export class FileJournal implements Journal {
       file: this.#options.disk.open(path, { isReadOnly: true }),
       readers: 0,
       isWanted: true,
+      isWritten: false,
     };
-    opened.file.catch(() => this.#handles.delete(entry.baseLsn));
+    opened.file.catch(() => {
+      if (this.#handles.get(entry.baseLsn) === opened) this.#handles.delete(entry.baseLsn);
+    });
     this.#handles.set(entry.baseLsn, opened);
     if (this.#handles.size > openFilesMax) {
-      const activeBase = this.#active === undefined ? -1 : this.#files.at(-1)?.baseLsn;
-      for (const baseLsn of this.#handles.keys()) {
-        if (baseLsn === activeBase || baseLsn === entry.baseLsn) continue;
+      for (const [baseLsn, handle] of this.#handles) {
+        if (handle.isWritten || baseLsn === entry.baseLsn) continue;
         this.#release(baseLsn);
         break;
       }

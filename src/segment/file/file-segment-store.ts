@@ -105,16 +105,27 @@ export class FileSegmentStore implements SegmentStore {
       const found: Array<{ name: string; bytes: number }> = [];
       for (const name of await this.#disk.list(this.#directory)) {
         if (name.endsWith(temporarySuffix)) continue;
-        const file = await this.#disk.open(join(this.#directory, name), { isReadOnly: true });
-        try {
-          found.push({ name, bytes: await file.size() });
-        } finally {
-          await file.close();
-        }
+        const bytes = await this.#sizeOf(name);
+        if (bytes !== undefined) found.push({ name, bytes });
       }
       return found;
     } catch (error) {
       throw storageError(error, this.#directory);
+    }
+  }
+
+  /** Undefined when it was deleted since it was listed. */
+  async #sizeOf(name: string): Promise<number | undefined> {
+    try {
+      const file = await this.#disk.open(join(this.#directory, name), { isReadOnly: true });
+      try {
+        return await file.size();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
     }
   }
 
@@ -143,7 +154,10 @@ export class FileSegmentStore implements SegmentStore {
       readers: 0,
       isWanted: true,
     };
-    opened.file.catch(() => this.#handles.delete(name));
+    opened.file.catch(() => {
+      // Another file may have the name by now.
+      if (this.#handles.get(name) === opened) this.#handles.delete(name);
+    });
     this.#handles.set(name, opened);
     if (this.#handles.size > openFilesMax) {
       const oldest = this.#handles.keys().next().value;
@@ -170,8 +184,12 @@ async function closeQuietly(file: Promise<DiskFile>): Promise<void> {
   }
 }
 
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
 function readError(error: unknown, path: string): Error {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+  if (isMissing(error)) {
     return new SegmentMissing(path, { cause: error });
   }
   return storageError(error, path);
