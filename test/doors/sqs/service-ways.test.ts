@@ -435,3 +435,31 @@ test('JSON answers of actions that tell nothing have no body; lists and messages
   assert.deepEqual(await told('ReceiveMessage', {}), ['ReceiveMessage', 200, '{}']);
   assert.deepEqual(await told('DeleteQueue', {}), ['DeleteQueue', 200, '']);
 });
+
+test('a message that is too long is told so in other words as an entry of a batch', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl = '' } = await bed.client.send(
+    new CreateQueueCommand({ QueueName: 'short', Attributes: { MaximumMessageSize: '1024' } }),
+  );
+  const MessageBody = 'a'.repeat(1025);
+  const { json: request } = await bed.json('SendMessage', { QueueUrl, MessageBody });
+  assert.equal(
+    request['message'],
+    'One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.',
+  );
+  const Entries = [
+    { Id: 'long', MessageBody },
+    { Id: 'short', MessageBody: 'a' },
+  ];
+  const { json: batch } = await bed.json('SendMessageBatch', { QueueUrl, Entries });
+  assert.deepEqual(batch['Failed'], [
+    {
+      Id: 'long',
+      SenderFault: true,
+      Code: 'InvalidParameterValue',
+      Message:
+        'One or more parameters cannot be validated. Reason: Message must be shorter than 1024 bytes.',
+    },
+  ]);
+  assert.equal((batch['Successful'] as unknown[]).length, 1);
+});

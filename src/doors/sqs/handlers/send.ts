@@ -66,7 +66,7 @@ export async function sendMessageBatch(request: SqsRequest, input: Input): Promi
     try {
       const draft = checkMessage(request, queue, entry);
       bytes += draft.bytes;
-      checkSize(request, queue, Math.min(draft.bytes, batchBytesMax));
+      checkSize(request, queue, Math.min(draft.bytes, batchBytesMax), 'cannot be validated');
       drafts.push(draft);
       ids.push(id);
     } catch (error) {
@@ -110,13 +110,19 @@ function checkGroups(queue: Queue, entries: readonly Input[]): void {
 const dedupIdMissing =
   'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly';
 
-function checkSize(request: SqsRequest, queue: Queue, bytes: number): void {
+/** `problem`: the service has other words for an entry of a batch than for a request. */
+function checkSize(
+  request: SqsRequest,
+  queue: Queue,
+  bytes: number,
+  problem = 'are invalid',
+): void {
   const max = request.context.isRelaxed
     ? request.context.messageBytesMax
     : numberAttribute(queue, 'MaximumMessageSize');
   if (bytes > max) {
     throw invalidParameter(
-      `One or more parameters are invalid. Reason: Message must be shorter than ${max} bytes.`,
+      `One or more parameters ${problem}. Reason: Message must be shorter than ${max} bytes.`,
     );
   }
 }
