@@ -1,6 +1,7 @@
 import type { Exchange } from '../../../broker/index.ts';
 import type { SqsRequest } from '../context.ts';
 import { type Input, mapOf, objectsOf, textOf, textsOf } from '../shape.ts';
+import { tellDeliveryPolicy, tellEffectivePolicy } from './delivery-policy.ts';
 import { isFifoName, isTopicName, topicArn, topicNameOf } from './names.ts';
 import { invalidParameter, SnsError } from './sns-error.ts';
 import { findSubscriptions } from './subscription.ts';
@@ -187,25 +188,11 @@ export function getTopicAttributes(request: SqsRequest, input: Input): Input {
     const name = key.slice(attributePrefix.length);
     if (value !== '' || name === 'DisplayName') attributes.set(name, value);
   }
-  attributes.set('EffectiveDeliveryPolicy', attributes.get('DeliveryPolicy') ?? effectiveDelivery);
+  const delivery = attributes.get('DeliveryPolicy');
+  if (delivery !== undefined) attributes.set('DeliveryPolicy', tellDeliveryPolicy(delivery));
+  attributes.set('EffectiveDeliveryPolicy', tellEffectivePolicy(delivery));
   return { Attributes: attributes };
 }
-
-const effectiveDelivery = JSON.stringify({
-  http: {
-    defaultHealthyRetryPolicy: {
-      minDelayTarget: 20,
-      maxDelayTarget: 20,
-      numRetries: 3,
-      numMaxDelayRetries: 0,
-      numNoDelayRetries: 0,
-      numMinDelayRetries: 0,
-      backoffFunction: 'linear',
-    },
-    disableSubscriptionOverrides: false,
-    defaultRequestPolicy: { headerContentType: 'text/plain; charset=UTF-8' },
-  },
-});
 
 export async function setTopicAttributes(request: SqsRequest, input: Input): Promise<Input> {
   const topic = getTopic(request, input);

@@ -282,3 +282,44 @@ test('a topic keeps where deliveries would be told of', async (t) => {
     await assert.rejects(set(name, value), { name: 'InvalidParameterException' });
   }
 });
+
+test('a delivery policy is told without what is null, and the effective one with what it leaves open', async (t) => {
+  const bed = await open(t);
+  const { topics, TopicArn } = bed;
+  const retry = {
+    minDelayTarget: 20,
+    maxDelayTarget: 20,
+    numRetries: 3,
+    numMaxDelayRetries: 0,
+    numNoDelayRetries: 0,
+    numMinDelayRetries: 0,
+    backoffFunction: 'linear',
+  };
+  const request = { headerContentType: 'text/plain; charset=UTF-8' };
+  const overridable = { disableSubscriptionOverrides: false };
+  const policies = async (AttributeValue: string) => {
+    const AttributeName = 'DeliveryPolicy';
+    await topics.send(new SetTopicAttributesCommand({ TopicArn, AttributeName, AttributeValue }));
+    const { Attributes = {} } = await topics.send(new GetTopicAttributesCommand({ TopicArn }));
+    const { DeliveryPolicy: own, EffectiveDeliveryPolicy: effective = '' } = Attributes;
+    return [own === undefined ? own : JSON.parse(own), JSON.parse(effective)];
+  };
+  const least = {
+    http: { ...overridable, defaultHealthyRetryPolicy: retry, defaultRequestPolicy: request },
+  };
+  const slow = { minDelayTarget: 5, maxDelayTarget: 6, numRetries: 1 };
+  assert.deepEqual(await policies(JSON.stringify({ http: { defaultHealthyRetryPolicy: slow } })), [
+    { http: { ...overridable, defaultHealthyRetryPolicy: slow } },
+    { http: { ...least.http, defaultHealthyRetryPolicy: { ...retry, ...slow } } },
+  ]);
+  const json = { defaultRequestPolicy: { headerContentType: 'application/json' } };
+  assert.deepEqual(await policies(JSON.stringify({ http: json })), [
+    { http: { ...overridable, ...json } },
+    { http: { ...least.http, ...json } },
+  ]);
+  assert.deepEqual(await policies('{"http": {"defaultHealthyRetryPolicy": null}}'), [
+    { http: overridable },
+    least,
+  ]);
+  assert.deepEqual(await policies(''), [undefined, least]);
+});
