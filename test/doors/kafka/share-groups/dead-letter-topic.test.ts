@@ -77,7 +77,7 @@ describe('the dead-letter topic of a share group', () => {
   it('is none any more when the group’s configuration is reset', async (t) => {
     const { bed, member } = await open(t);
     await bed.publish('orders', ['first', 'second']);
-    await member.fetch({ maxRecords: 1 });
+    await member.fetch({ maxRecords: 1, shareAcquireMode: 1 });
     await bed.configure('g', { [topicName]: '' });
     await member.acknowledge(ack(0, 0, reject));
     await bed.configure('g', { [topicName]: 'dlq.orders', [copies]: 'true' });

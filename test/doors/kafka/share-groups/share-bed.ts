@@ -10,6 +10,7 @@ import {
   type ResponseOf,
 } from '../../../../src/doors/kafka/wire/index.ts';
 import { silentLog } from '../../../../src/net/index.ts';
+import { patienceMs } from '../../../support/patience.ts';
 import { batchOf } from '../door-fixture.ts';
 import { WireClient } from '../wire-client.ts';
 
@@ -120,6 +121,9 @@ export class ShareBed {
   }
 }
 
+/** How long a fetch waits for what must not come. */
+export const nothingMs = 100;
+
 /** A share session, spoken by hand. */
 export class ShareClient {
   readonly client: WireClient;
@@ -148,7 +152,7 @@ export class ShareClient {
       groupId: this.groupId,
       memberId: this.memberId,
       shareSessionEpoch: this.epoch,
-      maxWaitMs: 100,
+      maxWaitMs: nothingMs,
       minBytes: 1,
       maxBytes: 1_000_000,
       maxRecords: 500,
@@ -170,9 +174,9 @@ export class ShareClient {
     return response;
   }
 
-  /** The records that a fetch brings. */
+  /** The records that a fetch brings. It waits for them: who expects none says `maxWaitMs: nothingMs`. */
   async fetch(options: Parameters<ShareClient['ask']>[0] = {}): Promise<Delivery[]> {
-    const response = await this.ask(options);
+    const response = await this.ask({ maxWaitMs: patienceMs, ...options });
     assert.equal(response.errorCode, 0, response.errorMessage ?? '');
     return deliveriesOf(response);
   }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { PartitionLog } from '../../../../src/shard/index.ts';
 import { transactionalBatch } from '../../../broker/transactions/bed.ts';
-import { ack, ShareBed, valuesOf } from './share-bed.ts';
+import { ack, nothingMs, ShareBed, valuesOf } from './share-bed.ts';
 import { SkippingClock } from '../../../support/skipping-clock.ts';
 
 const accept = 1;
@@ -18,7 +18,7 @@ describe('fetching for a share group', () => {
     await bed.publish('orders', ['old']);
     await bed.fromEarliest('early');
     const late = await bed.member('late', 'orders', 'm');
-    assert.deepEqual(await late.fetch(), []);
+    assert.deepEqual(await late.fetch({ maxWaitMs: nothingMs }), []);
     await bed.publish('orders', ['new']);
     assert.deepEqual(valuesOf(await late.fetch()), ['new']);
     const early = await bed.member('early', 'orders', 'm');
@@ -167,7 +167,7 @@ describe('fetching for a share group', () => {
     const long = { maxWaitMs: 60_000 };
     await write('a', 0);
     assert.deepEqual(valuesOf(await all.fetch(long)), ['a']);
-    assert.deepEqual(valuesOf(await stable.fetch()), []);
+    assert.deepEqual(valuesOf(await stable.fetch({ maxWaitMs: nothingMs })), []);
     await end('abort');
     await write('b', 1);
     await end('commit');
@@ -175,7 +175,7 @@ describe('fetching for a share group', () => {
     assert.deepEqual(valuesOf(await all.fetch(long)), ['b']);
     await bed.configure('all', { 'share.isolation.level': 'read_committed' });
     await write('c', 2);
-    assert.deepEqual(valuesOf(await all.fetch()), []);
+    assert.deepEqual(valuesOf(await all.fetch({ maxWaitMs: nothingMs })), []);
     await end('commit');
     assert.deepEqual(valuesOf(await all.fetch(long)), ['c']);
   });
@@ -286,13 +286,19 @@ describe('acknowledging', () => {
       const [delivery] = await member.fetch({ acknowledge: { 0: ack(0, 0, release) } });
       assert.equal(delivery?.deliveries, deliveries);
     }
-    assert.deepEqual(await member.fetch({ acknowledge: { 0: ack(0, 0, release) } }), []);
+    assert.deepEqual(
+      await member.fetch({ maxWaitMs: nothingMs, acknowledge: { 0: ack(0, 0, release) } }),
+      [],
+    );
     await bed.configure('g', { 'share.delivery.count.limit': '2' });
     await bed.publish('orders', ['next']);
     assert.equal((await member.fetch())[0]?.deliveries, 1);
     const [again] = await member.fetch({ acknowledge: { 0: ack(1, 1, release) } });
     assert.equal(again?.deliveries, 2);
-    assert.deepEqual(await member.fetch({ acknowledge: { 0: ack(1, 1, release) } }), []);
+    assert.deepEqual(
+      await member.fetch({ maxWaitMs: nothingMs, acknowledge: { 0: ack(1, 1, release) } }),
+      [],
+    );
   });
 
   it('takes records back when the lock is over, unless it is renewed', async (t) => {

@@ -5,7 +5,7 @@ import { Broker } from '../../../../src/broker/index.ts';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { presetGroups } from '../../../../src/doors/kafka/index.ts';
 import type { WireClient } from '../wire-client.ts';
-import { ack, ShareBed, valuesOf } from './share-bed.ts';
+import { ack, nothingMs, ShareBed, valuesOf } from './share-bed.ts';
 
 async function describeOffsets(client: WireClient, topics: null | Array<[string, number[]]>) {
   const response = await client.ask('DescribeShareGroupOffsets', 1, {
@@ -88,7 +88,8 @@ describe('offsets of share groups', () => {
         `orders 0 ${Math.min(startOffset, 10)} ${expected.length} 0`,
       ]);
       const member = await bed.member('g', 'orders', 'm');
-      assert.deepEqual(valuesOf(await member.fetch()), expected);
+      const waiting = expected.length === 0 ? { maxWaitMs: nothingMs } : {};
+      assert.deepEqual(valuesOf(await member.fetch(waiting)), expected);
     });
 
   it('are deleted with what the group has in the topic', async (t) => {
@@ -223,13 +224,13 @@ describe('what the broker presets for groups', () => {
     const before = await ShareBed.openOver(t, broker);
     await broker.topics.create({ name: 'orders', partitions: 1 });
     const member = await before.member('g', 'orders', 'm');
-    await member.fetch();
+    await member.ask();
     const failuresMax = (): number | undefined =>
       broker.queues.find('', 'orders', 'g')?.settings.failuresMax;
     assert.equal(failuresMax(), 4);
     const presets = presetGroups(new Map([['group.share.delivery.count.limit', '7']]));
     const after = await ShareBed.openOver(t, broker, new SystemClock(), presets);
-    await (await after.member('g', 'orders', 'n')).fetch();
+    await (await after.member('g', 'orders', 'n')).ask();
     assert.equal(failuresMax(), 6);
   });
 
