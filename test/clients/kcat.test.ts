@@ -21,13 +21,15 @@ const skip = version === undefined ? 'kcat is not installed (Debian package kcat
 let server: ServerProcess;
 const suffix = process.pid.toString(36);
 const runLimitMs = 2 * patienceMs;
+/** What librdkafka asks a broker first has ten seconds by default; without an answer kcat ends. */
+const patient = ['-X', `api.version.request.timeout.ms=${patienceMs}`];
 
 /** Runs kcat to its end with `input` and returns what it printed. */
 function kcat(words: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       'kcat',
-      ['-b', server.bootstrap, '-m', String(patienceMs / 1000), ...words],
+      ['-b', server.bootstrap, '-m', String(patienceMs / 1000), ...patient, ...words],
       { timeout: runLimitMs, maxBuffer: 64 << 20 },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
@@ -170,6 +172,7 @@ function startMember(topic: string, group: string): Member {
       ...['-b', server.bootstrap, '-q', '-u', '-G', group, topic],
       ...['-X', 'auto.offset.reset=earliest', '-X', 'session.timeout.ms=6000'],
       ...['-X', 'heartbeat.interval.ms=500', '-X', 'auto.commit.interval.ms=200'],
+      ...patient,
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );

@@ -7,7 +7,7 @@ import { FuzzServer } from './fuzz-server.ts';
 
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const scale = Number(process.env.FUZZ_SCALE ?? 1);
-const stallMs = 1000;
+const stallMs = 3000;
 
 let fuzz: FuzzServer;
 

@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 /** 1: some seconds. */
 const scale = Number(process.env.FUZZ_SCALE ?? 1);
-const stallMs = 1000;
+const stallMs = 3000;
 
 let fuzz: FuzzServer;
 let port = 0;

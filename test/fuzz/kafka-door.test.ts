@@ -13,7 +13,7 @@ const seed = Number(process.env.FUZZ_SEED ?? 1);
 /** 1: some seconds. */
 const scale = Number(process.env.FUZZ_SCALE ?? 1);
 const connectionsMax = 200;
-const stallMs = 1000;
+const stallMs = 3000;
 const abortedSeries = 'pabal_connections_aborted_total{door="kafka"}';
 
 const fixtures = readFileSync(
