@@ -424,10 +424,10 @@ export class Dispatcher {
   }
 
   #readFailed(error: unknown, offset: number, nowMs: number): void {
-    // What was deleted was settled with the start of the log; the rest is tried again.
-    if (isDeleted(error) && this.#queue.skipDeleted()) {
-      this.#queue.schedule();
-      return;
+    // What was deleted was settled with the start of the log, now or before; the rest is tried again.
+    if (isDeleted(error)) {
+      this.#queue.skipDeleted();
+      if (offset < this.#queue.partition.logStartOffset) return this.#queue.schedule();
     }
     if (isDamage(error)) this.#inspect(offset);
     else this.#retryLater(nowMs);

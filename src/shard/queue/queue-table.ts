@@ -76,6 +76,8 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   #host: QueueHost | undefined;
   #nextQueue = 1;
   isLost = false;
+  /** Why, while it is lost. */
+  #loss: Error = new BrokerError('closed');
   isUrgent = false;
 
   // Rounds
@@ -342,6 +344,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
 
   entriesLost(error: Error): void {
     this.isLost = true;
+    this.#loss = error;
     this.#forgetGathered();
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -441,8 +444,7 @@ export class QueueTable implements StateExtension, QueueHome, EntrySource {
   }
 
   whenSettled(queue: LiveQueue): Promise<void> {
-    if (this.isLost)
-      return Promise.reject(new BrokerError('storage-failed', 'the storage has failed'));
+    if (this.isLost) return Promise.reject(this.#loss);
     const chunk = queue.changedChunk;
     if (chunk <= this.#durableChunk) return Promise.resolve();
     if (queue.changes !== undefined) this.urge();
