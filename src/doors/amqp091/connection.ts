@@ -583,9 +583,23 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
     void this.#releaseExclusive().then(() => {
       if (this.#state !== 'closing') return;
       this.sendMethod('connectionCloseOk', {});
-      this.connection.end();
       this.enter('closed');
+      this.#awaitHangUp();
     });
+  }
+
+  /**
+   * The client hangs up first, as with RabbitMQ; the beat does it for one that does not. Some clients (amqp091-go) read on
+   * while they close, and take an end that comes together with the answer for a connection that was lost.
+   */
+  #awaitHangUp(): void {
+    if (this.#isDraining) {
+      this.connection.end();
+      return;
+    }
+    this.#frames.discard();
+    // What is not read never ends.
+    this.connection.release(readHold.protocol);
   }
 
   #drainIfIdle(): void {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
+import { type Clock, limits, SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { Broker } from '../../../src/broker/index.ts';
 import { AmqpDoor } from '../../../src/doors/amqp091/index.ts';
 import { emptyTable, type Field, type FieldTable } from '../../../src/doors/amqp091/wire/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
 import { patienceMs } from '../../support/patience.ts';
+import { SkippingClock } from '../../support/skipping-clock.ts';
 import { protocolHeader, RawClient } from './raw-client.ts';
 
 const table = (entries: Record<string, Field>): FieldTable => new Map(Object.entries(entries));
@@ -43,16 +44,20 @@ before(async () => {
     write: '.*',
     read: '.*',
   });
-  door = await AmqpDoor.open({
+  door = await openDoor(new SystemClock());
+});
+
+function openDoor(clock: Clock): Promise<AmqpDoor> {
+  return AmqpDoor.open({
     broker,
-    clock: new SystemClock(),
+    clock,
     random: new SystemRandom(),
     log: silentLog,
     version: '0.0.0',
     host: '127.0.0.1',
     port: 0,
   });
-});
+}
 
 after(async () => {
   await door.close(0);
@@ -532,8 +537,40 @@ describe('a connection', { concurrency: 8 }, () => {
     client.send(0, 'connectionClose', connectionClose);
     await client.next('queueDeclareOk');
     await client.next('connectionCloseOk');
-    await client.closed();
+    client.destroy();
     assert.ok(broker.queues.find('', 'own.late') !== undefined);
+  });
+
+  test('is left to the client to hang up behind close-ok, for a while', async () => {
+    const clock = new SkippingClock(true);
+    const other = await openDoor(clock);
+    const client = await RawClient.open(other.port);
+    client.send(0, 'connectionClose', connectionClose);
+    await client.next('connectionCloseOk');
+    // What still comes says nothing any more.
+    client.frame(8, 0, Buffer.alloc(0));
+    client.send(0, 'connectionClose', connectionClose);
+    clock.skip(limits.closeMs - 1000);
+    // Whoever comes later has been answered: what was to happen to the first one has happened.
+    const later = await RawClient.open(other.port);
+    later.send(0, 'connectionClose', connectionClose);
+    await later.next('connectionCloseOk');
+    later.socket.end();
+    await later.closed();
+    assert.ok(!client.isClosed);
+    clock.skip(2000);
+    await client.closed();
+    assert.equal(await client.take(), undefined);
+    await other.close(0);
+  });
+
+  test('that has said good-bye and not hung up does not keep the door from closing', async () => {
+    const other = await openDoor(new SkippingClock(true));
+    const client = await RawClient.open(other.port);
+    client.send(0, 'connectionClose', connectionClose);
+    await client.next('connectionCloseOk');
+    await other.close(patienceMs);
+    await client.closed();
   });
 
   test('takes its exclusive queues with it before it says good-bye', async () => {
@@ -674,15 +711,7 @@ describe('a channel', () => {
 
 describe('a door that closes', () => {
   test('tells its clients, and waits for what they still have to say', async () => {
-    const other = await AmqpDoor.open({
-      broker,
-      clock: new SystemClock(),
-      random: new SystemRandom(),
-      log: silentLog,
-      version: '0.0.0',
-      host: '127.0.0.1',
-      port: 0,
-    });
+    const other = await openDoor(new SystemClock());
     const client = await RawClient.open(other.port);
     const early = await RawClient.connect(other.port);
     await client.openChannel(1);

@@ -35,7 +35,6 @@ const contents: readonly RawScenario[] = [
       body(session, 'abc');
       session.client.send(0, 'connectionClose', ending);
     },
-    differs: 'RabbitMQ leaves it to the client to close the socket',
   },
   {
     name: 'content: channel.close in the middle of it',
