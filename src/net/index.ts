@@ -18,6 +18,7 @@ export type { BudgetWaiter } from './memory-budget.ts';
 export { MemoryBudget } from './memory-budget.ts';
 export { PacedTimers } from './paced-timers.ts';
 export { hostAndPort } from './host-and-port.ts';
+export { addressOf, countHttpConnections, listenHttp } from './http-server.ts';
 export { plainAddress } from './plain-address.ts';
 export type { TokenRules, VerifiedToken } from './token-verifier.ts';
 export { TokenRefused, TokenVerifier } from './token-verifier.ts';

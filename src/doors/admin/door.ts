@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { AssertionError, limits } from '../../base/index.ts';
-import { DoorMetrics, type Log } from '../../net/index.ts';
+import {
+  addressOf,
+  countHttpConnections,
+  DoorMetrics,
+  listenHttp,
+  type Log,
+} from '../../net/index.ts';
 import { readJsonBody } from './body.ts';
 import type { AdminContext, Reply, Route } from './context.ts';
 import { HostGuard } from './host-guard.ts';
@@ -48,14 +53,8 @@ export class AdminDoor {
     server.maxConnections = Math.min(options.connectionsMax, limits.adminConnectionsMax);
     // A peer that takes no bytes of its answer is cut off, too.
     server.setTimeout(peerStallMs);
-    handling.countConnections(server);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options.port, options.host, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
+    countHttpConnections(server, metrics);
+    await listenHttp(server, { port: options.port, host: options.host });
     server.on('error', (error) => options.log.error({ err: error }, 'the admin door failed'));
     return new AdminDoor(server, metrics);
   }
@@ -78,12 +77,6 @@ export class AdminDoor {
   }
 }
 
-/** By what Node's parser calls them; RFC 9110 §15.5.9 and RFC 6585 §5. */
-const clientErrorStatuses: ReadonlyMap<string | undefined, string> = new Map([
-  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
-  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
-]);
-
 /** Answers requests. */
 class Handling {
   readonly #router = new Router(routes);
@@ -97,26 +90,6 @@ class Handling {
     this.#context = options.context;
     this.#metrics = metrics;
     this.#log = options.log;
-  }
-
-  countConnections(server: Server): void {
-    const metrics = this.#metrics;
-    server.on('connection', (socket) => {
-      metrics.connectionsAccepted++;
-      metrics.connectionsOpen++;
-      socket.once('close', () => {
-        metrics.connectionsOpen--;
-        metrics.bytesReceived += socket.bytesRead;
-        metrics.bytesSent += socket.bytesWritten;
-      });
-    });
-    server.on('drop', () => metrics.connectionsRefused++);
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      metrics.connectionsAborted++;
-      if (!socket.writable) return;
-      const status = clientErrorStatuses.get(error.code) ?? '400 Bad Request';
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-    });
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -182,12 +155,4 @@ function send(response: ServerResponse, reply: Reply): void {
   headers['content-type'] = type;
   headers['content-length'] = body.length;
   response.writeHead(reply.status, headers).end(body);
-}
-
-function addressOf(server: Server): AddressInfo {
-  const address = server.address();
-  if (address === null || typeof address === 'string') {
-    throw new AssertionError('a listening server has an address');
-  }
-  return address;
 }

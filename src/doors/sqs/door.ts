@@ -1,7 +1,14 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { AssertionError, limits } from '../../base/index.ts';
-import { DoorMetrics, isLoopbackHost, MemoryBudget } from '../../net/index.ts';
+import type { Socket } from 'node:net';
+import { limits } from '../../base/index.ts';
+import {
+  addressOf,
+  countHttpConnections,
+  DoorMetrics,
+  isLoopbackHost,
+  listenHttp,
+  MemoryBudget,
+} from '../../net/index.ts';
 import { SqsContext, type SqsServices } from './context.ts';
 import { Exchange, type ExchangeServices } from './exchange.ts';
 import { JsonText } from './json-text.ts';
@@ -78,14 +85,8 @@ export class SqsDoor {
       begin: (head, channel) => new Exchange(services, head, channel),
       aborted: () => metrics.connectionsAborted++,
     });
-    countConnections(server, metrics);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port: options.port, host: options.host, backlog: 4096 }, () => {
-        server.removeListener('error', reject);
-        resolve();
-      });
-    });
+    countHttpConnections(server, metrics);
+    await listenHttp(server, { port: options.port, host: options.host, backlog: 4096 });
     server.on('error', (error) => options.log.error({ err: error }, 'the sqs door failed'));
     return new SqsDoor(server, services, lane);
   }
@@ -142,36 +143,4 @@ function requestBytesMax({ isRelaxed, messageBytesMax }: SqsDoorOptions): number
     ? Math.max(messageBytesMax, limits.webBatchBytesMax)
     : limits.webBatchBytesMax;
   return bytes * limits.webEscapeFactor + limits.webBatchBytesMax;
-}
-
-function countConnections(server: Server, metrics: DoorMetrics): void {
-  server.on('connection', (socket) => {
-    metrics.connectionsAccepted++;
-    metrics.connectionsOpen++;
-    socket.once('close', () => {
-      metrics.connectionsOpen--;
-      metrics.bytesReceived += socket.bytesRead;
-      metrics.bytesSent += socket.bytesWritten;
-    });
-  });
-  server.on('drop', () => metrics.connectionsRefused++);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    metrics.connectionsAborted++;
-    if (!socket.writable) return;
-    const status =
-      error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : error.code === 'HPE_HEADER_OVERFLOW'
-          ? '431 Request Header Fields Too Large'
-          : '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-  });
-}
-
-function addressOf(server: Server): AddressInfo {
-  const address = server.address();
-  if (address === null || typeof address === 'string') {
-    throw new AssertionError('a listening server has an address');
-  }
-  return address;
 }

@@ -1,9 +1,16 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
-import { AssertionError, type Clock, limits, type Random } from '../../../base/index.ts';
+import { type Clock, limits, type Random } from '../../../base/index.ts';
 import type { BrokerPort } from '../../../broker/index.ts';
-import { createTlsHttpServer, DoorMetrics, type Log, type TlsOptions } from '../../../net/index.ts';
+import {
+  addressOf,
+  countHttpConnections,
+  createTlsHttpServer,
+  DoorMetrics,
+  listenHttp,
+  type Log,
+  type TlsOptions,
+} from '../../../net/index.ts';
 import { ExchangePolicies } from '../exchange-policies.ts';
 import type { ApiContext, ListeningDoor } from './api.ts';
 import { apiErrorOf } from './api-error.ts';
@@ -72,15 +79,9 @@ export class ManagementDoor {
     server.maxConnections = Math.min(connectionsMax, limits.adminConnectionsMax);
     // A peer that takes no bytes of its answer is cut off, too.
     server.setTimeout(peerStallMs);
-    handling.countConnections(server);
+    countHttpConnections(server, metrics);
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(options.port, options.host, () => {
-          server.removeListener('error', reject);
-          resolve();
-        });
-      });
+      await listenHttp(server, { port: options.port, host: options.host });
     } catch (error) {
       closeContext(context);
       throw error;
@@ -170,12 +171,4 @@ function closeContext({ churn, samples, services }: ApiContext): void {
   samples.close();
   services.policies.close();
   services.throttle.close();
-}
-
-function addressOf(server: Server): AddressInfo {
-  const address = server.address();
-  if (address === null || typeof address === 'string') {
-    throw new AssertionError('a listening server has an address');
-  }
-  return address;
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AssertionError, limits } from '../../../base/index.ts';
 import { ApiError, apiErrorOf, missing } from './api-error.ts';
 import type { ApiContext, ApiReply, ApiRoute } from './api.ts';
@@ -6,12 +6,6 @@ import { authenticate, checkAudience } from './authentication.ts';
 import { readJsonBody } from './body.ts';
 import { Router } from './router.ts';
 import { routes } from './routes.ts';
-
-/** By what Node's parser calls them; RFC 9110 §15.5.9 and RFC 6585 §5. */
-const clientErrorStatuses: ReadonlyMap<string | undefined, string> = new Map([
-  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
-  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
-]);
 
 const welcome = {
   name: 'Pabal',
@@ -34,26 +28,6 @@ export class RequestHandling {
   constructor(context: ApiContext, trustsEverybody: boolean) {
     this.#context = context;
     this.#trustsEverybody = trustsEverybody;
-  }
-
-  countConnections(server: Server): void {
-    const { metrics } = this.#context;
-    server.on('connection', (socket) => {
-      metrics.connectionsAccepted++;
-      metrics.connectionsOpen++;
-      socket.once('close', () => {
-        metrics.connectionsOpen--;
-        metrics.bytesReceived += socket.bytesRead;
-        metrics.bytesSent += socket.bytesWritten;
-      });
-    });
-    server.on('drop', () => metrics.connectionsRefused++);
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      metrics.connectionsAborted++;
-      if (!socket.writable) return;
-      const status = clientErrorStatuses.get(error.code) ?? '400 Bad Request';
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
-    });
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
