@@ -29,12 +29,13 @@ import type {
   QueueEvents,
   QueueMessage,
 } from '../shard/index.ts';
-import type {
-  ExchangesPort,
-  OutgoingMessage,
-  PublishGroup,
-  PublisherPort,
-  RoutingFacts,
+import {
+  emptyMessage,
+  type ExchangesPort,
+  type OutgoingMessage,
+  type PublishGroup,
+  type PublisherPort,
+  type RoutingFacts,
 } from './ports/index.ts';
 import type { RefusedMessages } from './publisher.ts';
 import { TopicQueue } from './queues/index.ts';
@@ -79,19 +80,7 @@ interface Deceased {
 export class DeadLetters implements QueueEvents, RefusedMessages {
   readonly #parts: DeadLettersParts;
   readonly #writer = new HeaderWriter();
-  readonly #letter: OutgoingMessage = {
-    key: null,
-    body: [],
-    bodyBytes: 0,
-    headers: new Uint8Array(0),
-    headerCount: 0,
-    timestampMs: 0,
-    priority: undefined,
-    expiresAtMs: undefined,
-    deliverAtMs: undefined,
-    groupId: undefined,
-    dedupId: undefined,
-  };
+  readonly #letter = emptyMessage();
   #count = 0;
   #bytes = 0;
 

@@ -39,6 +39,7 @@ export {
   allOperations,
   anonymousInRules,
   clusterName,
+  emptyMessage,
   operationBits,
   operations,
   resourceKinds,

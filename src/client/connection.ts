@@ -9,7 +9,7 @@ import {
   type RequestInput,
   type ResponseOf,
 } from '../doors/kafka/wire/index.ts';
-import { BufferPool, LengthPrefixedFrames } from '../net/index.ts';
+import { BufferPool, hostAndPort, LengthPrefixedFrames } from '../net/index.ts';
 import { type Login, logIn, LoginFailed } from './login.ts';
 import { ConnectionLost, serverErrors } from './server-error.ts';
 
@@ -282,7 +282,7 @@ export class Connection {
 }
 
 export function printServer({ host, port }: ServerAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return hostAndPort(host, port);
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `Object.keys` forgets which they are

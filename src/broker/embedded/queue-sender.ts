@@ -1,6 +1,11 @@
 import { BrokerError, type Clock } from '../../base/index.ts';
 import { type FieldValue, HeaderWriter, property } from '../../message/index.ts';
-import type { OutgoingMessage, PublishGroup, PublisherPort } from '../ports/index.ts';
+import {
+  emptyMessage,
+  type OutgoingMessage,
+  type PublishGroup,
+  type PublisherPort,
+} from '../ports/index.ts';
 import type { Topic } from '../types.ts';
 
 export interface SendOptions {
@@ -36,19 +41,7 @@ export class QueueSender {
   readonly #clock: Clock;
   readonly #publisher: PublisherPort;
   readonly #writer = new HeaderWriter();
-  readonly #message: OutgoingMessage = {
-    key: null,
-    body: [],
-    bodyBytes: 0,
-    headers: new Uint8Array(0),
-    headerCount: 0,
-    timestampMs: 0,
-    priority: undefined,
-    expiresAtMs: undefined,
-    deliverAtMs: undefined,
-    groupId: undefined,
-    dedupId: undefined,
-  };
+  readonly #message = emptyMessage();
   #group: PublishGroup | undefined;
   #waiting: Waiting[] = [];
 

@@ -26,6 +26,23 @@ export interface OutgoingMessage {
   dedupId: string | undefined;
 }
 
+/** A message with nothing in it, to be filled before each `add` by whoever sends many: the publisher keeps none of it. */
+export function emptyMessage(): OutgoingMessage {
+  return {
+    key: null,
+    body: [],
+    bodyBytes: 0,
+    headers: new Uint8Array(0),
+    headerCount: 0,
+    timestampMs: 0,
+    priority: undefined,
+    expiresAtMs: undefined,
+    deliverAtMs: undefined,
+    groupId: undefined,
+    dedupId: undefined,
+  };
+}
+
 export type PublishOutcome =
   /** In a batch; the group says when it is durable. */
   | 'taken'

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { LogClient, PartitionOffsets } from '../../client/index.ts';
+import { printJson } from '../json.ts';
 import { addServerFlag, withClient } from '../server-flag.ts';
 import { printTable } from '../table.ts';
 
@@ -133,8 +134,4 @@ async function listLags(client: LogClient, groupId: string): Promise<Lag[]> {
     const end = ends.get(topic)?.[partition]?.end ?? offset;
     return { topic, partition, offset, end, lag: Math.max(0, end - offset) };
   });
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { duration, integer } from '../../server/index.ts';
 import { addAdminFlag, AdminClient } from '../admin-client.ts';
 import { parserOf } from '../flag-value.ts';
+import { asObjects, printJson } from '../json.ts';
 import { printTable } from '../table.ts';
 
 /** `pabal queue create|list|describe|delete|purge|peek|retry-damaged|rewind`. */
@@ -239,10 +240,6 @@ async function listAll(client: AdminClient, flags: Flags): Promise<Array<Record<
   return queues;
 }
 
-function asObjects(value: unknown): Array<Record<string, unknown>> {
-  return Array.isArray(value) ? value.map((item: unknown) => Object(item)) : [];
-}
-
 function nameOf(queue: Record<string, unknown>): string | number {
   const { namespace, name, subscription } = queue;
   const full = namespace === '' ? String(name) : `${String(namespace)}: ${String(name)}`;
@@ -273,8 +270,4 @@ function parseTime(text: string): number {
     throw new InvalidArgumentError('Expected an ISO 8601 time, or a time ago like 10m.');
   }
   return atMs;
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { integer } from '../../server/index.ts';
 import { collectPairs, parserOf } from '../flag-value.ts';
+import { printJson } from '../json.ts';
 import { addServerFlag, withClient } from '../server-flag.ts';
 import { printTable } from '../table.ts';
 
@@ -101,8 +102,4 @@ function deleteCommand(): Command {
 
 function printPartitions(count: number): string {
   return count === 1 ? '1 partition' : `${count} partitions`;
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAdminFlag, AdminClient } from '../admin-client.ts';
+import { asObjects, printJson } from '../json.ts';
 import { readPassword } from '../password-input.ts';
 import { printTable } from '../table.ts';
 
@@ -37,10 +38,7 @@ function listCommand(): Command {
     .option('--json', 'print JSON');
   return addAdminFlag(command).action(async (flags: Flags) => {
     const users = asObjects((await new AdminClient(flags).call('GET', '/api/v1/users'))['users']);
-    if (flags['json'] === true) {
-      process.stdout.write(`${JSON.stringify(users, null, 2)}\n`);
-      return;
-    }
+    if (flags['json'] === true) return printJson(users);
     const rows = users.flatMap((user) => {
       const name = String(user['name']);
       const tags = Array.isArray(user['tags']) ? user['tags'].join(',') : '';
@@ -123,11 +121,4 @@ function pathOf(name: string): string {
 
 function collect(text: string, earlier: readonly string[] = []): string[] {
   return [...earlier, text];
-}
-
-function asObjects(value: unknown): Array<Record<string, unknown>> {
-  if (!Array.isArray(value)) return [];
-  return value.filter(
-    (item): item is Record<string, unknown> => typeof item === 'object' && item !== null,
-  );
 }

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../base/index.ts';
-import type { BrokerPort, OutgoingMessage, Queue } from '../../broker/index.ts';
+import { type BrokerPort, emptyMessage, type Queue } from '../../broker/index.ts';
 import { HeaderReader, HeaderWriter } from '../../message/index.ts';
 import type { ReadyJson } from './json-text.ts';
 import type { Log } from '../../net/index.ts';
@@ -35,19 +35,7 @@ export class SqsContext {
   readonly receipts: ReceiptHandles;
   readonly writer = new HeaderWriter();
   readonly reader = new HeaderReader();
-  readonly outgoing: OutgoingMessage = {
-    key: null,
-    body: [],
-    bodyBytes: 0,
-    headers: new Uint8Array(0),
-    headerCount: 0,
-    timestampMs: 0,
-    priority: undefined,
-    expiresAtMs: undefined,
-    deliverAtMs: undefined,
-    groupId: undefined,
-    dedupId: undefined,
-  };
+  readonly outgoing = emptyMessage();
   /** When queues were deleted and purged, by name and by topic. */
   readonly deleted: Memory<number>;
   readonly purged: Memory<number>;
