@@ -146,8 +146,10 @@ export class Maintenance {
 
   async #freeFiles(): Promise<void> {
     this.#isDirty = false;
+    // What is sealed meanwhile is the next run's: with much traffic this one would not end.
+    const endLsn = this.#options.journal().activeBaseLsn;
     await this.#deleteDead();
-    while (!this.#isStopped && (await this.#compact())) await this.#deleteDead();
+    while (!this.#isStopped && (await this.#compact(endLsn))) await this.#deleteDead();
     this.#sealDeadActive();
   }
 
@@ -263,10 +265,10 @@ export class Maintenance {
     return Number.parseInt(name, 10) < lsn;
   }
 
-  /** One compaction; false when none pays. */
-  async #compact(): Promise<boolean> {
+  /** One compaction of what lies before an LSN; false when none pays. */
+  async #compact(endLsn: number): Promise<boolean> {
     const { compactor, shard } = this.#options;
-    const sources = compactor.choose(this.#listUses(), await this.#options.room());
+    const sources = compactor.choose(this.#listUses(endLsn), await this.#options.room());
     if (sources.length === 0) return false;
     const number = shard.takeSegmentNumber();
     const isStopped = (): boolean => this.#isStopped || !shard.isCertain;
@@ -354,13 +356,14 @@ export class Maintenance {
     this.#isDirty = true;
   }
 
-  #listUses(): FileUse[] {
+  /** Of journal files only those before `endLsn`. */
+  #listUses(endLsn: number): FileUse[] {
     const journal = this.#options.journal();
     const uses = new Map<string, FileUse>();
     for (const file of journal.files()) {
       if (
         file.baseLsn === journal.activeBaseLsn ||
-        file.baseLsn + file.bytes > this.#options.deletableLsn()
+        file.baseLsn + file.bytes > Math.min(endLsn, this.#options.deletableLsn())
       )
         continue;
       uses.set(`journal${file.baseLsn}`, newUse('journal', file.baseLsn, file.bytes));
