@@ -172,7 +172,7 @@ export class PartitionLog implements Partition {
     return this.#host.findMaxTimestamp(this);
   }
 
-  findEpochEnd(epoch: number): { epoch: number; endOffset: number } | undefined {
+  findEpochEnd(epoch: number): { epoch: number; endOffset: number } {
     if (epoch === this.leaderEpoch) return { epoch, endOffset: this.highWatermark };
     for (let i = this.leaderEpochs.length - 1; i >= 0; i--) {
       const entry = present(this.leaderEpochs[i], 'in range');
@@ -183,7 +183,9 @@ export class PartitionLog implements Partition {
         endOffset: Math.min(next?.startOffset ?? this.highWatermark, this.highWatermark),
       };
     }
-    return undefined;
+    const first = this.leaderEpochs[0]?.startOffset ?? this.highWatermark;
+    const endOffset = Math.min(Math.max(first, this.logStartOffset), this.highWatermark);
+    return { epoch: Math.min(epoch, this.leaderEpoch), endOffset };
   }
 
   /** The epoch that the batch at `baseOffset` was stored in; undefined when it is below what is kept of epochs. */

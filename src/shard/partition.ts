@@ -41,9 +41,9 @@ export interface Partition {
 
   /**
    * Where the given leader epoch ended: the largest epoch at most `epoch` that has records, and the first offset
-   * after it. Undefined when `epoch` is older than all that is known.
+   * after it. One that is older than all that is known ended where those begin: its records are gone.
    */
-  findEpochEnd(epoch: number): { epoch: number; endOffset: number } | undefined;
+  findEpochEnd(epoch: number): { epoch: number; endOffset: number };
 
   /** Drops all records below `offset` (-1: all below the high watermark); resolves with the new log start, durable. */
   deleteBefore(offset: number): Promise<number>;

@@ -216,7 +216,11 @@ test('each opening is an epoch of its own, and says where the ones before ended'
   assert.deepEqual(log?.findEpochEnd(epoch - 1), { epoch: epoch - 1, endOffset: 15 });
   assert.deepEqual(log?.findEpochEnd(epoch - 2), { epoch: epoch - 2, endOffset: 10 });
   assert.deepEqual(log?.findEpochEnd(epoch - 3), { epoch: epoch - 3, endOffset: 5 });
-  assert.equal(log?.findEpochEnd(0), undefined);
+  assert.deepEqual(log?.findEpochEnd(0), { epoch: 0, endOffset: 0 });
+  // Whoever had read all that is gone stays where it is.
+  await log?.deleteBefore(10);
+  assert.deepEqual(log?.findEpochEnd(epoch - 2), { epoch: epoch - 2, endOffset: 10 });
+  assert.deepEqual(log?.findEpochEnd(epoch - 3), { epoch: epoch - 3, endOffset: 10 });
   await broker.close();
 });
 

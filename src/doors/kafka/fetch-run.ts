@@ -242,10 +242,6 @@ export class FetchRun implements PartitionWaiter {
   /** KIP-595: tells a reader whose log goes another way where the two part. */
   #isDiverging(partition: Partition, entry: FetchEntry, outcome: Outcome): boolean {
     const end = partition.findEpochEnd(entry.lastFetchedEpoch);
-    if (end === undefined) {
-      this.#fail(outcome, errorCodes.OFFSET_OUT_OF_RANGE);
-      return true;
-    }
     if (end.epoch >= entry.lastFetchedEpoch && end.endOffset >= entry.fetchOffset) return false;
     outcome.divergingEpoch = { epoch: end.epoch, endOffset: end.endOffset };
     this.#isUrgent = true;

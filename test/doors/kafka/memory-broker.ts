@@ -122,8 +122,8 @@ export class MemoryPartition implements Partition {
     return Promise.resolve(batch === undefined ? undefined : this.#timedOffset(batch));
   }
 
-  findEpochEnd(epoch: number): { epoch: number; endOffset: number } | undefined {
-    if (epoch < this.leaderEpoch) return undefined;
+  findEpochEnd(epoch: number): { epoch: number; endOffset: number } {
+    if (epoch < this.leaderEpoch) return { epoch, endOffset: this.logStartOffset };
     return { epoch: this.leaderEpoch, endOffset: this.highWatermark };
   }
 

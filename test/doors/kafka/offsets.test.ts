@@ -104,6 +104,8 @@ test('OffsetForLeaderEpoch tells where an epoch ended', async (t) => {
           partitions: [
             { partition: 0, leaderEpoch: 3 },
             { partition: 0, leaderEpoch: 1 },
+            { partition: 0, leaderEpoch: 0 },
+            { partition: 0, leaderEpoch: -1 },
             { partition: 0, leaderEpoch: 3, currentLeaderEpoch: 2 },
             { partition: 8, leaderEpoch: 3 },
           ],
@@ -114,6 +116,8 @@ test('OffsetForLeaderEpoch tells where an epoch ended', async (t) => {
       response.topics[0]?.partitions.map((p) => [p.errorCode, p.leaderEpoch, p.endOffset]),
       [
         [errorCodes.NONE, 3, 2],
+        [errorCodes.NONE, 1, 0],
+        [errorCodes.NONE, 0, 2],
         [errorCodes.NONE, -1, -1],
         [errorCodes.FENCED_LEADER_EPOCH, -1, -1],
         [errorCodes.UNKNOWN_TOPIC_OR_PARTITION, -1, -1],

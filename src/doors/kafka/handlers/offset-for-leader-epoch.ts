@@ -1,8 +1,9 @@
 // OffsetForLeaderEpoch 2-4 (KIP-320): where an epoch ended, so that a consumer sees whether its position is still on
 // the log that it read.
+import type { Partition } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
-import { checkLeaderEpoch } from '../leader-epoch.ts';
+import { checkLeaderEpoch, isLeaderEpoch } from '../leader-epoch.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export function offsetForLeaderEpoch(
@@ -21,15 +22,17 @@ export function offsetForLeaderEpoch(
           }
           const errorCode = checkLeaderEpoch(partition, currentLeaderEpoch);
           if (errorCode !== errorCodes.NONE) return { partition: index, errorCode };
-          const end = partition.findEpochEnd(leaderEpoch);
-          return {
-            partition: index,
-            errorCode,
-            leaderEpoch: end?.epoch ?? -1,
-            endOffset: end?.endOffset ?? -1,
-          };
+          const end = findEnd(partition, leaderEpoch);
+          return { partition: index, errorCode, leaderEpoch: end.epoch, endOffset: end.endOffset };
         }),
       };
     }),
   };
+}
+
+function findEnd(partition: Partition, epoch: number): { epoch: number; endOffset: number } {
+  if (epoch < 0) return { epoch: -1, endOffset: -1 };
+  if (isLeaderEpoch(epoch)) return partition.findEpochEnd(epoch);
+  // Whoever takes the log for one that never changed its leader is right: nothing is ever cut off its end.
+  return { epoch, endOffset: partition.highWatermark };
 }

@@ -3,4 +3,4 @@ export type { StreamsGroup } from './streams-group.ts';
 export { type Beaten, StreamsGroups } from './streams-groups.ts';
 export { hasToRevoke, type StreamsMember } from './streams-member.ts';
 export { toWire } from './tasks.ts';
-export { type InternalTopic, internalTopicsOf, type Status, statusCodes } from './topology.ts';
+export { type InternalTopic, type Status, statusCodes } from './topology.ts';

@@ -89,13 +89,6 @@ export function requiredTopics(subtopology: Subtopology): string[] {
   ];
 }
 
-/** Those that the broker creates where they are missing. */
-export function internalTopicsOf({ subtopologies }: Topology): string[] {
-  return subtopologies.flatMap(({ repartitionSourceTopics, stateChangelogTopics }) =>
-    [...repartitionSourceTopics, ...stateChangelogTopics].map(({ name }) => name),
-  );
-}
-
 class ConfigurationError extends Error {
   readonly status: Status;
 

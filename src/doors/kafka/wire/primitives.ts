@@ -27,8 +27,6 @@ export const primitives = {
   slicesBytes,
 };
 
-export type Primitives = typeof primitives;
-
 function overrun(): never {
   throw new ProtocolError('A message ends before its last field');
 }
