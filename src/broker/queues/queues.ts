@@ -64,6 +64,8 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
   readonly #parts: QueuesParts;
   readonly #all = new Set<TopicQueue>();
   readonly #exclusive = new Map<object, Set<TopicQueue>>();
+  /** Of subscriptions whose topics stay, while they are not durable. */
+  readonly #deletions = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #idle: DeadlineQueue;
   readonly #idleDeadlines = new Map<TopicQueue, Deadline>();
@@ -117,6 +119,13 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
 
   async declare(request: DeclareQueueRequest): Promise<{ queue: Queue; isNew: boolean }> {
     const { namespace, name, subscription = '' } = request;
+    // Until the parts of the one before are gone, a new one would take them for its own, and lose them.
+    for (;;) {
+      const topic = this.#parts.catalog.find(namespace, name);
+      const deletion = topic && this.#deletions.get(keyOf(topic.id, subscription));
+      if (deletion === undefined) break;
+      await deletion.catch(ignoreError);
+    }
     const known = this.#findAny(namespace, name, subscription);
     if (known !== undefined) {
       known.touch();
@@ -154,6 +163,19 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
       await this.#parts.topics.deleteTopic(topic);
       return ready;
     }
+    const key = keyOf(topic.id, own.subscription);
+    const deletion = this.#deleteSubscription(own);
+    this.#deletions.set(key, deletion);
+    try {
+      await deletion;
+    } finally {
+      if (this.#deletions.get(key) === deletion) this.#deletions.delete(key);
+    }
+    return ready;
+  }
+
+  async #deleteSubscription(own: TopicQueue): Promise<void> {
+    const { topic } = own;
     const entry = encodeEntry({ id: topic.id, subscription: own.subscription });
     const deleted = this.#parts.submit(catalogEntryKind.subscriptionDeleted, entry);
     const isApplied = !topic.subscriptions.includes(own.stored);
@@ -162,7 +184,6 @@ export class Queues implements QueuesPort, TopicQueues, QueueKeeper {
     const isUnbound = isApplied && own.subscription === '';
     await Promise.all([deleted, isUnbound ? this.#parts.unbind(topic) : undefined]);
     await Promise.all(this.#dropParts(own));
-    return ready;
   }
 
   async configure(
@@ -525,6 +546,8 @@ function setQueues(topic: CatalogTopic, queues: readonly TopicQueue[]): void {
   topic.queues = exact(queues);
   topic.hasAdmission = queues.some((queue) => queue.hasAdmission);
 }
+
+function ignoreError(): void {}
 
 function notFound(name: string): BrokerError {
   return new BrokerError('queue-not-found', name);

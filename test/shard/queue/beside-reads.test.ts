@@ -52,7 +52,9 @@ test('whoever settles when the broker is closed is told that', async () => {
   await clock.runUntil(handle.send('one'));
   const queue = broker.queues.find('', 'jobs');
   await clock.runUntil(broker.close());
-  const isClosed = (error: unknown): boolean =>
-    error instanceof BrokerError && error.code === 'closed';
   await assert.rejects(async () => queue?.settled(), isClosed);
 });
+
+function isClosed(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'closed';
+}
