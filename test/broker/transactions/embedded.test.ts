@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Broker, type Topic } from '../../../src/broker/index.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { codeOf, transactionalBatch } from './bed.ts';
 
 const transactionalId = 'x';
@@ -66,7 +67,7 @@ test('a transaction of a program moves a message, or leaves everything as it was
     const inbox = await broker.createQueue('inbox');
     const outbox = await broker.createQueue('outbox');
     await inbox.send('work');
-    const [first] = await inbox.receive({ waitMs: 1000 });
+    const [first] = await inbox.receive({ waitMs: patienceMs });
     assert.ok(first !== undefined);
     await assert.rejects(
       broker.transaction((tx) => {
@@ -85,7 +86,7 @@ test('a transaction of a program moves a message, or leaves everything as it was
     });
     assert.equal(answer, 42);
     assert.equal(first.isSettled, true);
-    const [moved] = await outbox.receive({ waitMs: 1000 });
+    const [moved] = await outbox.receive({ waitMs: patienceMs });
     assert.deepEqual(
       [moved?.text, moved?.key?.toString(), moved?.headers.from],
       ['done', 'k', 'inbox'],

@@ -113,7 +113,7 @@ test('attributes are selected by name and prefix', async (t) => {
   ];
   for (const [MessageAttributeNames, expected] of table) {
     const { Messages } = await client.send(
-      new ReceiveMessageCommand({ QueueUrl, MessageAttributeNames, WaitTimeSeconds: 1 }),
+      new ReceiveMessageCommand({ QueueUrl, MessageAttributeNames, WaitTimeSeconds: 20 }),
     );
     assert.deepEqual(Object.keys(Messages?.[0]?.MessageAttributes ?? {}).toSorted(), expected);
   }

@@ -8,6 +8,7 @@ import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { SeededRandom, SimulatedDisk } from '../../../../src/testing/index.ts';
 import { until } from '../door-fixture.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
+import { patienceMs } from '../../../support/patience.ts';
 import { SkippingClock } from '../../../support/skipping-clock.ts';
 
 const accept = 1;
@@ -41,7 +42,7 @@ describe('a share group over a restart of the broker', () => {
       [['g', 'Empty']],
     );
     const again = await second.member('g', 'orders', 'm');
-    const answer = await again.ask({ maxWaitMs: 5000 });
+    const answer = await again.ask({ maxWaitMs: patienceMs });
     assert.equal(answer.acquisitionLockTimeoutMs, 20_000);
     assert.deepEqual(answer.responses[0]?.partitions[0]?.acquiredRecords, [
       { firstOffset: 1, lastOffset: 1, deliveryCount: 2 },
@@ -85,7 +86,7 @@ describe('a share group while the storage fails', () => {
     const late = await member.acknowledge(ack(1, 1, accept));
     assert.equal(late.partitionError, errorCodes.INVALID_RECORD_STATE);
     clock.skip(40_000);
-    assert.deepEqual(valuesOf(await member.fetch({ maxWaitMs: 5000 })), ['a', 'b']);
+    assert.deepEqual(valuesOf(await member.fetch()), ['a', 'b']);
     assert.equal((await member.acknowledge(ack(0, 1, accept))).partitionError, errorCodes.NONE);
     const queue = broker.queues.find('', 'orders', 'g')!;
     assert.equal(queue.counts().consumers, 1);
@@ -105,7 +106,7 @@ describe('a fetch that cannot be answered', () => {
     await lost;
     await bed.publish('orders', ['a']);
     const other = await bed.member('g', 'orders', 'n');
-    assert.deepEqual(valuesOf(await other.fetch({ maxWaitMs: 5000 })), ['a']);
+    assert.deepEqual(valuesOf(await other.fetch()), ['a']);
     const queue = bed.broker.queues.find('', 'orders', 'g')!;
     assert.equal(queue.counts().leased, 1);
     other.client.close();

@@ -4,6 +4,7 @@ import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { PartitionLog } from '../../../../src/shard/index.ts';
 import { transactionalBatch } from '../../../broker/transactions/bed.ts';
 import { ack, nothingMs, ShareBed, valuesOf } from './share-bed.ts';
+import { patienceMs } from '../../../support/patience.ts';
 import { SkippingClock } from '../../../support/skipping-clock.ts';
 
 const accept = 1;
@@ -59,7 +60,9 @@ describe('fetching for a share group', () => {
       );
     const members = await Promise.all(['a', 'b', 'c'].map((id) => bed.member('g', 'orders', id)));
     const answers = await Promise.all(
-      members.map((member) => member.ask({ maxRecords: 25, batchSize: 10, shareAcquireMode: 1 })),
+      members.map((member) =>
+        member.ask({ maxRecords: 25, batchSize: 10, shareAcquireMode: 1, maxWaitMs: patienceMs }),
+      ),
     );
     const seen: number[] = [];
     for (const answer of answers) {
@@ -92,7 +95,10 @@ describe('fetching for a share group', () => {
       { partition: 0, offset: 0, deliveries: 2, value: 'a' },
       { partition: 0, offset: 3, deliveries: 2, value: 'd' },
     ]);
-    const again = await member.ask({ acknowledge: { 0: ack(0, 0, release) } });
+    const again = await member.ask({
+      acknowledge: { 0: ack(0, 0, release) },
+      maxWaitMs: patienceMs,
+    });
     const [answer] = again.responses[0]?.partitions ?? [];
     assert.deepEqual(answer?.acquiredRecords, [
       { firstOffset: 0, lastOffset: 0, deliveryCount: 3 },
@@ -316,7 +322,7 @@ describe('acknowledging', () => {
     assert.equal(renewed.partitionError, errorCodes.NONE);
     assert.equal(renewed.acquisitionLockTimeoutMs, 30_000);
     clock.skip(15_000);
-    assert.deepEqual(await second.fetch({ maxWaitMs: 5000 }), [
+    assert.deepEqual(await second.fetch(), [
       { partition: 0, offset: 0, deliveries: 2, value: 'a' },
     ]);
     assert.equal(
@@ -352,7 +358,7 @@ describe('acknowledging', () => {
     const member = await bed.member('g', 'orders', 'm');
     assert.equal((await member.fetch()).length, 100);
     assert.equal((await member.fetch({ maxWaitMs: 20 })).length, 0);
-    const rest = await member.fetch({ acknowledge: { 0: ack(0, 99, accept) }, maxWaitMs: 5000 });
+    const rest = await member.fetch({ acknowledge: { 0: ack(0, 99, accept) } });
     assert.deepEqual(valuesOf(rest), values.slice(100));
   });
 });
@@ -424,7 +430,7 @@ describe('a share session', () => {
         if (how === 'cut off') member.client.close();
       }
       const next = await bed.member('g', 'orders', how === 'replaced' ? 'm' : 'other');
-      assert.deepEqual(await next.fetch({ maxWaitMs: 5000 }), [
+      assert.deepEqual(await next.fetch(), [
         { partition: 0, offset: 1, deliveries: 1, value: 'b' },
         { partition: 0, offset: 2, deliveries: 1, value: 'c' },
       ]);
