@@ -62,7 +62,8 @@ export class FuzzServer {
   /** The server lives, the honest client was served since, and memory is bounded. */
   async check(): Promise<void> {
     const rounds = this.honestRounds;
-    const deadlineMs = Date.now() + patienceMs;
+    // Each round has steps that are each waited for so long.
+    const deadlineMs = Date.now() + 3 * patienceMs;
     while (this.honestRounds < rounds + 3) {
       assert.ok(this.server.isRunning, `the server ended:\n${this.server.output.slice(-4000)}`);
       assert.ok(Date.now() < deadlineMs, 'the honest client is not served');
