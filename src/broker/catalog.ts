@@ -46,7 +46,7 @@ export const defaultTopicOptions: Readonly<TopicOptions> = Object.freeze({
 });
 
 /** What a topic that was made for a queue has unless it was set: only settling drops a message, and any fits. */
-export const queueTopicOptions: Readonly<TopicOptions> = Object.freeze({
+const queueTopicOptions: Readonly<TopicOptions> = Object.freeze({
   ...defaultTopicOptions,
   retentionMs: -1,
   batchBytesMax: limits.entryBytesMax,

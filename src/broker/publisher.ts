@@ -37,7 +37,7 @@ export interface PublishShard {
 }
 
 /** The open batches of one shard: they are closed when a chunk is built, so that they grow while the one before is written. */
-export class ShardBatches implements EntrySource {
+class ShardBatches implements EntrySource {
   readonly open = new Map<Partition, OpenBatch>();
   /** The newest of each partition that is being made durable. */
   readonly appending = new Map<Partition, OpenBatch>();

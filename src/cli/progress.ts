@@ -65,7 +65,7 @@ export function printCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-export function printSize(bytes: number): string {
+function printSize(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;
   let unit = 0;

@@ -56,4 +56,4 @@ export {
 } from './property.ts';
 export type { Route } from './route.ts';
 export { addRoute, isRoutingKeyStored, readRoute } from './route.ts';
-export { hasScheduling, Schedule } from './schedule.ts';
+export { Schedule } from './schedule.ts';

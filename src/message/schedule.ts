@@ -107,20 +107,3 @@ export class Schedule {
     return asBuffer(this.#bytes).toString('utf8', at, at + length);
   }
 }
-
-const prefix = Buffer.from('pabal.', 'latin1');
-const schedulingNames = [priorityName, deliverAtName, expiresAtName, groupName, dedupIdName];
-
-/**
- * Whether records whose uncompressed bytes are `bytes[at, end)` may carry scheduling headers. It looks for the names
- * behind their lengths, without decoding: true may be wrong (a body can contain the same bytes), false never is.
- */
-export function hasScheduling(bytes: Uint8Array, at: number, end: number): boolean {
-  const area = asBuffer(bytes).subarray(at, end);
-  for (let found = area.indexOf(prefix, 0); found >= 0; found = area.indexOf(prefix, found + 6)) {
-    for (const name of schedulingNames) {
-      if (found + name.length <= area.length && matchesAt(area, found, name)) return true;
-    }
-  }
-  return false;
-}

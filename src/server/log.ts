@@ -39,7 +39,7 @@ const COLOURS: Record<string, string> = {
 };
 
 /** `12:34:56.789 warn  what happened  key=value`, and the stack of an error below it. */
-export function textLine(line: string, hasColour: boolean): string {
+function textLine(line: string, hasColour: boolean): string {
   const { level, time, msg, ...fields }: Record<string, unknown> = JSON.parse(line);
   const clock = String(time).slice(11, 23);
   let stack = '';

@@ -4,7 +4,7 @@ import type { StateExtension } from './extension.ts';
 import type { GroupStore, OffsetCommit, PartitionKey, StoredOffset } from './group/index.ts';
 
 /** Entry kinds of groups. */
-export const groupEntryKind = {
+const groupEntryKind = {
   /** i64 time, text group id, u32 count, then per offset: text topic id, u32 partition, i64 offset, i32 leader epoch, text metadata. */
   offsetsCommitted: entryKind.extensionMin,
   /** text group id, u32 count, then per key: text topic id, u32 partition. */

@@ -3,7 +3,7 @@ import test from 'node:test';
 import * as fc from '../support/fast-check.ts';
 import { ProtocolError } from '../../src/base/index.ts';
 import { RecordBatchBuilder } from '../../src/bytes/index.ts';
-import { HeaderWriter, hasScheduling, property, Schedule } from '../../src/message/index.ts';
+import { HeaderWriter, property, Schedule } from '../../src/message/index.ts';
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined });
@@ -50,7 +50,6 @@ test('what queues must know is read as it was written, and the writer says the s
         isScheduled,
         given.some((value) => value !== undefined),
       );
-      if (isScheduled) assert.ok(hasScheduling(bytes, 0, bytes.length));
     }),
   );
 });
@@ -103,23 +102,6 @@ test('of a header that is there twice the first counts', () => {
   const schedule = new Schedule();
   assert.ok(schedule.read(batch, headersOf(batch, 'pabal.group'), 4));
   assert.deepEqual([schedule.group, schedule.priority], ['a', 2]);
-});
-
-test('a batch is searched for the names', () => {
-  assert.equal(hasScheduling(batchOf([['pabal.content-type', 'a']]), 0, 10), false);
-  const plain = batchOf([
-    ['pabal.content-type', 'a'],
-    ['other', 'pabal'],
-  ]);
-  assert.equal(hasScheduling(plain, 0, plain.length), false);
-  for (const name of ['priority', 'deliver-at', 'expires-at', 'group', 'dedup-id']) {
-    const batch = batchOf([
-      ['pabal.content-type', 'a'],
-      [`pabal.${name}`, '1'],
-    ]);
-    assert.equal(hasScheduling(batch, 0, batch.length), true, name);
-    assert.equal(hasScheduling(batch, 0, headersOf(batch, `pabal.${name}`) + 5), false, name);
-  }
 });
 
 test('cut headers throw a ProtocolError', () => {

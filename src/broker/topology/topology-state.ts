@@ -7,7 +7,6 @@ import { BindingState, ExchangeState, QueueTarget, type Target } from './exchang
 import { loadFields } from './field-text.ts';
 import {
   loadExchange,
-  storeBinding,
   type StoredBinding,
   type StoredExchange,
   storeExchange,
@@ -247,10 +246,6 @@ export class TopologyState {
 }
 
 const noArguments: Fields = Object.freeze({});
-
-export function bindingText(binding: Omit<Binding, 'namespace' | 'source'>): string {
-  return JSON.stringify(storeBinding(binding));
-}
 
 function writePart(writer: ByteWriter, bytes: Uint8Array): void {
   writer.uint32(bytes.length);

@@ -7,7 +7,7 @@ import { emptyTable, type Field, type FieldTable, readTable, writeTable } from '
  * lists them, and with the types as the wire has them, because a declaration that differs is told so.
  */
 
-export const argumentsAttribute = 'amqp.arguments';
+const argumentsAttribute = 'amqp.arguments';
 const typedAttribute = 'amqp.arguments.typed';
 export const typeAttribute = 'amqp.type';
 /** The name of the policy, and of the operator's, that is in force. */

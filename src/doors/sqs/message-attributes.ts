@@ -12,7 +12,7 @@ import { type TextForm, textForm } from './sent-memory.ts';
 import { type Input, isObject, textOf } from './shape.ts';
 import { invalidParameter } from './sqs-error.ts';
 
-export const attributesMax = 10;
+const attributesMax = 10;
 
 /** Characters that no text of the API may have; lone surrogates are looked for apart. */
 // oxlint-disable-next-line no-control-regex -- these are the ones that are meant

@@ -2,7 +2,7 @@ import { limits } from '../../base/index.ts';
 import { type Input, isObject, type Shape, type Structure } from './shape.ts';
 import { invalidParameter, SqsError } from './sqs-error.ts';
 
-export const queryNamespace = 'http://queue.amazonaws.com/doc/2012-11-05/';
+const queryNamespace = 'http://queue.amazonaws.com/doc/2012-11-05/';
 
 /** Parameters of a request by name, and which names there are below a prefix. */
 export class QueryParameters {

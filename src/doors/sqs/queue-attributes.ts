@@ -67,7 +67,7 @@ export interface QueueOptions {
   readonly attributes: Record<string, string>;
 }
 
-export function isNumberAttribute(name: string): name is NumberName {
+function isNumberAttribute(name: string): name is NumberName {
   return Object.hasOwn(numberRules, name);
 }
 

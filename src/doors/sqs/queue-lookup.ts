@@ -22,7 +22,7 @@ export function getQueueByName({ context }: SqsRequest, name: string): Queue {
 }
 
 /** Host and account are not looked at: a broker may be called by many names. A name alone is enough. */
-export function nameOfUrl(url: string): string {
+function nameOfUrl(url: string): string {
   const path = /^[a-z]+:\/\/[^/]*(\/[^?#]*)?/i.exec(url)?.[1] ?? (url.includes('://') ? '' : url);
   const name = path.slice(path.lastIndexOf('/') + 1);
   // A host without a path is an address, at which there is no queue.

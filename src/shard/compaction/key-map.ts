@@ -2,7 +2,7 @@ import { KeyDigest } from './key-digest.ts';
 
 /** Four words of a digest, and the distance of the newest offset from the first, plus one; 0 in that: empty. */
 const words = 5;
-export const keyMapSlotBytes = words * 4;
+const keyMapSlotBytes = words * 4;
 /** Above this share of used slots, looking one up takes too many steps. */
 const loadMax = 0.8;
 /** Keys that are noted together. */

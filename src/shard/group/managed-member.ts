@@ -2,7 +2,6 @@ import type { Deadline } from './deadline-queue.ts';
 import type { MemberProtocol } from './member.ts';
 import {
   type HeldPartitions,
-  isSetHeld,
   noPartitions,
   nothingHeld,
   type PartitionSet,
@@ -108,9 +107,4 @@ export function createManagedMember(
 /** Whether the member knows all of the target of this epoch. */
 export function isSettled(member: ManagedMemberRecord, assignmentEpoch: number): boolean {
   return member.progress === 'stable' && member.epoch === assignmentEpoch;
-}
-
-/** Whether the member has exactly what it is to have. */
-export function hasTarget(member: ManagedMemberRecord): boolean {
-  return isSetHeld(member.target, member.held);
 }

@@ -56,16 +56,6 @@ export function isSameHeld(a: HeldPartitions, b: HeldPartitions): boolean {
   return true;
 }
 
-export function isSetHeld(set: PartitionSet, held: HeldPartitions): boolean {
-  if (set.size !== held.size) return false;
-  for (const [topicId, partitions] of set) {
-    const own = held.get(topicId);
-    if (own === undefined || own.size !== partitions.length) return false;
-    if (partitions.some((partition) => !own.has(partition))) return false;
-  }
-  return true;
-}
-
 export function hold(set: PartitionSet, epoch: number): HeldPartitions {
   const held = new Map<string, Map<number, number>>();
   for (const [topicId, partitions] of set) {

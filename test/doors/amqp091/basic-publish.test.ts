@@ -183,7 +183,7 @@ describe('basic.publish', () => {
     }
   });
 
-  it('works with the other client library', async (t) => {
+  it('confirms and delivers to amqp-client.js in order', async (t) => {
     const bed = await openBed(t);
     const client = await new AMQPClient(bed.url).connect();
     const channel = await client.channel();

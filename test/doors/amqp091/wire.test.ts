@@ -29,7 +29,6 @@ import {
   readMethodKey,
   readTable,
   spellMethod,
-  writeAck,
   writeDeliver,
   writeHeaderStart,
   writeTable,
@@ -353,11 +352,8 @@ describe('the fast path', () => {
     }
   });
 
-  test('writes and reads basic.ack as the general codec does', () => {
-    const target = Buffer.alloc(100);
-    const end = writeAck(target, 3, 258, 2 ** 40 + 1, true);
+  test('reads basic.ack as the general codec writes it', () => {
     const expected = encodeMethod(258, 'basicAck', { deliveryTag: 2 ** 40 + 1, multiple: true });
-    assert.equal(target.toString('hex', 3, end), expected.toString('hex'));
     assert.equal(readAckTag(expected, 7, expected.length - 1), 2 ** 40 + 1);
     assert.equal(readAckMultiple(expected, expected.length - 1), true);
     assert.throws(() => readAckTag(expected, 7, expected.length - 2), ProtocolError);

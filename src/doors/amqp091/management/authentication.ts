@@ -55,7 +55,7 @@ export function isMonitor(identity: Identity): boolean {
   return isAdministrator(identity) || identity.tags.includes('monitoring');
 }
 
-export function isPolicymaker(identity: Identity): boolean {
+function isPolicymaker(identity: Identity): boolean {
   return isAdministrator(identity) || identity.tags.includes('policymaker');
 }
 

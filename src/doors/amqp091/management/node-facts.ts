@@ -57,7 +57,7 @@ export async function showNode(context: ApiContext): Promise<JsonObject> {
 }
 
 /** Names of RabbitMQ's plugins whose functions are built in, as clients look for them. */
-export const enabledPlugins: readonly string[] = [
+const enabledPlugins: readonly string[] = [
   'rabbitmq_consistent_hash_exchange',
   'rabbitmq_delayed_message_exchange',
   'rabbitmq_management',
@@ -101,7 +101,7 @@ export function contextsOf({ listDoors, nodeName }: ApiContext): JsonObject[] {
     }));
 }
 
-export const managementDoor = 'rabbitmq-management';
+const managementDoor = 'rabbitmq-management';
 
 /** RabbitMQ's names of what a door speaks. */
 const protocolNames: ReadonlyMap<string, readonly [plain: string, tls: string]> = new Map([

@@ -19,7 +19,7 @@ export interface ShownParameter extends JsonObject {
 }
 
 export const limitsComponent = 'vhost-limits';
-export const limitsName = 'limits';
+const limitsName = 'limits';
 export const operatorComponent = 'operator_policy';
 
 /** Where parameters without a vhost are kept, which no component may be called. */

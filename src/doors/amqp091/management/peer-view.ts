@@ -128,7 +128,7 @@ export function listConsumers(
   return shown;
 }
 
-export function showConsumer(
+function showConsumer(
   { nodeName }: ApiContext,
   connection: PeerConnection,
   channel: PeerChannel,

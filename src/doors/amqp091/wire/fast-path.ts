@@ -60,28 +60,7 @@ export function readAckMultiple(bytes: Buffer, end: number): boolean {
   return (bytes[end - 1]! & 1) !== 0;
 }
 
-/** Bytes of a basic.ack frame. */
-export const ackFrameBytes = frameOverheadBytes + 13;
 const ackPayloadBytes = 13;
-
-/** A basic.ack to a publisher: its message is safe. */
-export function writeAck(
-  target: Buffer,
-  at: number,
-  channel: number,
-  deliveryTag: number,
-  isMultiple: boolean,
-): number {
-  target[at] = frameType.method;
-  target[at + 1] = channel >>> 8;
-  target[at + 2] = channel;
-  writeInt32(target, at + 3, ackPayloadBytes);
-  writeInt32(target, at + frameHeadBytes, ackKey);
-  writeInt64(target, at + 11, deliveryTag);
-  target[at + 19] = isMultiple ? 1 : 0;
-  target[at + 20] = frameEnd;
-  return at + ackFrameBytes;
-}
 
 /** The beginning of a consumer's basic.deliver frames, up to the consumer tag. */
 export function encodeDeliverPrefix(channel: number, consumerTag: string): Buffer {

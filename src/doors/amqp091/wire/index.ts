@@ -12,7 +12,6 @@ export {
 export type { PropertyIndex } from './content-header.ts';
 export { ContentHeader, property, propertyCount, propertyFlag } from './content-header.ts';
 export {
-  ackFrameBytes,
   ackKey,
   copyRange,
   deliverFrameBytes,
@@ -23,7 +22,6 @@ export {
   readAckMultiple,
   readAckTag,
   readMethodKey,
-  writeAck,
   writeBodyStart,
   writeDeliver,
   writeHeaderStart,

@@ -149,7 +149,7 @@ export const operationCodes = {
 } as const satisfies Record<Operation, number>;
 
 /** Bit n of Kafka's sets stands for the operation that it numbers n (KIP-430). */
-export function wireBits(set: number): number {
+function wireBits(set: number): number {
   let bits = 0;
   for (const operation of operations) {
     if ((set & operationBits[operation]) !== 0) bits |= 1 << operationCodes[operation];

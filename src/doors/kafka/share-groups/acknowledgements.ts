@@ -13,7 +13,7 @@ export type AcknowledgementBatch =
   Topics[number]['partitions'][number]['acknowledgementBatches'][number];
 
 /** What is wrong with the acknowledgements of a partition, if anything. */
-export function findBatchProblem(
+function findBatchProblem(
   batches: readonly AcknowledgementBatch[],
   mayRenew: boolean,
 ): string | undefined {
@@ -36,7 +36,7 @@ export function findBatchProblem(
 }
 
 /** Applies the acknowledgements of a partition: all of them, or none and false when one is of a record that it has not. */
-export function acknowledgeAll(
+function acknowledgeAll(
   part: SharePart,
   session: ShareSession,
   batches: readonly AcknowledgementBatch[],

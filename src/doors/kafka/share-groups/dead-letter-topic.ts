@@ -7,7 +7,7 @@ import { findTopicConfig, valueOf } from '../topic-configs.ts';
 /** Kafka's `errors.deadletterqueue.topic.name.prefix`: nothing else can be made to hold dead records. */
 export const deadLetterPrefix = 'dlq.';
 /** The topic's own consent. */
-export const deadLetterConsent = 'errors.deadletterqueue.group.enable';
+const deadLetterConsent = 'errors.deadletterqueue.group.enable';
 
 const rejected = 'Offset rejected by client.';
 const exhausted = 'Offset delivery count exceeded the threshold.';

@@ -19,12 +19,12 @@ interface PermissionFilter {
   readonly namespace?: string;
 }
 
-export function showPermission(permission: Permission): JsonObject {
+function showPermission(permission: Permission): JsonObject {
   const { user, namespace, configure, write, read } = permission;
   return { user, vhost: vhostOf(namespace), configure, write, read };
 }
 
-export function showTopicPermission(permission: TopicPermission): JsonObject {
+function showTopicPermission(permission: TopicPermission): JsonObject {
   const { user, namespace, exchange, write, read } = permission;
   return { user, vhost: vhostOf(namespace), exchange, write, read };
 }
