@@ -375,30 +375,13 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
       case operation.acquired:
         replayAcquired(reader, target);
         break;
-      case operation.returned: {
-        let offset = 0;
-        for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
-          offset += reader.varlong();
-          const count = reader.unsignedVarint();
-          const isFailure = reader.uint8() === 1;
-          target.replayReturned(offset, count, isFailure, reader.varlong());
-          offset += count;
-        }
+      case operation.returned:
+        replayReturned(reader, target);
         break;
-      }
       case operation.settled:
-      case operation.damaged: {
-        target.replaySettledBytes(reader.varlong());
-        let offset = 0;
-        for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
-          offset += reader.varlong();
-          const count = reader.unsignedVarint();
-          if (code === operation.settled) target.replaySettled(offset, count);
-          else target.replayDamaged(offset, count);
-          offset += count;
-        }
+      case operation.damaged:
+        replaySettled(reader, target, code === operation.damaged);
         break;
-      }
       case operation.due: {
         const nowMs = reader.varlong();
         target.replayDue(nowMs, reader.unsignedVarint());
@@ -437,19 +420,45 @@ export function replayChanges(reader: ByteReader, end: number, target: QueueRepl
         target.replayRewound(offset, reader.varlong());
         break;
       }
-      case operation.ranked: {
-        let offset = 0;
-        for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
-          offset += reader.varlong();
-          const count = reader.unsignedVarint();
-          target.replayRanked(offset, count, reader.unsignedVarint());
-          offset += count;
-        }
+      case operation.ranked:
+        replayRanked(reader, target);
         break;
-      }
       default:
         throw new ProtocolError(`A queue has changed in an unknown way: ${code}`);
     }
+  }
+}
+
+function replayReturned(reader: ByteReader, target: QueueReplay): void {
+  let offset = 0;
+  for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+    offset += reader.varlong();
+    const count = reader.unsignedVarint();
+    const isFailure = reader.uint8() === 1;
+    target.replayReturned(offset, count, isFailure, reader.varlong());
+    offset += count;
+  }
+}
+
+function replaySettled(reader: ByteReader, target: QueueReplay, isDamage: boolean): void {
+  target.replaySettledBytes(reader.varlong());
+  let offset = 0;
+  for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+    offset += reader.varlong();
+    const count = reader.unsignedVarint();
+    if (isDamage) target.replayDamaged(offset, count);
+    else target.replaySettled(offset, count);
+    offset += count;
+  }
+}
+
+function replayRanked(reader: ByteReader, target: QueueReplay): void {
+  let offset = 0;
+  for (let runs = reader.unsignedVarint(); runs > 0; runs--) {
+    offset += reader.varlong();
+    const count = reader.unsignedVarint();
+    target.replayRanked(offset, count, reader.unsignedVarint());
+    offset += count;
   }
 }
 
