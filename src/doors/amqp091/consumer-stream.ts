@@ -10,7 +10,13 @@ import {
   isTransactionalBatch,
   RecordCursor,
 } from '../../bytes/index.ts';
-import type { Partition, PartitionWaiter, QueueMessage, ReadResult } from '../../shard/index.ts';
+import type {
+  AbortedTransaction,
+  Partition,
+  PartitionWaiter,
+  QueueMessage,
+  ReadResult,
+} from '../../shard/index.ts';
 import type { ChannelConsumer, ConsumerHost } from './consumer.ts';
 import type { DeliveryEncoder } from './consumer-frames.ts';
 import type { StreamFilter } from './consumer-stream-filter.ts';
@@ -193,6 +199,8 @@ class PartitionReader implements PartitionWaiter {
   readonly #onMore: () => void;
   #offset: number;
   #slices: Uint8Array[] = [];
+  /** Of the slices, as of when they came: the log forgets it once its start is past, and a reader may wait for credit. */
+  #aborted: readonly AbortedTransaction[] = [];
   #slice = 0;
   #at = 0;
   #cursor: RecordCursor | undefined;
@@ -274,7 +282,12 @@ class PartitionReader implements PartitionWaiter {
     const attributes = batchAttributes(bytes, at);
     if (isControlBatch(attributes)) return false;
     if (!isTransactionalBatch(attributes)) return true;
-    return !this.#partition.isAborted(batchProducerId(bytes, at), batchBaseOffset(bytes, at));
+    const producer = batchProducerId(bytes, at);
+    const offset = batchBaseOffset(bytes, at);
+    return !this.#aborted.some(
+      ({ producerId, firstOffset, lastOffset }) =>
+        producerId === producer && firstOffset <= offset && offset < lastOffset,
+    );
   }
 
   /** True when there are batches to look at; else `onMore` is called when it may be so. */
@@ -311,10 +324,21 @@ class PartitionReader implements PartitionWaiter {
 
   #show(result: ReadResult): boolean {
     this.#slices = result.slices;
+    this.#aborted = this.#partition.findAborted(this.#offset, endOf(result.slices));
     this.#slice = 0;
     this.#at = 0;
     return result.slices.length > 0;
   }
+}
+
+/** The offset behind the last batch; 0 when there is none. */
+function endOf(slices: readonly Uint8Array[]): number {
+  const last = slices.at(-1);
+  if (last === undefined) return 0;
+  let end = 0;
+  for (let at = 0; at < last.length; at += batchTotalBytes(last, at))
+    end = batchLastOffset(last, at) + 1;
+  return end;
 }
 
 /** A record as a message that is delivered for the first time. */

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import type { ConfirmChannel } from 'amqplib';
+import { RecordBatchBuilder } from '../../../src/bytes/index.ts';
+import { patienceMs } from '../../support/patience.ts';
 import { consume, type MessagesBed, openBed, settle } from './messages-bed.ts';
 
 async function fill(bed: MessagesBed, count: number): Promise<ConfirmChannel> {
@@ -58,6 +60,38 @@ describe('streams', () => {
     const other = await bed.channel(10);
     const second = await consume(other, 's', start);
     await second.until(6);
+  });
+
+  it('never show what was aborted, also when the log has forgotten that since it was read', async (t) => {
+    const bed = await openBed(t);
+    await fill(bed, 2);
+    const { broker } = bed;
+    const log = broker.findTopic('s')?.partitions[0];
+    assert.ok(log !== undefined);
+    const producer = { transactionalId: 'id', timeoutMs: patienceMs, expected: undefined };
+    const identity = await broker.transactions.initProducer(producer);
+    const named = { ...identity, transactionalId: 'id' };
+    await broker.transactions.addPartitions(named, [{ topicId: log.topicId, partition: 0 }]);
+    const batch = new RecordBatchBuilder();
+    batch.add({ key: null, value: Buffer.from('aborted'), headers: [], timestampMs: 1 });
+    const { producerId, epoch } = identity;
+    await log.append(
+      batch.build({ producerId, producerEpoch: epoch, baseSequence: 0, isTransactional: true }),
+    );
+    await broker.transactions.end(named, 'abort', false);
+    const publisher = await (await bed.connect()).createConfirmChannel();
+    publisher.sendToQueue('s', Buffer.from('last'));
+    await publisher.waitForConfirms();
+    const channel = await bed.channel(1);
+    const inbox = await consume(channel, 's', { arguments: { 'x-stream-offset': 'first' } });
+    await inbox.until(1);
+    // All is read, and waits for credit.
+    await log.deleteBefore(4);
+    channel.ack(inbox.messages[0]!);
+    await inbox.until(2);
+    channel.ack(inbox.messages[1]!);
+    await inbox.until(3);
+    assert.deepEqual(inbox.bodies, ['0', '1', 'last']);
   });
 
   for (const [name, wanted, bodies] of [
