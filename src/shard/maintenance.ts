@@ -182,7 +182,9 @@ export class Maintenance {
   }
 
   async #retainOne(log: PartitionLog, nowMs: number): Promise<void> {
-    const start = await this.#retainedStart(log, nowMs);
+    let start = await this.#retainedStart(log, nowMs);
+    // A queue may have gone back while indexes were looked at: it gets what it was promised.
+    if (log.settings.isKeptUntilSettled) start = Math.min(start, log.settledOffset);
     if (!log.isDropped && start > log.logStartOffset)
       await this.#options.shard.advanceStart(log, start);
   }

@@ -5,7 +5,7 @@ import { Broker, BrokerError } from '../../../src/broker/index.ts';
 import { SeededRandom, SimulatedClock } from '../../../src/testing/index.ts';
 import { HeldDisk } from '../../support/held-disk.ts';
 
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 async function open(clock: SimulatedClock, disk: HeldDisk): Promise<Broker> {
   const opening = Broker.open({
@@ -13,7 +13,7 @@ async function open(clock: SimulatedClock, disk: HeldDisk): Promise<Broker> {
     disk,
     clock,
     random: new SeededRandom(1),
-    log,
+    log: silent,
     tuning: { journalFileBytes: 16 * 1024, tailCacheBytes: 4096, freeBytesMin: 0 },
   });
   return clock.runUntil(opening);
@@ -53,6 +53,39 @@ test('whoever settles when the broker is closed is told that', async () => {
   const queue = broker.queues.find('', 'jobs');
   await clock.runUntil(broker.close());
   await assert.rejects(async () => queue?.settled(), isClosed);
+});
+
+test('what a queue has gone back to while retention looked at the log stays', async () => {
+  const clock = new SimulatedClock();
+  const disk = new HeldDisk();
+  const broker = await open(clock, disk);
+  const handle = await clock.runUntil(
+    broker.createQueue('jobs', { settings: { keepSettledMs: 60_000 } }),
+  );
+  const send = async (count: number): Promise<void> => {
+    for (let number = 0; number < count; number++)
+      await clock.runUntil(handle.send(`${number} ${'v'.repeat(200)}`));
+  };
+  await send(150);
+  await clock.runFor(50_000);
+  await send(200);
+  const queue = broker.queues.find('', 'jobs');
+  const log = broker.findTopic('jobs')?.partitions[0];
+  assert.ok(queue !== undefined && log !== undefined);
+  const ask = { count: 350, bytesMax: 1e9, leaseMs: undefined, isAutoSettled: true, waitMs: 100 };
+  for (let count = 0; count < 350; ) count += (await clock.runUntil(queue.acquire(ask))).length;
+  await clock.runUntil(queue.settled());
+  assert.equal(log.logStartOffset, 0);
+  clock.jumpWallClock(20_000);
+  disk.holdNext('read', /index$/);
+  const maintaining = broker.maintain();
+  while (!disk.isHolding) assert.ok(await clock.runNext(), 'it loads an index');
+  await clock.runUntil(queue.rewind({ offsets: new Map([[0, 0]]) }));
+  disk.release();
+  await clock.runUntil(maintaining);
+  assert.equal(log.logStartOffset, 0);
+  assert.equal(queue.counts().ready, 350);
+  await clock.runUntil(broker.close());
 });
 
 function isClosed(error: unknown): boolean {
