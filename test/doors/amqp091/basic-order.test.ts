@@ -151,6 +151,30 @@ describe('on one channel', () => {
     assert.equal(await body(client), '2');
   });
 
+  it('a consumer gets what acks make room for before it is cancelled', async (t) => {
+    const client = await open(t);
+    await declare(client, 'q');
+    for (const text of ['1', '2', '3', '4', '5']) publish(client, 'q', text);
+    client.send(1, 'basicQos', { prefetchSize: 0, prefetchCount: 2, global: false });
+    await client.next('basicQosOk', patienceMs);
+    consume(client, 'q');
+    const bodies: string[] = [];
+    const deliver = async (): Promise<number> => {
+      const { deliveryTag } = await client.next('basicDeliver', patienceMs);
+      bodies.push(await body(client));
+      return deliveryTag;
+    };
+    const tags = [await deliver(), await deliver()];
+    for (const deliveryTag of tags) client.send(1, 'basicAck', { deliveryTag, multiple: false });
+    client.send(1, 'basicCancel', { consumerTag: 'c', nowait: false });
+    await deliver();
+    await deliver();
+    await client.next('basicCancelOk', patienceMs);
+    assert.deepEqual(bodies, ['1', '2', '3', '4']);
+    askFor(client, 'q');
+    assert.equal((await got(client))[0], '5');
+  });
+
   it('a consumer is told of its queue’s deletion behind the answer', async (t) => {
     const { port } = await openBed(t);
     const notices: [string, Field] = ['consumer_cancel_notify', { type: 't', value: true }];

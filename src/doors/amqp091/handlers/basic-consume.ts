@@ -46,7 +46,10 @@ function consume(channel: ChannelContext, values: ConsumeArguments): Promise<voi
   return undefined;
 }
 
-/** What the channel published before finds this consumer waiting still: it is delivered before the answer, as by RabbitMQ. */
+/**
+ * What the channel did before finds this consumer waiting still: what it published, and what its settlements made room
+ * for, is delivered before the answer, as by RabbitMQ.
+ */
 export const basicCancel = register('basicCancel', (channel, { consumerTag, nowait }) => {
   const messages = messagesOf(channel);
   const end = (): void => {
@@ -55,14 +58,14 @@ export const basicCancel = register('basicCancel', (channel, { consumerTag, nowa
     // A tag that is not known is no error.
     if (!nowait) channel.reply('basicCancelOk', { consumerTag });
   };
-  const published = messages.published();
-  if (published === undefined) {
-    end();
-    return undefined;
-  }
   const { clock } = channel.link.services;
-  // Queues deliver in the turn after that in which a message is stored.
-  return published.then(() => new Promise<void>((resolve) => clock.setAfterIo(resolve))).then(end);
+  // Queues deliver in the turn after that in which a message is stored, or is wanted again.
+  const delivered = (): Promise<void> => {
+    messages.resume();
+    return new Promise((resolve) => clock.setAfterIo(resolve));
+  };
+  const published = messages.published();
+  return (published === undefined ? delivered() : published.then(delivered)).then(end);
 });
 
 /** The client has taken note that the server ended its consumer. */

@@ -363,6 +363,20 @@ const messages: readonly RawScenario[] = [
     },
   },
   {
+    name: 'basic.cancel: sent behind acks that make room for its consumer',
+    run: async (session) => {
+      await declared(session);
+      for (const body of ['a', 'b', 'c', 'd', 'e']) session.publish('', 'conformance', body);
+      await session.quiet();
+      session.send('basicQos', { prefetchSize: 0, prefetchCount: 2, global: false });
+      session.send('basicConsume', consume({}));
+      await session.quiet();
+      session.send('basicAck', { deliveryTag: 1, multiple: false });
+      session.send('basicAck', { deliveryTag: 2, multiple: false });
+      session.send('basicCancel', { consumerTag: 'tag', nowait: false });
+    },
+  },
+  {
     name: 'prefetch 2: two, and two more after an ack of both',
     run: async (session) => {
       await declared(session);
