@@ -19,8 +19,11 @@ export async function withChannel(
     return;
   }
   model.on('error', () => undefined);
-  model.on('close', () => {
-    isLost = true;
+  const lost = new Promise<void>((resolve) => {
+    model.on('close', () => {
+      isLost = true;
+      resolve();
+    });
   });
   try {
     const channel = await model.createConfirmChannel();
@@ -30,7 +33,8 @@ export async function withChannel(
   } catch (error) {
     if (!isLost && !isEndOfConnection(error)) throw error;
   } finally {
-    await model.close().catch(() => undefined);
+    // The server may have gone unnoticed: then nobody answers, and amqplib says so by its event only.
+    await Promise.race([model.close().catch(() => undefined), lost]);
   }
 }
 
