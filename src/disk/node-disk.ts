@@ -31,6 +31,17 @@ const renamePath = promisify(rename);
 const removePath = promisify(rm);
 const statFileSystem = promisify(statfs);
 
+/** False where nothing is, or something else: making one says what is wrong with that. */
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await promises.stat(path)).isDirectory();
+  } catch (error) {
+    // Above the root there is nothing to make.
+    if (dirname(path) === path) throw error;
+    return false;
+  }
+}
+
 /** The operating system's files. */
 export class NodeDisk implements Disk {
   async open(path: string, options: DiskOpenOptions): Promise<DiskFile> {
@@ -47,10 +58,17 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const first = await makeDir(path, { recursive: true, mode: 0o750 });
-    if (first === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made)) {
-      await this.syncDirectory(dirname(made));
+    // Node's own recursion never ends where a parent is there but takes no directories, such as /proc.
+    const missing: string[] = [];
+    for (let at = path; !(await isDirectory(at)); at = dirname(at)) missing.push(at);
+    for (const directory of missing.toReversed()) {
+      try {
+        await makeDir(directory, { mode: 0o750 });
+      } catch (error) {
+        // Somebody else may have made it meanwhile.
+        if (!(await isDirectory(directory))) throw error;
+      }
+      await this.syncDirectory(dirname(directory));
     }
   }
 
