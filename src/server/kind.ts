@@ -190,7 +190,7 @@ export function properties(): Kind<ReadonlyArray<readonly [string, string]>> {
   const pairs = several({ hint: '', parse: parsePair, read: readPair, print: printPair }, '');
   return {
     hint: '<name=value,...>',
-    parse: pairs.parse,
+    parse: (text) => pairs.parse(text),
     read: (value) =>
       isPlainObject(value)
         ? Object.entries(value).map(([name, item]) => [name, asText(item)] as const)

@@ -72,9 +72,9 @@ test('what is read while parts become one has every record once, in order', asyn
     options: { cleanup: 'compact', dirtyShareMin: 0, compression: 'gzip', activeBytesMax: 1 },
   });
   const log = broker.findTopic('state')?.partitions[0];
-  let isDone = false;
+  const writing = { isDone: false };
   async function follow(): Promise<void> {
-    while (!isDone) {
+    while (!writing.isDone) {
       let last = -1;
       while (last + 1 < (log?.highWatermark ?? 0)) {
         const records = await broker.read('state', 0, last + 1, 4000);
@@ -98,6 +98,6 @@ test('what is read while parts become one has every record once, in order', asyn
     if (round % 5 === 4) void broker.maintain();
   }
   for (let run = 0; run < 6; run++) await broker.maintain();
-  isDone = true;
+  writing.isDone = true;
   await readers;
 });
