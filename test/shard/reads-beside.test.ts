@@ -1,11 +1,13 @@
 /** Reads that are under way while something changes what they looked up. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { Broker, BrokerError } from '../../src/broker/index.ts';
-import { batchBaseOffset, RecordBatchBuilder } from '../../src/bytes/index.ts';
+import { type Broker, BrokerError } from '../../src/broker/index.ts';
+import { batchBaseOffset } from '../../src/bytes/index.ts';
 import type { Partition } from '../../src/shard/index.ts';
-import { patienceMs } from '../support/patience.ts';
+import { appendAborted } from '../support/aborted-record.ts';
 import { HeldDisk } from '../support/held-disk.ts';
+import { patienceMs } from '../support/patience.ts';
+import { openBroker } from './store-fixture.ts';
 
 interface Store {
   broker: Broker;
@@ -17,18 +19,7 @@ interface Store {
 async function open(context: TestContext): Promise<Store> {
   const disk = new HeldDisk();
   const warnings: string[] = [];
-  const note = (message: string): void => void warnings.push(message);
-  const broker = await Broker.open({
-    data: '/data',
-    disk,
-    log: { info: () => undefined, warn: note, error: note },
-    tuning: {
-      journalFileBytes: 16 * 1024,
-      tailCacheBytes: 4096,
-      compactionBytesPerSecond: 1e9,
-      freeBytesMin: 0,
-    },
-  });
+  const broker = await openBroker('/data', warnings, { disk });
   context.after(async () => {
     disk.release();
     await broker.close();
@@ -94,17 +85,7 @@ test('a stable read that the log start passes has nothing: what was aborted ther
   const store = await open(context);
   const { broker, disk } = store;
   const log = await createLog(store);
-  const producer = { transactionalId: 'id', timeoutMs: patienceMs, expected: undefined };
-  const identity = await broker.transactions.initProducer(producer);
-  const named = { ...identity, transactionalId: 'id' };
-  await broker.transactions.addPartitions(named, [{ topicId: log.topicId, partition: 0 }]);
-  const batch = new RecordBatchBuilder();
-  batch.add({ key: null, value: Buffer.from('aborted'), headers: [], timestampMs: 1 });
-  const { producerId, epoch } = identity;
-  await log.append(
-    batch.build({ producerId, producerEpoch: epoch, baseSequence: 0, isTransactional: true }),
-  );
-  await broker.transactions.end(named, 'abort', false);
+  await appendAborted(broker, log);
   await fill(broker, 100);
   assert.equal(log.findAborted(0, 100).length, 1);
 

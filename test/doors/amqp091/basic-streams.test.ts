@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import type { ConfirmChannel } from 'amqplib';
-import { RecordBatchBuilder } from '../../../src/bytes/index.ts';
-import { patienceMs } from '../../support/patience.ts';
+import { appendAborted } from '../../support/aborted-record.ts';
 import { consume, type MessagesBed, openBed, settle } from './messages-bed.ts';
 
 async function fill(bed: MessagesBed, count: number): Promise<ConfirmChannel> {
@@ -68,17 +67,7 @@ describe('streams', () => {
     const { broker } = bed;
     const log = broker.findTopic('s')?.partitions[0];
     assert.ok(log !== undefined);
-    const producer = { transactionalId: 'id', timeoutMs: patienceMs, expected: undefined };
-    const identity = await broker.transactions.initProducer(producer);
-    const named = { ...identity, transactionalId: 'id' };
-    await broker.transactions.addPartitions(named, [{ topicId: log.topicId, partition: 0 }]);
-    const batch = new RecordBatchBuilder();
-    batch.add({ key: null, value: Buffer.from('aborted'), headers: [], timestampMs: 1 });
-    const { producerId, epoch } = identity;
-    await log.append(
-      batch.build({ producerId, producerEpoch: epoch, baseSequence: 0, isTransactional: true }),
-    );
-    await broker.transactions.end(named, 'abort', false);
+    await appendAborted(broker, log);
     const publisher = await (await bed.connect()).createConfirmChannel();
     publisher.sendToQueue('s', Buffer.from('last'));
     await publisher.waitForConfirms();
