@@ -8,6 +8,7 @@ import {
 } from '@cloudamqp/amqp-client';
 import { patienceMs } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
+import { until } from '../support/until.ts';
 
 const pollMs = 10;
 let server: ServerProcess;
@@ -25,16 +26,6 @@ async function openChannel(t: TestContext): Promise<AMQPChannel> {
   const connection = await client.connect();
   t.after(() => connection.close().catch(() => undefined));
   return connection.channel();
-}
-
-async function waitFor(what: string, isDone: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + patienceMs;
-  while (!isDone()) {
-    if (Date.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => {
-      setTimeout(resolve, pollMs);
-    });
-  }
 }
 
 function texts(messages: readonly AMQPMessage[]): (string | null)[] {
@@ -111,10 +102,10 @@ describe('@cloudamqp/amqp-client', () => {
     const consumer = await channel.basicConsume(queue, { noAck: false }, (message) => {
       messages.push(message);
     });
-    await waitFor('two', () => messages.length === 2);
+    await until(() => messages.length === 2, 'two');
     assert.equal((await channel.queueDeclare(queue, { passive: true })).messageCount, 4);
     await messages[1]!.ack(true);
-    await waitFor('four', () => messages.length === 4);
+    await until(() => messages.length === 4, 'four');
     await consumer.cancel();
     assert.deepEqual(texts(messages), ['0', '1', '2', '3']);
   });
@@ -127,7 +118,7 @@ describe('@cloudamqp/amqp-client', () => {
       returned.push(message);
     };
     await channel.basicPublish('amq.direct', 'nowhere', 'x', {}, true);
-    await waitFor('the return', () => returned.length === 1);
+    await until(() => returned.length === 1, 'the return');
     assert.deepEqual(
       [returned[0]!.replyCode, returned[0]!.replyText, returned[0]!.bodyString()],
       [312, 'NO_ROUTE', 'x'],
@@ -165,7 +156,7 @@ describe('@cloudamqp/amqp-client', () => {
     await channel.basicConsume(dead, { noAck: true }, (message) => {
       messages.push(message);
     });
-    await waitFor('the dead letter', () => messages.length === 1);
+    await until(() => messages.length === 1, 'the dead letter');
     assert.deepEqual(texts(messages), ['low']);
     assert.equal(messages[0]!.properties.headers?.['x-first-death-reason'], 'expired');
   });
@@ -222,9 +213,9 @@ describe('@cloudamqp/amqp-client', () => {
           seen.push(message.bodyString());
         });
         await queue.publish('before');
-        await waitFor('the first', () => seen.includes('before'));
+        await until(() => seen.includes('before'), 'the first');
         await server.restart(signal);
-        await waitFor('the connection', () => !session.closed);
+        await until(() => !session.closed, 'the connection');
         const deadlineMs = Date.now() + patienceMs;
         for (;;) {
           try {
@@ -238,7 +229,7 @@ describe('@cloudamqp/amqp-client', () => {
             });
           }
         }
-        await waitFor('the second', () => seen.includes('after'));
+        await until(() => seen.includes('after'), 'the second');
       } finally {
         await session.stop();
       }

@@ -10,10 +10,9 @@ import {
   type GetMessage,
   type Options,
 } from 'amqplib';
-import { patienceMs } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
+import { until } from '../support/until.ts';
 
-const pollMs = 10;
 let server: ServerProcess;
 let names = 0;
 
@@ -53,20 +52,6 @@ async function collect(
     options,
   );
   return { tag: consumerTag, messages, cancelled: () => isCancelled };
-}
-
-async function waitFor(what: string, isDone: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + patienceMs;
-  while (!(await isDone())) {
-    if (Date.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await sleep(pollMs);
-  }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
 
 function texts(messages: readonly (ConsumeMessage | GetMessage)[]): string[] {
@@ -125,7 +110,7 @@ describe('amqplib', () => {
     await channel.waitForConfirms();
     assert.equal((await channel.checkQueue(queue)).messageCount, 1);
     const { messages, tag } = await collect(channel, queue);
-    await waitFor('the message', () => messages.length === 1);
+    await until(() => messages.length === 1, 'the message');
     const message = messages[0]!;
     assert.deepEqual(message.content, body);
     const { clusterId, ...received } = message.properties;
@@ -174,10 +159,10 @@ describe('amqplib', () => {
     await send(channel, queue, ...Array.from({ length: 10 }, (_, index) => String(index)));
     await channel.prefetch(3);
     const { messages } = await collect(channel, queue);
-    await waitFor('three messages', () => messages.length === 3);
+    await until(() => messages.length === 3, 'three messages');
     assert.equal((await channel.checkQueue(queue)).messageCount, 7);
     channel.ack(messages[1]!, true);
-    await waitFor('five messages', () => messages.length === 5);
+    await until(() => messages.length === 5, 'five messages');
     assert.equal((await channel.checkQueue(queue)).messageCount, 5);
     assert.deepEqual(texts(messages), ['0', '1', '2', '3', '4']);
   });
@@ -190,10 +175,10 @@ describe('amqplib', () => {
     const client = await openClient(t);
     const other = await client.createChannel();
     const left = await collect(other, queue);
-    await waitFor('all', () => left.messages.length === 3);
+    await until(() => left.messages.length === 3, 'all');
     await client.close();
     const { messages } = await collect(channel, queue, { noAck: true });
-    await waitFor('all again', () => messages.length === 3);
+    await until(() => messages.length === 3, 'all again');
     assert.deepEqual(texts(messages), ['a', 'b', 'c']);
     assert.ok(messages.every((message) => message.fields.redelivered));
     await channel.deleteQueue(queue);
@@ -207,9 +192,9 @@ describe('amqplib', () => {
     await send(channel, queue, 'later');
     assert.equal((await channel.checkQueue(queue)).messageCount, 1);
     const told = await collect(channel, queue);
-    await waitFor('the message', () => told.messages.length === 1);
+    await until(() => told.messages.length === 1, 'the message');
     await channel.deleteQueue(queue);
-    await waitFor('being told', () => told.cancelled());
+    await until(() => told.cancelled(), 'being told');
     assert.deepEqual([quiet.messages.length, quiet.cancelled()], [0, false]);
   });
 
@@ -335,9 +320,9 @@ describe('amqplib', () => {
     await send(channel, queue, 'overflowing', 'rejected', 'staying');
     channel.reject(await getNow(channel, queue), false);
     const { messages } = await collect(channel, dead, { noAck: true });
-    await waitFor('two dead letters', () => messages.length === 2);
+    await until(() => messages.length === 2, 'two dead letters');
     await send(channel, short, 'expiring');
-    await waitFor('three dead letters', () => messages.length === 3);
+    await until(() => messages.length === 3, 'three dead letters');
     assert.deepEqual(
       messages.map((message) => [
         message.content.toString(),
@@ -361,7 +346,7 @@ describe('amqplib', () => {
     }
     await channel.waitForConfirms();
     const { messages } = await collect(channel, queue, { noAck: true });
-    await waitFor('all', () => messages.length === 5);
+    await until(() => messages.length === 5, 'all');
     assert.deepEqual(texts(messages), ['5-1', '5-3', '9-4', '2-2', '0-0']);
   });
 
@@ -388,7 +373,7 @@ describe('amqplib', () => {
       tookMs.set(Number(message?.content), Date.now() - sentMs);
     };
     await channel.consume(queue, take, { noAck: true });
-    await waitFor('all', () => tookMs.size === 3);
+    await until(() => tookMs.size === 3, 'all');
     for (const [delay, ms] of tookMs) assert.ok(ms >= delay, `${delay} came after ${ms} ms`);
   });
 
@@ -412,7 +397,7 @@ describe('amqplib', () => {
         correlationId: `id-${word}`,
       });
     }
-    await waitFor('answers', () => messages.length === 2);
+    await until(() => messages.length === 2, 'answers');
     assert.deepEqual(
       messages.map((message) => [message.properties.correlationId, message.content.toString()]),
       [
@@ -468,7 +453,7 @@ describe('amqplib', () => {
       next.publish(`${queue}-x`, 'a.b', Buffer.from('routed'));
       await next.waitForConfirms();
       const { messages } = await collect(next, queue, { noAck: true });
-      await waitFor('what was kept', () => messages.length === 4);
+      await until(() => messages.length === 4, 'what was kept');
       assert.deepEqual(texts(messages), ['held', 'kept', 'last', 'routed']);
       assert.deepEqual(
         messages.map((message) => message.fields.redelivered),

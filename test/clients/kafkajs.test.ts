@@ -12,6 +12,7 @@ import lz4 from 'lz4-napi';
 import snappy from 'snappy';
 import { patienceMs, patientKafka } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
+import { until } from '../support/until.ts';
 
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 
@@ -259,17 +260,17 @@ describe(`kafkajs ${version}`, () => {
       consumers.push(consumer);
     }
     try {
-      await waitFor(() => isShared(owned, ['a', 'b', 'c'], 6, 2));
+      await until(() => isShared(owned, ['a', 'b', 'c'], 6, 2));
       await sendEach(topic, 'first');
-      await waitFor(() => seen.size === 60);
+      await until(() => seen.size === 60);
       const described = await admin.describeGroups([groupId]);
       assert.equal(described.groups[0]!.state, 'Stable');
       assert.equal(described.groups[0]!.members.length, 3);
       await consumers[0]!.disconnect();
       owned.delete('a');
-      await waitFor(() => isShared(owned, ['b', 'c'], 6, 3));
+      await until(() => isShared(owned, ['b', 'c'], 6, 3));
       await sendEach(topic, 'second');
-      await waitFor(() => seen.size === 120);
+      await until(() => seen.size === 120);
     } finally {
       await Promise.all(consumers.map((consumer) => consumer.disconnect()));
     }
@@ -373,14 +374,4 @@ function isShared(
   const sets = names.map((name) => owned.get(name) ?? new Set<number>());
   const all = new Set(sets.flatMap((set) => [...set]));
   return all.size === partitions && sets.every((set) => set.size === each);
-}
-
-async function waitFor(isDone: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + patienceMs;
-  while (!isDone()) {
-    if (Date.now() > deadlineMs) throw new Error('it did not come about in time');
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-  }
 }

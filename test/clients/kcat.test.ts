@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { after, before, describe, test } from 'node:test';
 import { patienceMs } from '../support/patience.ts';
 import { ServerProcess } from './server-process.ts';
+import { until } from '../support/until.ts';
 
 /** `kcat -V`, or why there is none. */
 function findVersion(): string | undefined {
@@ -144,10 +145,10 @@ describe(`kcat ${version ?? ''}`, { skip }, () => {
     const first = startMember(topic, group);
     const second = startMember(topic, group);
     try {
-      await waitFor(() => union(first, second).size === 40);
+      await until(() => union(first, second).size === 40);
       first.child.kill('SIGKILL');
       await kcat(['-P', '-t', topic], numbered('late', 40));
-      await waitFor(() => union(first, second).size === 80);
+      await until(() => union(first, second).size === 80);
     } finally {
       first.child.kill('SIGKILL');
       // Asked politely, it would wait for a coordinator that the end of the tests takes away.
@@ -188,14 +189,4 @@ function startMember(topic: string, group: string): Member {
 
 function union(first: Member, second: Member): Set<string> {
   return new Set([...first.seen, ...second.seen]);
-}
-
-async function waitFor(isDone: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + patienceMs;
-  while (!isDone()) {
-    if (Date.now() > deadlineMs) throw new Error('it did not come about in time');
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-  }
 }

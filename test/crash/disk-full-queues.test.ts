@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { patienceMs } from '../support/patience.ts';
 import { BrokerProcess, pause } from './broker-process.ts';
 import { SmallDisk } from './small-disk.ts';
+import { until } from '../support/until.ts';
 
 const MIB = 1024 * 1024;
 const diskBytes = 48 * MIB;
@@ -80,10 +80,9 @@ class FullQueue {
       channel.ack(message);
     });
     await until(
-      'all that was confirmed',
       () => [...this.confirmed].every((number) => this.delivered.has(number)),
       () =>
-        `${this.delivered.size} of ${this.confirmed.size}, ${this.refused.size} refused, ${this.notices.join()}`,
+        `all that was confirmed; ${this.delivered.size} of ${this.confirmed.size}, ${this.refused.size} refused, ${this.notices.join()}`,
     );
     await channel.close();
   }
@@ -110,14 +109,6 @@ class FullQueue {
   }
 }
 
-async function until(what: string, isReached: () => boolean, tell?: () => string): Promise<void> {
-  const endMs = Date.now() + patienceMs;
-  while (!isReached()) {
-    if (Date.now() > endMs) assert.fail(`${what} is awaited in vain; ${tell?.() ?? ''}`);
-    await pause(10);
-  }
-}
-
 describe('a full disk under queues', () => {
   test('holds publishers back, and lets others acknowledge until there is room again', async (t) => {
     const full = await FullQueue.start(t, ['--free-bytes-min', '8MiB']);
@@ -132,11 +123,11 @@ describe('a full disk under queues', () => {
     assert.ok(!full.server.output.includes('ENOSPC'), 'it never came to the end of the disk');
 
     await full.drain();
-    await until('the end of the block', () => full.notices.length > 1);
+    await until(() => full.notices.length > 1, 'the end of the block');
     assert.equal(full.notices[1], 'unblocked');
     // What was on its way in the very moment may have been refused; what was held back is not.
     const answered = (): number => full.confirmed.size + full.refused.size;
-    await until('the confirms of what was held', () => answered() === full.sentCount);
+    await until(() => answered() === full.sentCount, 'the confirms of what was held');
     assert.ok(full.confirmed.has(full.sentCount - 1), 'what waited is not refused');
     await full.drain();
     assert.equal((await full.server.terminate()).code, 0);

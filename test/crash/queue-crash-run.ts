@@ -18,6 +18,7 @@ import {
 } from './queue-workers.ts';
 import { makeShardedStore } from './sharded-store.ts';
 import type { Worker } from './worker.ts';
+import { until } from '../support/until.ts';
 
 /** Small, so that files are sealed, indexed, compacted and deleted all the time. */
 const flags = ['--journal-file-bytes', '1MiB', '--cache', '1MiB'];
@@ -188,12 +189,11 @@ export class QueueCrashRun {
         const session = new ConsumerSession(channel, { ...options, prefetch: 100, usesGet: false });
         await session.begin();
         await until(
-          `all of ${ledger.queue}`,
           async () => {
             await session.turn();
             return ledger.missing.length === 0 && (await this.#isEmpty(channel, ledger.queue));
           },
-          () => `missing: ${ledger.missing.slice(0, 20).join()}`,
+          () => `all of ${ledger.queue}, missing: ${ledger.missing.slice(0, 20).join()}`,
         );
       }
     });
@@ -256,17 +256,5 @@ export class QueueCrashRun {
       isDone = true;
     });
     assert.ok(isDone, 'the connection was lost');
-  }
-}
-
-async function until(
-  what: string,
-  isReached: () => Promise<boolean>,
-  tell: () => string,
-): Promise<void> {
-  const endMs = Date.now() + patienceMs;
-  while (!(await isReached())) {
-    if (Date.now() > endMs) assert.fail(`${what} is awaited in vain; ${tell()}`);
-    await pause(5);
   }
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
 import { type Consumer, Kafka, type KafkaMessage, logLevel, type Producer } from 'kafkajs';
@@ -7,6 +8,7 @@ import { AmqpDoor } from '../../src/doors/amqp091/index.ts';
 import { KafkaDoor } from '../../src/doors/kafka/index.ts';
 import { silentLog } from '../../src/net/index.ts';
 import { patientKafka } from '../support/patience.ts';
+import { until } from '../support/until.ts';
 
 /** One broker in memory with both doors, and a client of each. */
 export interface CrossBed {
@@ -87,19 +89,20 @@ export async function openCrossBed(t: TestContext): Promise<CrossBed> {
     },
     async readQueue(queue, count, values = {}, onMessage) {
       const messages: ConsumeMessage[] = [];
-      await new Promise<void>((resolve, reject) => {
-        const take = (message: ConsumeMessage | null): void => {
-          if (message === null) {
-            reject(new Error('the consumer was ended'));
-            return;
-          }
-          onMessage?.(message);
-          messages.push(message);
-          channel.ack(message);
-          if (messages.length === count) resolve();
-        };
-        channel.consume(queue, take, { arguments: values }).catch(reject);
-      });
+      let isCancelled = false;
+      const take = (message: ConsumeMessage | null): void => {
+        isCancelled ||= message === null;
+        if (message === null) return;
+        onMessage?.(message);
+        messages.push(message);
+        channel.ack(message);
+      };
+      await channel.consume(queue, take, { arguments: values });
+      await until(
+        () => isCancelled || messages.length === count,
+        () => `message ${messages.length + 1} of ${count} from ${queue}`,
+      );
+      assert.equal(isCancelled, false, 'the consumer was ended');
       return messages;
     },
   };

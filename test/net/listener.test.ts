@@ -12,6 +12,7 @@ import {
   silentLog,
 } from '../../src/net/index.ts';
 import { SkippingClock } from '../support/skipping-clock.ts';
+import { until } from '../support/until.ts';
 
 /** Echoes what it receives, and does what a test tells it. */
 class Echo implements ConnectionProtocol {
@@ -74,14 +75,6 @@ async function open(t: TestContext, options: Partial<ListenerOptions> = {}) {
     return socket;
   };
   return { listener, echoes, dial };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
 }
 
 /** Bytes that come until there are `length` of them. */

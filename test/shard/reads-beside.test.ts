@@ -6,8 +6,8 @@ import { batchBaseOffset } from '../../src/bytes/index.ts';
 import type { Partition } from '../../src/shard/index.ts';
 import { appendAborted } from '../support/aborted-record.ts';
 import { HeldDisk } from '../support/held-disk.ts';
-import { patienceMs } from '../support/patience.ts';
 import { openBroker } from './store-fixture.ts';
+import { until } from '../support/until.ts';
 
 interface Store {
   broker: Broker;
@@ -36,13 +36,6 @@ async function createLog({ broker }: Store): Promise<Partition> {
 async function fill(broker: Broker, count: number, topic = 'log'): Promise<void> {
   for (let number = 0; number < count; number++)
     await broker.send(topic, { key: 'filling', value: 'v'.repeat(220) });
-}
-
-async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const endMs = Date.now() + patienceMs; !(await isSo()); ) {
-    assert.ok(Date.now() < endMs, what);
-    await new Promise((resolve) => void setTimeout(resolve, 5));
-  }
 }
 
 /** Begins to look something up, and holds on where it loads an index from the disk. */

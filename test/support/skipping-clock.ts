@@ -17,8 +17,10 @@ export class SkippingClock implements Clock {
   /** `isStopped`: no time passes but what is skipped. */
   constructor(isStopped = false) {
     const system = this.#system;
+    // Whole milliseconds: with a fraction, what is skipped would come out a rounding error longer or shorter, and what
+    // falls short by that of an allowance is not made up by time that does not pass.
     this.#stoppedAt = isStopped
-      ? { nowMs: system.nowMs(), monotonicMs: system.monotonicMs() }
+      ? { nowMs: system.nowMs(), monotonicMs: Math.floor(system.monotonicMs()) }
       : undefined;
   }
 

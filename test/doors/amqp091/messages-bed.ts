@@ -5,6 +5,7 @@ import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { Broker } from '../../../src/broker/index.ts';
 import { AmqpDoor, type AmqpDoorLimits } from '../../../src/doors/amqp091/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
+import { until } from '../../support/until.ts';
 
 export interface MessagesBed {
   readonly broker: Broker;
@@ -69,12 +70,10 @@ export class Inbox {
   /** The server ended the consumer. */
   isCancelled = false;
   tag = '';
-  #wake: (() => void) | undefined;
 
   readonly take = (message: ConsumeMessage | null): void => {
     if (message === null) this.isCancelled = true;
     else this.messages.push(message);
-    this.#wake?.();
   };
 
   get bodies(): string[] {
@@ -87,11 +86,7 @@ export class Inbox {
   }
 
   async waitFor(isDone: () => boolean): Promise<ConsumeMessage[]> {
-    while (!isDone()) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    await until(isDone, () => `${isDone.toString()}, with ${this.bodies.join()}`);
     return this.messages;
   }
 }

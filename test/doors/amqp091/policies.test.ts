@@ -7,8 +7,8 @@ import { mergeOptions } from '../../../src/doors/amqp091/policies.ts';
 import { type QueueOptions, readAge } from '../../../src/doors/amqp091/queue-arguments.ts';
 import type { Field } from '../../../src/doors/amqp091/wire/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
-import { patienceMs } from '../../support/patience.ts';
 import { RawClient } from './raw-client.ts';
+import { until } from '../../support/until.ts';
 
 describe('options of several sources', () => {
   const cases: ReadonlyArray<readonly [string, QueueOptions, QueueOptions, QueueOptions]> = [
@@ -117,11 +117,3 @@ test('policies hold at the declaration, when they change and when they go', asyn
   await declare('p.a', { 'x-message-ttl': { type: 'I', value: 9000 } });
   client.destroy();
 });
-
-async function until(isDone: () => boolean): Promise<void> {
-  const endMs = Date.now() + patienceMs;
-  while (!isDone()) {
-    assert.ok(Date.now() < endMs, 'the change was not applied');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import test from 'node:test';
 import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
 import { decodeResponse } from '../../../src/doors/kafka/wire/index.ts';
-import { batchOf, openDoor, produceTo, until } from './door-fixture.ts';
+import { until } from '../../support/until.ts';
+import { batchOf, openDoor, produceTo } from './door-fixture.ts';
 import { SkippingClock } from '../../support/skipping-clock.ts';
 
 function int32(value: number): Buffer {

@@ -82,12 +82,3 @@ export function produceTo(name: string, records: Uint8Array | null, acks = -1, i
     topicData: [{ name, partitionData: [{ index, records }] }],
   };
 }
-
-/** Resolves when `condition` holds; a test that waits in vain fails by its own timeout. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
-}

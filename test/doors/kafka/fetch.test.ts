@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
 import type { RequestInput, ResponseOf } from '../../../src/doors/kafka/wire/index.ts';
-import { batchOf, openDoor, produceTo, until } from './door-fixture.ts';
+import { until } from '../../support/until.ts';
+import { batchOf, openDoor, produceTo } from './door-fixture.ts';
 import type { MemoryPartition } from './memory-broker.ts';
 import type { WireClient } from './wire-client.ts';
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { compress, decodeBatch } from '../../../src/bytes/index.ts';
 import { errorCodes } from '../../../src/doors/kafka/error-codes.ts';
-import { batchOf, openDoor, produceTo, until } from './door-fixture.ts';
+import { until } from '../../support/until.ts';
+import { batchOf, openDoor, produceTo } from './door-fixture.ts';
 
 for (const version of [3, 5, 7, 8, 9, 10, 12]) {
   test(`Produce ${version} stores the batch and answers with its offset`, async (t) => {

@@ -16,8 +16,8 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { SystemClock } from '../../../src/base/index.ts';
-import { patienceMs } from '../../support/patience.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
+import { until } from '../../support/until.ts';
 
 async function create(
   { client }: SqsBed,
@@ -58,16 +58,6 @@ async function fail(bed: SqsBed, QueueUrl: string): Promise<Message | undefined>
     }),
   );
   return message;
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + patienceMs;
-  while (!(await isSo())) {
-    assert.ok(performance.now() < deadline, 'it never came');
-    await new Promise((resolve) => {
-      setTimeout(resolve, 10);
-    });
-  }
 }
 
 async function countOf({ client }: SqsBed, QueueUrl: string, name: string): Promise<number> {

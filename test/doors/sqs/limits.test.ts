@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { MemoryBudget } from '../../../src/net/index.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
+import { until } from '../../support/until.ts';
 
 /** What comes back on a connection that writes these, until it is closed. */
 async function exchange(port: number, pieces: readonly string[]): Promise<string> {
@@ -67,13 +68,6 @@ function beginBody(port: number, body: string, bytes: number): { end: () => Prom
         socket.write(body.slice(bytes));
       }),
   };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  for (let tries = 0; !isTrue(); tries++) {
-    assert.ok(tries < 24_000, 'it did not happen');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 test('bodies of all requests take so much memory and no more; the others are read when there is room', async (t) => {

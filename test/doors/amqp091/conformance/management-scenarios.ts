@@ -1,4 +1,5 @@
 import type { ConfirmChannel } from 'amqplib';
+import { until } from '../../../support/until.ts';
 
 export interface Answer {
   readonly status: number;
@@ -20,8 +21,6 @@ export interface ManagementScenario {
 
 type Step = readonly [method: string, path: string, body?: unknown, user?: string];
 
-const pollMs = 50;
-const waitLimitMs = 20_000;
 const queues = 'queues/%2F/conformance.q';
 const exchanges = 'exchanges/%2F/conformance.x';
 
@@ -73,16 +72,6 @@ function pick(value: unknown, names: readonly string[]): Record<string, unknown>
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [value];
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + waitLimitMs;
-  while (!(await isSo())) {
-    if (Date.now() > deadlineMs) throw new Error('it did not become so');
-    await new Promise((resolve) => {
-      setTimeout(resolve, pollMs);
-    });
-  }
 }
 
 const pageFields = ['filtered_count', 'item_count', 'items', 'page', 'page_count', 'page_size'];

@@ -11,25 +11,15 @@ import {
   target,
   told,
 } from './message-tools.ts';
+import { until } from '../../../support/until.ts';
 
 const first = 'conformance.first';
-const pollMs = 20;
-const waitLimitMs = 10_000;
 const quorum = { exclusive: false, durable: true };
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-}
-
-/** Looks again and again until it is so. */
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + waitLimitMs;
-  while (!(await isSo())) {
-    if (Date.now() > deadlineMs) throw new Error('it did not become so');
-    await pause(pollMs);
-  }
 }
 
 /** A consumer that notes `tag body` of what it gets, and what of it was delivered before. */

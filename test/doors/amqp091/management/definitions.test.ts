@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { SystemClock, SystemRandom } from '../../../../src/base/index.ts';
 import { loadManagement } from '../../../../src/doors/amqp091/index.ts';
 import { silentLog } from '../../../../src/net/index.ts';
+import { until } from '../../../support/until.ts';
 import { type ManagementBed, openBed } from './management-bed.ts';
 
 /** In the form of an export of RabbitMQ 3.10, with what later and earlier ones have. */
@@ -75,7 +76,7 @@ describe('the management: definitions', () => {
     for (let index = 0; index < 4; index += 1) await publish(`order.${index}`);
     await publish('other');
     await publish('copy.a', { audit: true });
-    const read = async (queue: string): Promise<unknown> => {
+    const read = async (queue: string): Promise<unknown[]> => {
       const { json } = await bed.call('POST', `queues/shop%2Feu/${queue}/get`, {
         count: 10,
         ackmode: 'ack_requeue_true',
@@ -86,7 +87,9 @@ describe('the management: definitions', () => {
     };
     // The operator's limit of three, and the dead letters of the policy.
     assert.deepEqual(await read('orders'), ['order.1', 'order.2', 'order.3']);
-    const lost = await until(() => read('lost'), 2);
+    let lost: unknown[] = [];
+    // Dead letters take a moment.
+    await until(async () => (lost = await read('lost')).length >= 2);
     assert.deepEqual(lost.map(String).toSorted(byText), ['order.0', 'other']);
     const audit = bed.broker.topics.find('audit', 'shop/eu');
     assert.equal(audit?.partitions[0]?.highWatermark, 1);
@@ -171,14 +174,4 @@ describe('the management: definitions', () => {
 
 function byText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Dead letters take a moment. */
-async function until(read: () => Promise<unknown>, count: number): Promise<unknown[]> {
-  for (;;) {
-    const found = await read();
-    assert.ok(Array.isArray(found));
-    if (found.length >= count) return found;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -4,6 +4,7 @@ import test, { type TestContext } from 'node:test';
 import { type Consumer, Kafka, logLevel } from 'kafkajs';
 import { patientKafka } from '../../../support/patience.ts';
 import { RunningBroker } from './running-broker.ts';
+import { until } from '../../../support/until.ts';
 
 const partitionCount = 6;
 
@@ -93,14 +94,6 @@ async function startCrew(t: TestContext): Promise<Crew> {
 
 function sortedUnion(...lists: number[][]): number[] {
   return [...new Set(lists.flat())].toSorted((a, b) => a - b);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await new Promise((resolve) => {
-      setTimeout(resolve, 10);
-    });
-  }
 }
 
 const everything = (count: number) => Array.from({ length: count }, (_, index) => index);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { encodeConsumerSubscription } from '../../../../src/doors/kafka/wire/index.ts';
-import { until } from '../door-fixture.ts';
+import { until } from '../../../support/until.ts';
 import type { WireClient } from '../wire-client.ts';
 import { openGroupDoor } from './group-door.ts';
 

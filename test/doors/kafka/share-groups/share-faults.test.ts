@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { Broker } from '../../../../src/broker/index.ts';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { SeededRandom, SimulatedDisk } from '../../../../src/testing/index.ts';
-import { until } from '../door-fixture.ts';
+import { until } from '../../../support/until.ts';
 import { ack, ShareBed, valuesOf } from './share-bed.ts';
 import { patienceMs } from '../../../support/patience.ts';
 import { SkippingClock } from '../../../support/skipping-clock.ts';

@@ -6,6 +6,7 @@ import type { RequestInput, ResponseOf } from '../../../../src/doors/kafka/wire/
 import { ShareBed } from '../share-groups/share-bed.ts';
 import { SkippingClock } from '../../../support/skipping-clock.ts';
 import type { WireClient } from '../wire-client.ts';
+import { until } from '../../../support/until.ts';
 
 type Heartbeat = RequestInput<'StreamsGroupHeartbeat'>;
 type Answer = ResponseOf<'StreamsGroupHeartbeat'>;
@@ -90,11 +91,6 @@ async function open(t: TestContext, clock?: SkippingClock) {
 function activeOf({ activeTasks }: Answer, subtopologyId = '0'): number[] | undefined {
   if (activeTasks === null) return undefined;
   return activeTasks.find((each) => each.subtopologyId === subtopologyId)?.partitions ?? [];
-}
-
-/** Until it is so; the test's own end is the limit. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function inOrder(partitions: readonly number[]): number[] {
