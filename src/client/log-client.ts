@@ -5,6 +5,7 @@ import {
   type ServerAddress,
   type TlsOptions,
 } from './connection.ts';
+import { describeGroup, type GroupDescription, type GroupType } from './group-description.ts';
 import type { Login } from './login.ts';
 import { checkError, ConnectionLost, ServerError, serverErrors } from './server-error.ts';
 
@@ -33,6 +34,20 @@ export interface PartitionOffsets {
   start: number;
   /** First offset that is not there yet. */
   end: number;
+}
+
+export interface ListedGroup {
+  groupId: string;
+  state: string;
+  type: GroupType;
+  /** What the members of a classic group are: "consumer", "connect"; empty for one that only commits offsets. */
+  protocolType: string;
+}
+
+export interface CommittedOffset {
+  topic: string;
+  partition: number;
+  offset: number;
 }
 
 /**
@@ -255,47 +270,63 @@ export class LogClient {
   }
 
   /** Groups of all brokers. */
-  async listGroups(): Promise<Array<{ groupId: string; state: string; protocolType: string }>> {
-    const groups: Array<{ groupId: string; state: string; protocolType: string }> = [];
+  async listGroups(): Promise<ListedGroup[]> {
+    const listed: ListedGroup[] = [];
     for (const connection of await this.#allConnections()) {
-      const answer = await connection.request('ListGroups', {});
-      checkError(answer.errorCode, 'groups');
-      for (const { groupId, groupState, protocolType } of answer.groups) {
-        groups.push({ groupId, state: groupState, protocolType });
+      const { errorCode, groups } = await connection.request('ListGroups', {});
+      checkError(errorCode, 'groups');
+      for (const { groupId, groupState, groupType, protocolType } of groups) {
+        listed.push({ groupId, state: groupState, type: toGroupType(groupType), protocolType });
       }
     }
-    return groups.toSorted((a, b) => (a.groupId < b.groupId ? -1 : 1));
+    return listed.toSorted((a, b) => (a.groupId < b.groupId ? -1 : 1));
   }
 
-  async describeGroup(groupId: string): Promise<ResponseOf<'DescribeGroups'>['groups'][number]> {
+  /** Rejects with ServerError, of code `groupNotFound` for a group that is not there. */
+  async describeGroup(groupId: string): Promise<GroupDescription> {
+    const listed = (await this.listGroups()).find((group) => group.groupId === groupId);
     const connection = await this.coordinatorOf(groupId, 'admin');
-    const { groups } = await connection.request('DescribeGroups', { groups: [groupId] });
-    const group = groups[0];
-    if (group === undefined) throw new ServerError(serverErrors.groupNotFound, groupId);
-    checkError(group.errorCode, `group "${groupId}"`, group.errorMessage);
-    return group;
+    const described = await describeGroup(connection, groupId, listed?.type ?? 'classic');
+    // What DescribeGroups says of a group that it does not know.
+    if (described.state === 'Dead') {
+      throw new ServerError(serverErrors.groupNotFound, `group "${groupId}"`);
+    }
+    return described;
   }
 
   /** Committed offsets of all topics, in order. */
-  async listCommitted(
-    groupId: string,
-  ): Promise<Array<{ topic: string; partition: number; offset: number }>> {
+  async listCommitted(groupId: string): Promise<CommittedOffset[]> {
     const connection = await this.coordinatorOf(groupId, 'admin');
     const answer = await connection.request('OffsetFetch', { groupId, topics: null });
     checkError(answer.errorCode, `group "${groupId}"`);
-    return answer.topics
-      .flatMap(({ name, partitions }) =>
-        partitions
-          .filter(({ committedOffset }) => committedOffset >= 0)
-          .map(({ partitionIndex, committedOffset }) => ({
-            topic: name,
-            partition: partitionIndex,
-            offset: committedOffset,
-          })),
-      )
-      .toSorted((a, b) =>
-        a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+    const all = answer.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex, committedOffset }) => ({
+        topic: name,
+        partition: partitionIndex,
+        offset: committedOffset,
+      })),
+    );
+    return inOrder(all.filter(({ offset }) => offset >= 0));
+  }
+
+  /** Where a share group's windows start, in order, and what is not yet accepted; a lag of -1 is not known. */
+  async listShareStarts(groupId: string): Promise<Array<CommittedOffset & { lag: number }>> {
+    const connection = await this.coordinatorOf(groupId, 'admin');
+    const { groups } = await connection.request('DescribeShareGroupOffsets', {
+      groups: [{ groupId, topics: null }],
+    });
+    const all = groups.flatMap(({ errorCode, errorMessage, topics }) => {
+      checkError(errorCode, `group "${groupId}"`, errorMessage);
+      return topics.flatMap(({ topicName, partitions }) =>
+        partitions.map(({ partitionIndex, startOffset, lag }) => ({
+          topic: topicName,
+          partition: partitionIndex,
+          offset: startOffset,
+          lag,
+        })),
       );
+    });
+    return inOrder(all.filter(({ offset }) => offset >= 0));
   }
 
   async deleteGroup(groupId: string): Promise<void> {
@@ -326,6 +357,18 @@ export class LogClient {
     }
     return answer;
   }
+}
+
+/** Brokers before version 5 of ListGroups know no other than classic groups, and say nothing. */
+function toGroupType(name: string): GroupType {
+  const type = name.toLowerCase();
+  return type === 'consumer' || type === 'share' || type === 'streams' ? type : 'classic';
+}
+
+function inOrder<T extends CommittedOffset>(offsets: readonly T[]): T[] {
+  return offsets.toSorted((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  );
 }
 
 function pause(ms: number): Promise<void> {

@@ -248,7 +248,7 @@ describe('groups', () => {
     }
     assert.equal((await first.join('earliest')).length, 4);
     const group = await client.describeGroup('pair');
-    assert.equal(group.groupState, 'Stable');
+    assert.equal(group.state, 'Stable');
     assert.equal(group.members.length, 1);
     await assert.rejects(client.deleteGroup('pair'), (error) => {
       return error instanceof ServerError && error.code === serverErrors.groupNotEmpty;

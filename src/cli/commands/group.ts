@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { LogClient, PartitionOffsets } from '../../client/index.ts';
+import type { GroupDescription, LogClient, PartitionOffsets } from '../../client/index.ts';
 import { printJson } from '../json.ts';
 import { addServerFlag, withClient } from '../server-flag.ts';
 import { printTable } from '../table.ts';
@@ -22,8 +22,8 @@ function listCommand(): Command {
       if (groups.length === 0) process.stderr.write('there are no groups\n');
       else {
         printTable(
-          ['GROUP', 'STATE', 'TYPE'],
-          groups.map(({ groupId, state, protocolType }) => [groupId, state, protocolType]),
+          ['GROUP', 'STATE', 'TYPE', 'MEMBERS ARE'],
+          groups.map((group) => [group.groupId, group.state, group.type, group.protocolType]),
         );
       }
     });
@@ -38,21 +38,17 @@ function describeCommand(): Command {
   return addServerFlag(command).action(
     async (groupId: string, options: Record<string, unknown>) => {
       await withClient(options, async (client) => {
-        const group = await describe(client, groupId);
-        const offsets = await listLags(client, groupId);
-        const { members } = group;
+        const { type, state, members } = await client.describeGroup(groupId);
+        const offsets = await listLags(client, groupId, type);
         const lag = offsets.reduce((sum, one) => sum + one.lag, 0);
         if (options['json'] === true) {
-          return printJson({ groupId, state: group.state, lag, members, offsets });
+          return printJson({ groupId, type, state, lag, members, offsets });
         }
-        const count = members === undefined ? 'members not shown' : printMembers(members.length);
-        process.stdout.write(`${groupId}: ${group.state}, ${count}, ${lag} to read\n`);
-        if (members !== undefined && members.length > 0) {
+        const count = members.length === 1 ? '1 member' : `${members.length} members`;
+        process.stdout.write(`${groupId}: ${type}, ${state}, ${count}, ${lag} to read\n`);
+        if (members.length > 0) {
           process.stdout.write('\n');
-          printTable(
-            ['MEMBER', 'CLIENT', 'HOST'],
-            members.map(({ memberId, clientId, clientHost }) => [memberId, clientId, clientHost]),
-          );
+          printTable(['MEMBER', 'CLIENT', 'HOST', 'READS'], members.map(toRow));
         }
         if (offsets.length > 0) {
           process.stdout.write('\n');
@@ -82,38 +78,14 @@ function deleteCommand(): Command {
   );
 }
 
-interface Member {
-  memberId: string;
-  clientId: string;
-  clientHost: string;
-}
-
-interface Description {
-  state: string;
-  /** Undefined for groups of the newer protocols, whose members DescribeGroups does not tell. */
-  members: Member[] | undefined;
-}
-
-/** Rejects for a group that is not there: DescribeGroups calls it dead, like one of another protocol than its own. */
-async function describe(client: LogClient, groupId: string): Promise<Description> {
-  const { groupState, members } = await client.describeGroup(groupId);
-  if (groupState === 'Dead') {
-    const listed = (await client.listGroups()).find((group) => group.groupId === groupId);
-    if (listed === undefined) throw new Error(`group "${groupId}": there is no such group`);
-    return { state: listed.state, members: undefined };
-  }
-  return {
-    state: groupState,
-    members: members.map(({ memberId, clientId, clientHost }) => ({
-      memberId,
-      clientId,
-      clientHost,
-    })),
-  };
-}
-
-function printMembers(count: number): string {
-  return count === 1 ? '1 member' : `${count} members`;
+/** What it reads as `orders:0,2 payments:1`, or `-` for a member that reads nothing yet. */
+function toRow(member: GroupDescription['members'][number]): string[] {
+  const { memberId, clientId, clientHost, assigned } = member;
+  const all = assigned.map(({ name, partitions }) => {
+    const inOrder = partitions.toSorted((a, b) => a - b);
+    return `${name}:${inOrder.join(',')}`;
+  });
+  return [memberId, clientId, clientHost, all.length === 0 ? '-' : all.join(' ')];
 }
 
 interface Lag {
@@ -124,14 +96,29 @@ interface Lag {
   lag: number;
 }
 
-async function listLags(client: LogClient, groupId: string): Promise<Lag[]> {
-  const committed = await client.listCommitted(groupId);
+/** Where a group is in each partition, and what is left for it. */
+async function listLags(
+  client: LogClient,
+  groupId: string,
+  type: GroupDescription['type'],
+): Promise<Lag[]> {
   const ends = new Map<string, PartitionOffsets[]>();
-  for (const topic of new Set(committed.map((one) => one.topic))) {
-    ends.set(topic, await client.listOffsets(topic));
+  const endOf = async (topic: string, partition: number): Promise<number | undefined> => {
+    if (!ends.has(topic)) ends.set(topic, await client.listOffsets(topic));
+    return ends.get(topic)?.find((each) => each.partition === partition)?.end;
+  };
+  const lags: Lag[] = [];
+  if (type === 'share') {
+    // Behind the start of its window some are accepted and others not: only the broker can count them.
+    for (const { topic, partition, offset, lag } of await client.listShareStarts(groupId)) {
+      const end = (await endOf(topic, partition)) ?? offset;
+      lags.push({ topic, partition, offset, end, lag: lag < 0 ? end - offset : lag });
+    }
+  } else {
+    for (const { topic, partition, offset } of await client.listCommitted(groupId)) {
+      const end = (await endOf(topic, partition)) ?? offset;
+      lags.push({ topic, partition, offset, end, lag: Math.max(0, end - offset) });
+    }
   }
-  return committed.map(({ topic, partition, offset }) => {
-    const end = ends.get(topic)?.[partition]?.end ?? offset;
-    return { topic, partition, offset, end, lag: Math.max(0, end - offset) };
-  });
+  return lags;
 }
