@@ -56,8 +56,17 @@ export class SkippingClock implements Clock {
     return this.#system.keepProcess();
   }
 
+  /** What is due by then has happened when this returns: nothing that is sent afterwards can overtake it. */
   skip(ms: number): void {
     this.#skippedMs += ms;
+    const nowMs = this.monotonicMs();
+    const due = [...this.#waiting].filter(({ atMs }) => atMs <= nowMs);
+    for (const waiting of due.toSorted((a, b) => a.atMs - b.atMs)) {
+      // One that came before may have cancelled it.
+      if (!this.#waiting.delete(waiting)) continue;
+      waiting.timer.cancel();
+      waiting.callback();
+    }
     for (const waiting of this.#waiting) this.#arm(waiting);
   }
 
