@@ -45,6 +45,8 @@ const everyType: readonly QueueType[] = ['classic', 'quorum', 'stream'];
 const consumed: readonly QueueType[] = ['classic', 'quorum'];
 const quorum: readonly QueueType[] = ['quorum'];
 const stream: readonly QueueType[] = ['stream'];
+/** Where a queue is to live, in a cluster; the last three are deprecated names. */
+const leaderLocators = ['client-local', 'balanced', 'random', 'least-leaders', 'min-masters'];
 /** The longest times to live and of disuse that RabbitMQ takes: ten years. */
 export const expiryMsMost = 10 * 365 * 86_400_000;
 
@@ -116,7 +118,11 @@ const rules: ReadonlyMap<string, ArgumentRule> = new Map<string, ArgumentRule>([
   ['x-initial-cluster-size', { types: stream, check: checkNatural }],
   ['x-quorum-initial-group-size', { types: quorum, check: checkNatural }],
   ['x-quorum-target-group-size', { types: quorum, check: checkNatural }],
-  ['x-queue-leader-locator', { types: ['quorum', 'stream'], check: checkText }],
+  // In RabbitMQ 4 classic queues have it, too.
+  [
+    'x-queue-leader-locator',
+    { types: everyType, check: oneOf(leaderLocators, () => 'invalid_queue_locator_arg') },
+  ],
 ]);
 
 /** What a second declaration must have as the first had it. */

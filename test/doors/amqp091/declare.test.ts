@@ -183,6 +183,12 @@ describe('the arguments of a queue', { concurrency: 4 }, () => {
     ],
     [{ ...stream, 'x-max-age': text('1X') }, wrong('x-max-age', ': invalid_max_age')],
     [{ ...stream, 'x-max-age': text('7D'), 'x-max-length-bytes': int(1000) }, 'queueDeclareOk'],
+    [{ 'x-queue-leader-locator': text('client-local') }, 'queueDeclareOk'],
+    [{ ...quorum, 'x-queue-leader-locator': text('balanced') }, 'queueDeclareOk'],
+    [
+      { 'x-queue-leader-locator': text('upstairs') },
+      wrong('x-queue-leader-locator', ': invalid_queue_locator_arg'),
+    ],
     [{ 'x-anything': text('else') }, 'queueDeclareOk'],
   ];
   for (const [entries, answer, more] of cases) {
