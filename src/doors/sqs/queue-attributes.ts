@@ -401,13 +401,11 @@ export function findDifference(
   queue: Queue,
   attributes: Input,
 ): string | undefined {
-  for (const [name, value] of Object.entries(attributes)) {
+  for (const [name, raw] of Object.entries(attributes)) {
+    if (!settable.has(name)) throw unknownAttribute(name);
     const now = readAttributes(request, queue, [name])[name] ?? '';
-    if (
-      isJsonAttribute(name) ? canonical(now) !== canonical(String(value)) : now !== String(value)
-    ) {
-      return name;
-    }
+    const value = normalize(name, String(raw));
+    if (isJsonAttribute(name) ? canonical(now) !== canonical(value) : now !== value) return name;
   }
   return undefined;
 }

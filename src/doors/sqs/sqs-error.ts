@@ -8,7 +8,7 @@ const errorTable = {
   BatchEntryIdsNotDistinct: { query: 'AWS.SimpleQueueService.BatchEntryIdsNotDistinct' },
   BatchRequestTooLong: { query: 'AWS.SimpleQueueService.BatchRequestTooLong' },
   EmptyBatchRequest: { query: 'AWS.SimpleQueueService.EmptyBatchRequest' },
-  InvalidAddress: {},
+  InvalidAddress: { status: 404 },
   InvalidAttributeName: {},
   InvalidAttributeValue: {},
   InvalidBatchEntryId: { query: 'AWS.SimpleQueueService.InvalidBatchEntryId' },

@@ -170,7 +170,7 @@ test('refusals have the words of the service', async (t) => {
     [
       'PurgeQueue',
       { QueueUrl: 'nowhere' },
-      400,
+      404,
       'InvalidAddress',
       'The address nowhere is not valid for this endpoint.',
     ],

@@ -22,6 +22,7 @@ import {
   TagQueueCommand,
   UntagQueueCommand,
 } from '@aws-sdk/client-sqs';
+import { until } from '../../support/until.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
 
 async function create(
@@ -211,19 +212,19 @@ test('dead letters: redrive policy, sources, and moving them back', async (t) =>
     Messages?.[0]?.Attributes?.DeadLetterQueueSourceArn,
     'arn:aws:sqs:eu-central-1:000000000000:live',
   );
-  while ((await attributesOf(bed, dead))['ApproximateNumberOfMessages'] !== '1');
+  await until(async () => (await attributesOf(bed, dead))['ApproximateNumberOfMessages'] === '1');
   await client.send(new StartMessageMoveTaskCommand({ SourceArn: deadLetterTargetArn }));
   const back = await client.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }));
   assert.equal(back.Messages?.[0]?.Body, 'poison');
-  for (;;) {
+  await until(async () => {
     const { Results } = await client.send(
       new ListMessageMoveTasksCommand({ SourceArn: deadLetterTargetArn }),
     );
-    if (Results?.[0]?.Status === 'RUNNING') continue;
+    if (Results?.[0]?.Status === 'RUNNING') return false;
     assert.equal(Results?.[0]?.Status, 'COMPLETED');
     assert.equal(Results?.[0]?.ApproximateNumberOfMessagesMoved, 1);
-    break;
-  }
+    return true;
+  });
 });
 
 test('queues are listed by page, tagged, purged and deleted', async (t) => {
@@ -240,6 +241,10 @@ test('queues are listed by page, tagged, purged and deleted', async (t) => {
     ['p-3'],
   );
   assert.equal(next.NextToken, undefined);
+  for (const NextToken of ['', '!', 'cC0x', 'x'.repeat(300)]) {
+    const { status, json } = await bed.json('ListQueues', { MaxResults: 2, NextToken });
+    assert.deepEqual([status, json['message']], [400, 'Invalid or expired next token.']);
+  }
   const QueueUrl = next.QueueUrls?.[0] ?? '';
   await client.send(new TagQueueCommand({ QueueUrl, Tags: { team: 'a', env: 'b' } }));
   await client.send(new UntagQueueCommand({ QueueUrl, TagKeys: ['env'] }));
@@ -262,6 +267,24 @@ test('creating a queue again answers it, unless an attribute differs', async (t)
   assert.equal(await create(bed, 'same', { VisibilityTimeout: '7' }), url);
   assert.equal(await create(bed, 'same'), url);
   await assert.rejects(create(bed, 'same', { VisibilityTimeout: '8' }), {
+    name: 'QueueNameExists',
+  });
+  await assert.rejects(create(bed, 'same', { VisibilityTimeouts: '7' }), {
+    name: 'InvalidAttributeName',
+    message: 'Unknown Attribute VisibilityTimeouts.',
+  });
+});
+
+test('creating a queue again with truth in another case answers it', async (t) => {
+  const bed = await openBed(t);
+  const attributes = {
+    FifoQueue: 'True',
+    ContentBasedDeduplication: 'TRUE',
+    SqsManagedSseEnabled: 'False',
+  };
+  const url = await create(bed, 'same.fifo', attributes);
+  assert.equal(await create(bed, 'same.fifo', attributes), url);
+  await assert.rejects(create(bed, 'same.fifo', { ContentBasedDeduplication: 'False' }), {
     name: 'QueueNameExists',
   });
 });

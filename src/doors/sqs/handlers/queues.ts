@@ -18,6 +18,8 @@ import { keepSubscriptionsOf } from '../sns/index.ts';
 import { checkTags, tagsAttribute } from './tags.ts';
 
 const pageMax = 1000;
+/** How every token begins, so that a text of another kind is told from one. */
+const tokenMark = 'after:';
 
 export async function createQueue(request: SqsRequest, input: Input): Promise<Input> {
   const { context } = request;
@@ -126,8 +128,7 @@ function page(request: SqsRequest, input: Input, queues: readonly Queue[], membe
   }
   let start = 0;
   if (token !== undefined) {
-    const after = Buffer.from(token, 'base64url').toString('utf8');
-    if (after === '') throw invalidParameter('Invalid or expired next token.');
+    const after = afterOfToken(token);
     start = queues.findIndex(({ name }) => name > after);
     if (start < 0) start = queues.length;
   }
@@ -138,9 +139,16 @@ function page(request: SqsRequest, input: Input, queues: readonly Queue[], membe
     [member]: shown.map(({ name }) => queueUrl(request, name)),
   };
   if (max !== undefined && start + shown.length < queues.length) {
-    result['NextToken'] = Buffer.from(last.name).toString('base64url');
+    result['NextToken'] = Buffer.from(tokenMark + last.name).toString('base64url');
   }
   return result;
+}
+
+/** The name after which the next page begins. Throws SqsError for a text that was never given out. */
+function afterOfToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString('utf8');
+  if (!text.startsWith(tokenMark)) throw invalidParameter('Invalid or expired next token.');
+  return text.slice(tokenMark.length);
 }
 
 export function getQueueAttributes(request: SqsRequest, input: Input): Input {
