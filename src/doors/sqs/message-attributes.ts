@@ -113,7 +113,8 @@ function checkAttribute(name: string, input: Input): MessageAttribute {
   }
   if (kind === 'Binary') {
     const BinaryValue = textOf(input, 'BinaryValue') ?? '';
-    if (BinaryValue === '') throw emptyValue(name, 'Binary');
+    // A text of which no byte can be read is no value either (recorded): it would be lost on its way.
+    if (Buffer.from(BinaryValue, 'base64').length === 0) throw emptyValue(name, 'Binary');
     return { DataType, BinaryValue };
   }
   const StringValue = textOf(input, 'StringValue') ?? '';

@@ -285,6 +285,23 @@ test('a type of an attribute comes back as it was sent, or is refused', async (t
   }
 });
 
+test('a binary value of which no byte can be read is no value', async (t) => {
+  const bed = await openBed(t);
+  const { QueueUrl } = await bed.client.send(new CreateQueueCommand({ QueueName: 'orders' }));
+  for (const BinaryValue of ['', 'a', '***', '====']) {
+    const { status, json } = await bed.json('SendMessage', {
+      QueueUrl,
+      MessageBody: 'x',
+      MessageAttributes: { one: { DataType: 'Binary', BinaryValue } },
+    });
+    assert.equal(status, 400, BinaryValue);
+    assert.equal(
+      json['message'],
+      "Message (user) attribute 'one' must contain a non-empty value of type 'Binary'.",
+    );
+  }
+});
+
 test('who asks who it is, is told the account', async (t) => {
   const bed = await openBed(t);
   const { status, text } = await bed.query({ Action: 'GetCallerIdentity', Version: '2011-06-15' });
