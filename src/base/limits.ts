@@ -74,6 +74,8 @@ export const limits = {
   shareSessionsMax: 2000,
   /** Share group: partitions of one session; further ones are not fetched. */
   shareSessionPartitionsMax: 10_000,
+  /** Configurations that one answer describes; for the things that come then it is refused. */
+  describedConfigsMax: 500_000,
   /** Share group: groups that configurations were set for; a further one is refused. */
   groupConfigsMax: 10_000,
   /** Producer: ids remembered for one partition; the oldest is forgotten first. */
@@ -160,6 +162,8 @@ export const limits = {
   frameBytesMax: 100 * MIB,
   /** Network: array elements of one message; one with more is refused as a breach of the protocol. */
   wireElementsMax: 1_000_000,
+  /** Network: bytes of one text of a message, where its length has more than 16 bits; a longer one is such a breach, too. */
+  wireTextBytesMax: 0x7fff,
   /** Network: bytes of all frames that are being assembled or handled; above it sockets are not read. */
   inFlightBytesMax: 256 * MIB,
   /** Network: requests of one connection that are being handled; above it the socket is not read. */

@@ -6,6 +6,7 @@ import { AssertionError, limits, ProtocolError } from '../../../base/index.ts';
  */
 export const primitives = {
   elementsMax: limits.wireElementsMax,
+  textBytesMax: limits.wireTextBytesMax,
   overrun,
   wrongLength,
   wrongNull,
@@ -138,7 +139,8 @@ function putText(buffer: Buffer, at: number, value: string): number {
 function putString(buffer: Buffer, at: number, value: string): number {
   const end = putText(buffer, at + 2, value);
   const length = end - at - 2;
-  if (length > 0x7fff) throw new AssertionError(`A string of ${length} bytes is too long to write`);
+  if (length > limits.wireTextBytesMax)
+    throw new AssertionError(`A string of ${length} bytes is too long to write`);
   buffer[at] = length >>> 8;
   buffer[at + 1] = length;
   return end;

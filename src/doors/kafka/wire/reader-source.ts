@@ -83,7 +83,9 @@ class ReaderSource {
       if (field.kind === 'array') {
         this.#array(field, name, value);
       } else {
-        this.#line('if (l > e - p) wrongLength(l);');
+        // Compact lengths have room for more than other versions can write, and Kafka takes.
+        const isText = field.kind === 'string';
+        this.#line(`if (l > e - p${isText ? ' || l > textBytesMax' : ''}) wrongLength(l);`);
         const source = field.kind === 'string' ? 'text(b, p, p + l)' : 'b.subarray(p, p + l)';
         this.#line(`${value} = ${source};`, 'p += l;');
       }

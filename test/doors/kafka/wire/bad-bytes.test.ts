@@ -106,6 +106,23 @@ test('a count that its bytes could hold is refused when the message has too many
   assert.equal(most.groups.length, limits.wireElementsMax);
 });
 
+test('a text is as long as 16 bits can tell, also where its length has more', () => {
+  const most = 'g'.repeat(limits.wireTextBytesMax);
+  assert.deepEqual(bodyOf('DescribeGroups', ofGroup(most)).groups, [most]);
+  // More bytes than characters.
+  for (const more of [`${most}g`, '\u20ac'.repeat(limits.wireTextBytesMax / 2)]) {
+    const bytes = Buffer.byteLength(more);
+    assert.throws(() => bodyOf('DescribeGroups', ofGroup(more)), {
+      name: 'ProtocolError',
+      message: new RegExp(`of ${bytes} does not fit`),
+    });
+  }
+});
+
+function ofGroup(groupId: string): Buffer {
+  return frameOf('DescribeGroups', 5, { groups: [groupId], includeAuthorizedOperations: false });
+}
+
 function emptyStrings(count: number): Buffer {
   const body = Buffer.alloc(4 + 2 * count);
   body.writeInt32BE(count, 0);
