@@ -134,22 +134,21 @@ const offsetFetchOfMany: Guard<'OffsetFetch'> = (gate, request, proceed) => {
   );
   const isShown = ({ name = '', topicId = zeroUuid }: OffsetTopicName): boolean =>
     gate.mayWithTopic('describe', name, topicId);
-  const refusals = new Map<string, ReturnType<typeof refuseFetch>[]>();
+  // In the order of the groups, which is that of their answers: a group may be named more than once.
+  const refusals: Array<ReturnType<typeof refuseFetch>[]> = [];
   const narrow = (group: FetchedGroup): FetchedGroup => {
-    if (group.topics === null) return group;
-    const [topics, denied] = split(group.topics, isShown);
-    const answers = denied.map((topic) => refuseFetch(topic, topicRefused));
-    refusals.set(group.groupId, [...(refusals.get(group.groupId) ?? []), ...answers]);
-    return { ...group, topics };
+    const [topics, denied] = split(group.topics ?? [], isShown);
+    refusals.push(denied.map((topic) => refuseFetch(topic, topicRefused)));
+    return group.topics === null ? group : { ...group, topics };
   };
   const allowed = { ...request, groups: groups.map(narrow) };
   return after<'OffsetFetch'>(proceed(allowed), (response) => ({
     ...response,
     groups: [
-      ...(response.groups ?? []).map(({ groupId, topics, errorCode }) => ({
+      ...(response.groups ?? []).map(({ groupId, topics, errorCode }, index) => ({
         groupId,
         errorCode,
-        topics: [...topics.filter(isShown), ...(refusals.get(groupId) ?? [])],
+        topics: [...topics.filter(isShown), ...(refusals[index] ?? [])],
       })),
       ...refused.map(({ groupId }) => ({ groupId, topics: [], errorCode: groupRefused })),
     ],
@@ -258,23 +257,22 @@ export const describeShareGroupOffsets: Guard<'DescribeShareGroupOffsets'> = (
   );
   const isShown = ({ topicName }: { readonly topicName: string }): boolean =>
     gate.may('describe', 'topic', topicName);
-  const refusals = new Map<string, ShareOffsetsTopic[]>();
+  // In the order of the groups, which is that of their answers: a group may be named more than once.
+  const refusals: ShareOffsetsTopic[][] = [];
   const narrow = (group: ShareOffsetsRequest): ShareOffsetsRequest => {
-    if (group.topics === null) return group;
-    const [topics, denied] = split(group.topics, isShown);
-    const answers = denied.map(refuseShareOffsets);
-    refusals.set(group.groupId, [...(refusals.get(group.groupId) ?? []), ...answers]);
-    return { ...group, topics };
+    const [topics, denied] = split(group.topics ?? [], isShown);
+    refusals.push(denied.map(refuseShareOffsets));
+    return group.topics === null ? group : { ...group, topics };
   };
   const allowed = { ...request, groups: groups.map(narrow) };
   return after<'DescribeShareGroupOffsets'>(proceed(allowed), (response) => ({
     ...response,
     groups: [
-      ...response.groups.map(({ groupId, topics, errorCode, errorMessage }) => ({
+      ...response.groups.map(({ groupId, topics, errorCode, errorMessage }, index) => ({
         groupId,
         errorCode,
         errorMessage,
-        topics: [...topics.filter(isShown), ...(refusals.get(groupId) ?? [])],
+        topics: [...topics.filter(isShown), ...(refusals[index] ?? [])],
       })),
       ...refused.map(({ groupId }) => ({
         groupId,
