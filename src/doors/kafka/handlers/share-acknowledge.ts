@@ -32,16 +32,15 @@ export async function shareAcknowledge(
   const { topics, isRenewAck } = request;
   const acknowledged = applyAcknowledgements(context, session, topics, isRenewAck);
   if (request.shareSessionEpoch === finalEpoch) sessions.end(session.groupId, session.memberId);
-  const outcomes = await acknowledged;
+  // Of a partition that is named twice the first outcome is told.
+  const outcomes = new Map((await acknowledged).toReversed().map((one) => [keyOf(one), one]));
   return {
     errorCode: errorCodes.NONE,
     acquisitionLockTimeoutMs: configs.number(session.groupId, 'share.record.lock.duration.ms'),
     responses: topics.map(({ topicId, partitions }) => ({
       topicId,
       partitions: partitions.map(({ partitionIndex }) => {
-        const outcome = outcomes.find(
-          (one) => one.topicId === topicId && one.partitionIndex === partitionIndex,
-        );
+        const outcome = outcomes.get(keyOf({ topicId, partitionIndex }));
         return {
           partitionIndex,
           errorCode: outcome?.errorCode ?? errorCodes.NONE,
@@ -52,6 +51,10 @@ export async function shareAcknowledge(
     })),
     nodeEndpoints: [],
   };
+}
+
+function keyOf({ topicId, partitionIndex }: { topicId: string; partitionIndex: number }): string {
+  return `${topicId}:${partitionIndex}`;
 }
 
 function findSession({ door }: HandlerContext, request: Request): ShareSession | Refusal {
