@@ -5,6 +5,7 @@ import { groupOperations, operationsOmitted } from '../authorized-operations.ts'
 import { errorCodes } from '../error-codes.ts';
 import { groupStateNames } from '../group-states.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 type Described = ResponseInput<'ConsumerGroupDescribe'>['groups'][number];
@@ -18,10 +19,11 @@ export function consumerGroupDescribe(
 ): ResponseInput<'ConsumerGroupDescribe'> {
   const authorizedOperations = includeAuthorizedOperations ? groupOperations : operationsOmitted;
   return {
-    groups: groupIds.map((groupId): Described => {
+    groups: once(groupIds).map((groupId): Described => {
       const groups = broker.groupsFor(groupId);
       const group = groups.describeManaged(groupId);
-      if (group !== undefined) return { ...describe(broker, group), authorizedOperations };
+      if (group !== undefined)
+        return Object.assign(describe(broker, group), { authorizedOperations });
       const isOther = groups.describe(groupId).state !== 'dead' || door.shareGroups.has(groupId);
       return refuse(groupId, isOther ? 'is not a consumer group.' : 'not found.');
     }),

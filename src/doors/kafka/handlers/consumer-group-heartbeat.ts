@@ -117,8 +117,8 @@ function findJoinProblem(request: Request): string | undefined {
     return 'TopicPartitions must be empty when (re-)joining.';
   }
   const hasNames = (request.subscribedTopicNames ?? []).length > 0;
-  const hasPattern = (request.subscribedTopicRegex ?? '') !== '';
-  return hasNames || hasPattern
+  // An empty pattern is one: of whom does not want anything yet.
+  return hasNames || request.subscribedTopicRegex !== null
     ? undefined
     : 'Either SubscribedTopicNames or SubscribedTopicRegex must be non-null and non-empty when (re-)joining.';
 }

@@ -1,10 +1,12 @@
 // DescribeConfigs 1-4 (KIP-133, KIP-226, KIP-569) of topics, of groups and of this broker. Nothing here is secret.
+import { limits } from '../../../base/index.ts';
 import type { Topic } from '../../../broker/index.ts';
 import { listBrokerConfigs } from '../broker-configs.ts';
 import { configTypes } from '../config-kind.ts';
 import { configSources, resourceTypes } from '../config-sources.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import { type TopicConfig, topicConfigs, valueOf } from '../topic-configs.ts';
 import { isTopicName } from '../topic-creation.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
@@ -18,7 +20,21 @@ export function describeConfigs(
   context: HandlerContext,
   request: Request,
 ): ResponseInput<'DescribeConfigs'> {
-  return { results: request.resources.map((resource) => describe(context, request, resource)) };
+  const resources = once(request.resources, keyOf);
+  let told = 0;
+  const results = resources.map((resource) => {
+    if (told >= limits.describedConfigsMax) {
+      return failure(resource, errorCodes.INVALID_REQUEST, 'That is too much for one answer.');
+    }
+    const result = describe(context, request, resource);
+    told += result.configs.length;
+    return result;
+  });
+  return { results };
+}
+
+function keyOf({ resourceType, resourceName }: Resource): string {
+  return `${resourceType} ${resourceName}`;
 }
 
 function describe(context: HandlerContext, request: Request, resource: Resource): Result {

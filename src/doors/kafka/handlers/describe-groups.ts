@@ -4,6 +4,7 @@ import { groupOperations, operationsOmitted } from '../authorized-operations.ts'
 import { errorCodes } from '../error-codes.ts';
 import { groupStateNames } from '../group-states.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
 export function describeGroups(
@@ -15,7 +16,7 @@ export function describeGroups(
     ? groupOperations
     : operationsOmitted;
   return {
-    groups: request.groups.map((groupId) => {
+    groups: once(request.groups).map((groupId) => {
       const group = broker.groupsFor(groupId).describe(groupId);
       if (group.isManaged || door.streamsGroups.has(groupId))
         return describeOther(groupId, version);

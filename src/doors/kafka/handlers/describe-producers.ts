@@ -8,12 +8,20 @@ export function describeProducers(
   { broker }: HandlerContext,
   request: RequestOf<'DescribeProducers'>,
 ): ResponseInput<'DescribeProducers'> {
+  // Each partition once: a list of producers may be long.
+  const seen = new Set<string>();
+  const isFirst =
+    (name: string) =>
+    (index: number): boolean => {
+      const { size } = seen;
+      return seen.add(`${index} ${name}`).size > size;
+    };
   return {
     topics: request.topics.map(({ name, partitionIndexes }) => {
       const topic = broker.topics.find(name);
       return {
         name,
-        partitions: partitionIndexes.map((partitionIndex) => {
+        partitions: partitionIndexes.filter(isFirst(name)).map((partitionIndex) => {
           const partition = topic?.partitions[partitionIndex];
           if (partition === undefined) {
             const errorCode = isTopicName(name)

@@ -2,6 +2,7 @@
 import type { Queue, Topic } from '../../../broker/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
 
 type Request = RequestOf<'DescribeShareGroupOffsets'>;
@@ -16,7 +17,23 @@ export function describeShareGroupOffsets(
   context: HandlerContext,
   request: Request,
 ): ResponseInput<'DescribeShareGroupOffsets'> {
-  return { groups: request.groups.map((group) => describeGroup(context, group)) };
+  const whole = new Set(
+    once(
+      request.groups.filter(({ topics }) => topics === null),
+      ({ groupId }) => groupId,
+    ),
+  );
+  return {
+    groups: request.groups.map((group) =>
+      group.topics === null && !whole.has(group) ? repeated(group) : describeGroup(context, group),
+    ),
+  };
+}
+
+/** All that a group has is told once. */
+function repeated({ groupId }: Request['groups'][number]): GroupResponse {
+  const errorMessage = `Group ${groupId} is named twice.`;
+  return { groupId, topics: [], errorCode: errorCodes.INVALID_REQUEST, errorMessage };
 }
 
 function describeGroup(

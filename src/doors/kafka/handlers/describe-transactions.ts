@@ -1,6 +1,7 @@
 // DescribeTransactions 0 (KIP-664).
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import { transactionStateNames } from '../transaction-states.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
@@ -10,7 +11,7 @@ export function describeTransactions(
   { broker }: HandlerContext,
   request: RequestOf<'DescribeTransactions'>,
 ): ResponseInput<'DescribeTransactions'> {
-  const transactionStates = request.transactionalIds.map((transactionalId): State => {
+  const transactionStates = once(request.transactionalIds).map((transactionalId): State => {
     const found = broker.transactions.describe(transactionalId);
     if (found === undefined) {
       return {

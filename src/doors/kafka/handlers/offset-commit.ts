@@ -1,7 +1,7 @@
 // OffsetCommit 2-10. Version 6 brings leader epochs (KIP-320), 7 static membership (KIP-345), 10 topic ids (KIP-848).
 // The retention time of versions 2-4 is not looked at: the broker's counts for all. A generation of a group that does
-// not exist is answered with ILLEGAL_GENERATION in all versions, which members answer by joining again. Members of the
-// consumer protocol need version 9, which knows their errors (KIP-848).
+// not exist is ILLEGAL_GENERATION before version 9, and GROUP_ID_NOT_FOUND from there on. Members of the consumer protocol
+// need version 9, which knows their errors (KIP-848).
 import { BrokerError, limits } from '../../../base/index.ts';
 import type { BrokerPort, Topic } from '../../../broker/index.ts';
 import type { MemberIdentity, OffsetCommit } from '../../../shard/index.ts';

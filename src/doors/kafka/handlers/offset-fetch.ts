@@ -7,6 +7,7 @@ import type { PartitionKey, StoredOffset } from '../../../shard/index.ts';
 import { errorCodes } from '../error-codes.ts';
 import { groupErrorCode } from '../group-errors.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import { type RequestOf, type ResponseInput, zeroUuid } from '../wire/index.ts';
 
 type Found = PartitionKey & StoredOffset;
@@ -54,8 +55,16 @@ export async function offsetFetch(
 ): Promise<ResponseInput<'OffsetFetch'>> {
   if (version >= 8) {
     const { requireStable } = request;
+    const whole = new Set(
+      once(
+        request.groups.filter(({ topics }) => topics === null),
+        ({ groupId }) => groupId,
+      ),
+    );
     const answers = request.groups.map((group) =>
-      answer(context, group, version >= 10, requireStable),
+      group.topics === null && !whole.has(group)
+        ? repeated(group)
+        : answer(context, group, version >= 10, requireStable),
     );
     return { groups: await Promise.all(answers) };
   }
@@ -71,6 +80,11 @@ export async function offsetFetch(
     return { topics: topics.map((asked) => fail(asked, zeroUuid, errorCode)) };
   }
   return { errorCode, topics: answered };
+}
+
+/** All that a group has is told once. */
+function repeated({ groupId }: Question): Promise<Answer> {
+  return Promise.resolve({ groupId, errorCode: errorCodes.INVALID_REQUEST, topics: [] });
 }
 
 async function answer(

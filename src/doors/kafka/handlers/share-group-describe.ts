@@ -2,6 +2,7 @@
 import { groupOperations, operationsOmitted } from '../authorized-operations.ts';
 import { errorCodes } from '../error-codes.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import { assignorName } from '../share-groups/index.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
@@ -13,7 +14,7 @@ export function shareGroupDescribe(
     ? groupOperations
     : operationsOmitted;
   return {
-    groups: request.groupIds.map((groupId) => {
+    groups: once(request.groupIds).map((groupId) => {
       const group = door.shareGroups.find(groupId);
       const isMissing = group === undefined;
       return {

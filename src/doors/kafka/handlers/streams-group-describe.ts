@@ -3,6 +3,7 @@ import { groupOperations, operationsOmitted } from '../authorized-operations.ts'
 import { errorCodes } from '../error-codes.ts';
 import { groupStateNames } from '../group-states.ts';
 import type { HandlerContext } from '../handler.ts';
+import { once } from '../repetition.ts';
 import { type StreamsGroup, type StreamsMember, toWire } from '../streams-groups/index.ts';
 import type { RequestOf, ResponseInput } from '../wire/index.ts';
 
@@ -14,9 +15,9 @@ export function streamsGroupDescribe(
 ): ResponseInput<'StreamsGroupDescribe'> {
   const authorizedOperations = includeAuthorizedOperations ? groupOperations : operationsOmitted;
   return {
-    groups: groupIds.map((groupId): Described => {
+    groups: once(groupIds).map((groupId): Described => {
       const group = door.streamsGroups.find(groupId);
-      if (group !== undefined) return { ...describe(group), authorizedOperations };
+      if (group !== undefined) return Object.assign(describe(group), { authorizedOperations });
       const isOther =
         broker.groupsFor(groupId).describe(groupId).state !== 'dead' ||
         door.shareGroups.has(groupId);
