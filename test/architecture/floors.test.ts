@@ -12,6 +12,7 @@ import {
   findMachinePaths,
   findModuleState,
   findProtocolNames,
+  findUnseededProperties,
   parseFloors,
   type SourceFile,
 } from './rules.ts';
@@ -69,6 +70,10 @@ test('modules have no mutable state', () => {
 
 test('files are named after one noun', () => {
   assertNone(findBadFileNames(files));
+});
+
+test('what is random in tests comes from a seed', () => {
+  assertNone(findUnseededProperties(files));
 });
 
 test('no path or host of one machine is written down', () => {

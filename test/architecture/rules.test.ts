@@ -9,6 +9,7 @@ import {
   findMachinePaths,
   findModuleState,
   findProtocolNames,
+  findUnseededProperties,
   parseFloors,
 } from './rules.ts';
 
@@ -134,4 +135,16 @@ test('paths and hosts of one machine are found', () => {
     assert.equal(findMachinePaths(file('docs/a.md', text)).length, 1, text);
   }
   assert.deepEqual(findMachinePaths(file('docs/a.md', 'src/work/a.ts homework/x')), []);
+});
+
+test('properties whose cases come from no known seed are found', () => {
+  const from = ['from', "'fast-check'"].join(' ');
+  assert.equal(findUnseededProperties(file('test/a.test.ts', `import fc ${from};`)).length, 1);
+  assert.equal(findUnseededProperties(file('test/a.ts', `import * as fc ${from};`)).length, 1);
+  const seeded = ['from', "'../support/fast-check.ts'"].join(' ');
+  assert.deepEqual(findUnseededProperties(file('test/a.ts', `import fc ${seeded};`)), []);
+  assert.deepEqual(
+    findUnseededProperties(file('test/support/fast-check.ts', `export * ${from};`)),
+    [],
+  );
 });

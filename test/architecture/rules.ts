@@ -194,6 +194,16 @@ const machinePaths = /(?:^|[\s"'`(=:])\/(?:work|root|home\/\w+|Users\/\w+)\//;
 /** The dots are in brackets so that this line does not find itself. */
 const registryHosts = /registry[.]npmjs|repo1?[.]maven|deb[.]debian|pypi[.]org|proxy[.]golang/;
 
+/** Properties are tested with the cases of a seed that is known: the package alone takes another one in every run. */
+export function findUnseededProperties(files: readonly SourceFile[]): string[] {
+  const others = files.filter((file) => file.path !== 'test/support/fast-check.ts');
+  return findInLines(
+    others,
+    (line) => /\b(?:from|import)\b[ (]*['"]fast-check['"]/.exec(line)?.[0],
+    'cases without a fixed seed (test/support/fast-check.ts has one)',
+  );
+}
+
 export function findMachinePaths(files: readonly SourceFile[]): string[] {
   return findInLines(
     files,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
 import { JsonText, ReadyJson } from '../../../src/doors/sqs/json-text.ts';
+import * as fc from '../../support/fast-check.ts';
 
 test('answers are written as JSON.stringify writes them', () => {
   const json = new JsonText();
