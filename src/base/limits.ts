@@ -67,6 +67,9 @@ export const limits = {
   streamsGroupsMax: 1000,
   streamsGroupMembersMax: 1000,
   streamsTopologyTopicsMax: 10_000,
+  /** Streams group: tasks whose offsets one member tells, and its tags; further ones are passed over. */
+  streamsMemberTasksMax: 10_000,
+  streamsMemberTagsMax: 100,
   streamsTopologyBytesMax: 64 * 1024,
   /** Share group: members of one group, topics that a member names; sessions of one door. */
   shareGroupMembersMax: 200,

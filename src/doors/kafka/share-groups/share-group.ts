@@ -1,3 +1,4 @@
+import { limits } from '../../../base/index.ts';
 import { type AssignableTopic, assignPartitions, type ShareAssignment } from './share-assignor.ts';
 
 /** A consumer of a share group, as its heartbeats tell of it. */
@@ -8,6 +9,8 @@ export interface ShareMember {
   clientHost: string;
   /** In order, each once. */
   topics: readonly string[];
+  /** Characters of their names together. */
+  topicChars: number;
   epoch: number;
   /** The one before: an answer that got lost is asked for again with it. */
   previousEpoch: number;
@@ -44,6 +47,7 @@ export class ShareGroup {
       clientId: '',
       clientHost: '',
       topics: [],
+      topicChars: 0,
       epoch: 0,
       previousEpoch: -1,
       assignment: nothing,
@@ -64,6 +68,7 @@ export class ShareGroup {
       sorted.every((name, index) => name === member.topics[index]);
     if (isSame) return;
     member.topics = sorted;
+    member.topicChars = charsOf(sorted);
     this.#topology = '';
   }
 
@@ -99,4 +104,22 @@ export class ShareGroup {
     }
     return text;
   }
+}
+
+/** Whether what all members subscribe to stays within bounds when one of them, or a new one, names these topics. */
+export function hasRoomFor(
+  group: ShareGroup | undefined,
+  memberId: string,
+  topics: readonly string[],
+): boolean {
+  let chars = charsOf(topics);
+  for (const member of group?.members.values() ?? [])
+    if (member.memberId !== memberId) chars += member.topicChars;
+  return chars <= limits.groupMembersBytesMax;
+}
+
+function charsOf(names: readonly string[]): number {
+  let chars = 0;
+  for (const name of names) chars += name.length;
+  return chars;
 }

@@ -6,7 +6,7 @@ import { GroupConfigs } from '../group-configs.ts';
 import { Refusal } from '../refusal.ts';
 import type { RequestOf } from '../wire/index.ts';
 import type { AssignableTopic, ShareAssignment } from './share-assignor.ts';
-import { ShareGroup, type ShareMember } from './share-group.ts';
+import { hasRoomFor, ShareGroup, type ShareMember } from './share-group.ts';
 import { ShareQueues } from './share-queues.ts';
 import { ShareSessions } from './share-sessions.ts';
 
@@ -93,6 +93,10 @@ export class ShareGroups {
     if (problem !== undefined) return new Refusal(errorCodes.INVALID_REQUEST, problem);
     const { groupId, memberId, memberEpoch, subscribedTopicNames } = request;
     if (memberEpoch === leaving) return this.#leave(groupId, memberId);
+    if (!hasRoomFor(this.#groups.get(groupId), memberId, subscribedTopicNames ?? [])) {
+      const message = 'The members of the group subscribe to too many topics.';
+      return new Refusal(errorCodes.GROUP_MAX_SIZE_REACHED, message);
+    }
     const found = this.#enter(groupId, memberId, memberEpoch);
     if (found instanceof Refusal) return found;
     const { group, member } = found;

@@ -1,3 +1,4 @@
+import { limits } from '../../../base/index.ts';
 import type { Deadline } from '../../../shard/index.ts';
 import type { RequestOf } from '../wire/index.ts';
 import { noTasks, type TaskRoles } from './tasks.ts';
@@ -80,9 +81,11 @@ export function updateMember(
   if (request.topology !== null) member.topologyEpoch = request.topology.epoch;
   if (request.processId !== null) member.processId = request.processId;
   if (request.userEndpoint !== null) member.userEndpoint = request.userEndpoint;
-  if (request.clientTags !== null) member.clientTags = request.clientTags;
-  if (request.taskOffsets !== null) member.taskOffsets = request.taskOffsets;
-  if (request.taskEndOffsets !== null) member.taskEndOffsets = request.taskEndOffsets;
+  const { streamsMemberTagsMax: tagsMax, streamsMemberTasksMax: tasksMax } = limits;
+  if (request.clientTags !== null) member.clientTags = request.clientTags.slice(0, tagsMax);
+  if (request.taskOffsets !== null) member.taskOffsets = request.taskOffsets.slice(0, tasksMax);
+  if (request.taskEndOffsets !== null)
+    member.taskEndOffsets = request.taskEndOffsets.slice(0, tasksMax);
   return describe(member) !== before;
 }
 

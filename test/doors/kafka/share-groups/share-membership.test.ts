@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { limits } from '../../../../src/base/index.ts';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import type { RequestInput } from '../../../../src/doors/kafka/wire/index.ts';
 import { until } from '../../../support/until.ts';
@@ -123,6 +124,26 @@ describe('members of a share group', () => {
     assert.ok((await Promise.all(joined)).every(({ errorCode }) => errorCode === errorCodes.NONE));
     const { errorCode } = await beat(client, { memberId: 'one-too-many' });
     assert.equal(errorCode, errorCodes.GROUP_MAX_SIZE_REACHED);
+  });
+
+  it('are refused when all that they subscribe to is too long', async (t) => {
+    const { client } = await openGroup(t);
+    const name = 'n'.repeat(limits.wireTextBytesMax);
+    const subscribe = async (memberId: string, share: number, groupId = 'g') => {
+      const count = Math.floor((limits.groupMembersBytesMax * share) / name.length);
+      const subscribedTopicNames = Array.from({ length: count }, () => name);
+      const { errorCode } = await beat(client, { groupId, memberId, subscribedTopicNames });
+      return errorCode;
+    };
+    // A name that is there twice counts once when it is kept.
+    assert.equal(await subscribe('m1', 0.9), errorCodes.NONE);
+    const many = Array.from({ length: 600 }, (_, index) => `${index}`.padEnd(name.length, 'n'));
+    const first = await beat(client, { memberId: 'm1', subscribedTopicNames: many });
+    assert.equal(first.errorCode, errorCodes.NONE);
+    assert.equal(await subscribe('m2', 0.6), errorCodes.GROUP_MAX_SIZE_REACHED);
+    assert.equal((await describeGroup(client)).members.length, 1);
+    assert.equal(await subscribe('m2', 0.2), errorCodes.NONE);
+    assert.equal(await subscribe('m', 1.1, 'other'), errorCodes.GROUP_MAX_SIZE_REACHED);
   });
 
   it('get what is published after their first heartbeat', async (t) => {

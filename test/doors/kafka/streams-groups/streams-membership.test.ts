@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { limits } from '../../../../src/base/index.ts';
 import { errorCodes } from '../../../../src/doors/kafka/error-codes.ts';
 import { statusCodes } from '../../../../src/doors/kafka/streams-groups/topology.ts';
 import type { RequestInput, ResponseOf } from '../../../../src/doors/kafka/wire/index.ts';
@@ -117,6 +118,26 @@ async function commit(client: WireClient, memberId: string, epoch: number, parti
 }
 
 describe('members of a streams group', () => {
+  it('are not remembered with more offsets and tags than there may be', async (t) => {
+    const { client } = await open(t);
+    const offset = { subtopologyId: '0', partition: 0, offset: 1 };
+    const taskOffsets = Array.from({ length: limits.streamsMemberTasksMax + 1 }, () => offset);
+    const clientTags = Array.from({ length: limits.streamsMemberTagsMax + 1 }, (_, index) => ({
+      key: `${index}`,
+      value: 'x',
+    }));
+    const told = { taskOffsets, taskEndOffsets: taskOffsets, clientTags };
+    assert.equal((await beat(client, 'm1', told)).errorCode, errorCodes.NONE);
+    const { groups } = await client.ask('StreamsGroupDescribe', 0, {
+      groupIds: ['app'],
+      includeAuthorizedOperations: false,
+    });
+    const [member] = groups[0]!.members;
+    assert.equal(member?.taskOffsets.length, limits.streamsMemberTasksMax);
+    assert.equal(member?.taskEndOffsets.length, limits.streamsMemberTasksMax);
+    assert.equal(member?.clientTags.length, limits.streamsMemberTagsMax);
+  });
+
   it('get all tasks, and the internal topics that they need', async (t) => {
     const { bed, client } = await open(t);
     const answer = await beat(client, 'm1', { topology: counting });
