@@ -1,12 +1,32 @@
 import assert from 'node:assert/strict';
 import { existsSync, rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { type Addresses, CliProcess, runCli, TemporaryDirectory, waitForReady } from './process.ts';
+import { until } from '../support/until.ts';
+import {
+  type Addresses,
+  CliProcess,
+  type Result,
+  runCli,
+  TemporaryDirectory,
+  waitForReady,
+} from './process.ts';
 
 const freePorts = ['kafka', 'amqp', 'rabbitmq-management', 'sqs', 'admin'].flatMap((door) => [
   '--listen',
   `${door}=127.0.0.1:0`,
 ]);
+
+/** Of a command that tells who has the data: an owner that is too busy for a second is an unknown one, and asked again. */
+async function runToldOwner(words: readonly string[]): Promise<Result> {
+  let result = await runCli(words);
+  await until(async () => {
+    if (!/by process unknown/.test(result.stderr)) return true;
+    assert.equal(result.code, 1);
+    result = await runCli(words);
+    return false;
+  });
+  return result;
+}
 
 describe('a running server', () => {
   const directory = new TemporaryDirectory();
@@ -95,7 +115,8 @@ describe('a running server', () => {
     });
 
     test('following gets what comes, until the count is reached, or the time is over', async () => {
-      await runCli(['topic', 'create', 'followed', ...kafka]);
+      const created = await runCli(['topic', 'create', 'followed', ...kafka]);
+      assert.equal(created.code, 0, created.stderr);
       const follower = new CliProcess(['receive', 'followed', '--count', '2', ...kafka]);
       assert.equal((await runCli(['send', 'followed', 'a', 'b', ...kafka])).code, 0);
       assert.deepEqual(await follower.ended, { code: 0, stdout: 'a\nb\n', stderr: '' });
@@ -121,14 +142,14 @@ describe('a running server', () => {
     });
 
     test('its data directory is not given to another, which says who has it', async () => {
-      const { code, stderr } = await runCli(['serve', '--data', data, ...freePorts]);
+      const { code, stderr } = await runToldOwner(['serve', '--data', data, ...freePorts]);
       assert.equal(code, 1);
       assert.match(stderr, /^pabal: [^\n]+\n$/);
       assert.match(stderr, new RegExp(`${server.child.pid}`));
     });
 
     test('its data directory is not verified while it changes', async () => {
-      const { code, stdout, stderr } = await runCli(['verify', '--data', data]);
+      const { code, stdout, stderr } = await runToldOwner(['verify', '--data', data]);
       assert.equal(code, 1);
       assert.equal(stdout, '');
       assert.match(stderr, new RegExp(`in use by process ${server.child.pid}: stop it`));
