@@ -6,6 +6,7 @@ import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { AdminDoor } from '../../../src/doors/admin/index.ts';
 import { silentLog } from '../../../src/net/index.ts';
 import { Broker } from '../../../src/broker/index.ts';
+import { until } from '../../support/until.ts';
 
 let broker: Broker;
 let problems: string[] = [];
@@ -367,6 +368,8 @@ describe('protection', () => {
     });
     assert.ok(door.metrics.connectionsRefused >= 20);
     for (const socket of sockets) socket.destroy();
+    // Those that are still open here would have the next requests refused.
+    await until(() => door.metrics.connectionsOpen <= 1);
   });
 
   test('requests are counted by route, so that made-up names make no series', async () => {

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { until } from '../../support/until.ts';
 import { openBed, type SqsBed } from './sqs-bed.ts';
 
 /** A connection whose answers are taken one by one. */
@@ -293,9 +294,7 @@ test('nothing is given to a caller that left while it waited', async (t) => {
     );
     await caller.answer();
     caller.socket[leave]();
-    while (bed.metrics.connectionsOpen > connectionsOpen) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await until(() => bed.metrics.connectionsOpen <= connectionsOpen);
     await bed.json('SendMessage', { QueueUrl, MessageBody: leave });
     const { json: received } = await bed.json('ReceiveMessage', { QueueUrl });
     const [message] = received['Messages'] as Array<Record<string, unknown>>;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { until } from '../../support/until.ts';
 import { openBed } from './sqs-bed.ts';
 
 const queueUrl = (name: string): string => `http://localhost/000000000000/${name}`;
+const ask = (parameters: string): string => `GET /?${parameters} HTTP/1.1\r\nhost: a\r\n\r\n`;
 
 test('the Query protocol sends, receives and deletes', async (t) => {
   const bed = await openBed(t);
@@ -280,20 +282,21 @@ test('pages of this machine may ask', async (t) => {
 
 test('a poll that nobody waits for any more takes no message', async (t) => {
   const bed = await openBed(t);
-  await bed.json('CreateQueue', { QueueName: 'q' });
-  const stop = new AbortController();
-  const poll = fetch(`${bed.url}/?Action=ReceiveMessage&QueueUrl=q&WaitTimeSeconds=20`, {
-    signal: stop.signal,
+  // The only connection there is: that nobody waits is seen when it has gone.
+  const caller = connect(bed.port, '127.0.0.1');
+  let answers = '';
+  caller.setEncoding('latin1').on('data', (text: string) => {
+    answers += text;
   });
-  const ended = assert.rejects(poll);
-  await bed.json('GetQueueUrl', { QueueName: 'q' });
-  const { connectionsOpen } = bed.metrics;
-  stop.abort();
-  await ended;
-  // That it has gone is seen on its own connection, which may be looked at behind others.
-  while (bed.metrics.connectionsOpen >= connectionsOpen) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  caller.write(ask('Action=CreateQueue&QueueName=q'));
+  await until(() => answers.includes('</CreateQueueResponse>'));
+  // The answer to the first tells that the poll behind it has been read, too.
+  caller.write(
+    ask('Action=ListQueues') + ask('Action=ReceiveMessage&QueueUrl=q&WaitTimeSeconds=20'),
+  );
+  await until(() => answers.includes('</ListQueuesResponse>'));
+  caller.destroy();
+  await until(() => bed.metrics.connectionsOpen === 0);
   await bed.json('SendMessage', { QueueUrl: 'q', MessageBody: 'm' });
   const { json } = await bed.json('ReceiveMessage', { QueueUrl: 'q', WaitTimeSeconds: 20 });
   assert.match(JSON.stringify(json), /"Body":"m"/);

@@ -235,6 +235,8 @@ for (const suffix of ['', '.fifo']) {
     const id = await send(bed, url, 'poison');
     await handleOf(bed, url, 0);
     await handleOf(bed, url, 0);
+    // A timer says that its time has ended.
+    await untilVisible(bed, url);
     assert.deepEqual(await countsOf(bed, url), [1, 0]);
     assert.deepEqual(await countsOf(bed, dead), [0, 0]);
     await send(bed, url, 'next');

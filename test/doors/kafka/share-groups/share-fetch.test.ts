@@ -394,7 +394,7 @@ describe('a share session', () => {
     assert.equal(first.responses[0]?.partitions.length, 2);
     assert.deepEqual((await member.ask({ maxWaitMs: 0 })).responses, []);
     await bed.publish('orders', ['a'], { partition: 1 });
-    const second = await member.ask();
+    const second = await member.ask({ maxWaitMs: patienceMs });
     assert.deepEqual(
       second.responses[0]?.partitions.map(({ partitionIndex }) => partitionIndex),
       [1],
