@@ -5,7 +5,7 @@
  *   PABAL_SEEDS=20000 npm test -- simulation    more of them
  *   PABAL_SEED_FROM=50000 ...                   others
  *   PABAL_SEED=123 npm test -- simulation       one seed, with a trace of all that happens
- *   PABAL_SEED_PROCESSES=4 ...                  processes; default: one for each core
+ *   PABAL_SEED_PROCESSES=4 ...                  processes; default: one for each core, at most 8
  *
  * A seed that fails is added to `seeds.ts` together with the repair of what it found.
  */
@@ -20,7 +20,10 @@ import type { SeedOutcome } from './worker.ts';
 
 const count = Number(process.env['PABAL_SEEDS'] ?? 1000);
 const from = Number(process.env['PABAL_SEED_FROM'] ?? 1);
-const processes = Number(process.env['PABAL_SEED_PROCESSES'] ?? availableParallelism());
+// A machine may show more cores than it gives memory for processes.
+const processes = Number(
+  process.env['PABAL_SEED_PROCESSES'] ?? Math.min(availableParallelism(), 8),
+);
 const single = process.env['PABAL_SEED'];
 const failuresShown = 5;
 
