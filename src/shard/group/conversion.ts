@@ -5,6 +5,7 @@ import { awayEpoch, createManagedMember, type ManagedMember } from './managed-me
 import { createMember, type Member, noBytes } from './member.ts';
 import { type HeldPartitions, hold, listHeld, type PartitionSet } from './partition-set.ts';
 import {
+  type Assignment,
   consumerProtocolType,
   decodeAssignment,
   decodeSubscription,
@@ -36,16 +37,20 @@ export function toManaged(group: Group, topics: GroupTopics): ManagedGroup {
 function toManagedMember(group: Group, member: Member, topics: GroupTopics): ManagedMember {
   const metadata = member.protocols[0]?.metadata ?? noBytes;
   let subscription: Subscription;
-  let assigned: readonly TopicPartitions[];
+  let assigned: Assignment;
   try {
     subscription = decodeSubscription(metadata);
-    assigned = decodeAssignment(member.assignment).partitions;
+    assigned = decodeAssignment(member.assignment);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     const detail = 'what its members say cannot be understood';
     throw new BrokerError('group-not-found', detail, { cause: error });
   }
-  const target = toSet(assigned, topics);
+  // What an assignor of their own told the members besides would be lost.
+  if (assigned.userData.length > 0) {
+    throw new BrokerError('group-not-found', 'its members divide their work in a way of their own');
+  }
+  const target = toSet(assigned.partitions, topics);
   return createManagedMember({
     memberId: member.memberId,
     instanceId: member.instanceId,

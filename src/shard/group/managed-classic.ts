@@ -105,27 +105,35 @@ export class ManagedClassic {
     throw new BrokerError('group-rebalancing');
   }
 
-  /** One outcome per member. */
+  /** One outcome per member. Who asks may be an administrator: members of either protocol can be made to leave. */
   async leave(
     group: ManagedGroup,
     leaving: ReadonlyArray<{ memberId: string; instanceId?: string }>,
   ): Promise<Array<Error | undefined>> {
-    const waits: Promise<void>[] = [];
-    const outcomes = leaving.map(({ memberId, instanceId }) => {
+    const found = leaving.map(({ memberId, instanceId }) => {
       try {
         const id =
           memberId === '' && instanceId !== undefined
             ? (group.findStatic(instanceId)?.memberId ?? '')
             : memberId;
-        waits.push(this.#groups.fence(group, this.#findMember(group, id, instanceId)));
-        return undefined;
+        return findMember(group, id, instanceId);
       } catch (error) {
         if (error instanceof BrokerError) return error;
         throw error;
       }
     });
+    const members = new Set<ManagedMember>();
+    for (const one of found) if (!(one instanceof BrokerError)) members.add(one);
+    const waits: Promise<void>[] = [];
+    // Classic members go first: with the last of the others, the group is another one.
+    for (const isClassic of [true, false]) {
+      for (const member of members) {
+        if ((member.protocols !== undefined) !== isClassic) continue;
+        waits.push(this.#groups.fence(group, member));
+      }
+    }
     await Promise.all(waits);
-    return outcomes;
+    return found.map((one) => (one instanceof BrokerError ? one : undefined));
   }
 
   #enter(
@@ -164,20 +172,9 @@ export class ManagedClassic {
   }
 
   #getMember(group: ManagedGroup, identity: MemberIdentity): ManagedMember {
-    const member = this.#findMember(group, identity.memberId, identity.instanceId);
-    if (identity.generation !== member.epoch) throw new BrokerError('generation-stale');
-    return member;
-  }
-
-  #findMember(
-    group: ManagedGroup,
-    memberId: string,
-    instanceId: string | undefined,
-  ): ManagedMember {
-    const member = instanceId === undefined ? group.find(memberId) : group.findStatic(instanceId);
-    if (member === undefined) throw new BrokerError('member-unknown');
-    if (member.memberId !== memberId) throw new BrokerError('member-fenced');
+    const member = findMember(group, identity.memberId, identity.instanceId);
     if (member.protocols === undefined) throw new BrokerError('member-unknown');
+    if (identity.generation !== member.epoch) throw new BrokerError('generation-stale');
     return member;
   }
 
@@ -190,6 +187,18 @@ export class ManagedClassic {
   #listOwned(subscription: Subscription): readonly TopicPartitionList[] {
     return listSet(toSet(subscription.owned, this.#topics));
   }
+}
+
+/** Throws unless the id and, of a static member, the instance's id are a member's. */
+function findMember(
+  group: ManagedGroup,
+  memberId: string,
+  instanceId: string | undefined,
+): ManagedMember {
+  const member = instanceId === undefined ? group.find(memberId) : group.findStatic(instanceId);
+  if (member === undefined) throw new BrokerError('member-unknown');
+  if (member.memberId !== memberId) throw new BrokerError('member-fenced');
+  return member;
 }
 
 /** Throws unless every other member that joins and syncs shares a protocol with these. */

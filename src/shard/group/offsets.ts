@@ -94,7 +94,7 @@ export class Offsets {
     groupId: string,
     keys: readonly NamedPartitionKey[],
   ): Promise<Array<BrokerError | undefined>> {
-    checkGroupId(groupId, true);
+    checkGroupId(groupId);
     const group = this.#table.find(groupId);
     if (group === undefined) throw new BrokerError('group-not-found');
     const isSubscribed = createSubscriptionCheck(group);
@@ -202,7 +202,10 @@ export class Offsets {
     const group = this.#table.find(groupId);
     const isOutside = member === undefined || member.generation < 0;
     if (group === undefined) {
-      if (!isOutside) throw new BrokerError('generation-stale');
+      if (!isOutside) {
+        const isKnown = member.knowsNoEpochs === false && !isPending;
+        throw new BrokerError(isKnown ? 'group-not-found' : 'generation-stale');
+      }
       this.#table.getOrAdd(groupId);
       return;
     }

@@ -150,8 +150,9 @@ function readNullableText(reader: ByteReader): string | undefined {
   return length === -1 ? undefined : reader.utf8(length);
 }
 
+/** None are written as null: some clients would read what has no length. */
 function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
-  writer.int32(bytes.length);
+  writer.int32(bytes.length === 0 ? -1 : bytes.length);
   writer.bytes(bytes);
 }
 

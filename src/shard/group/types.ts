@@ -132,7 +132,10 @@ export interface MemberIdentity {
   memberId: string;
   instanceId?: string;
   generation: number;
-  /** The client takes epochs for generations: as a member whose work the coordinator divides it gets group-protocol-mismatch. */
+  /**
+   * The client takes epochs for generations: as a member whose work the coordinator divides it gets group-protocol-mismatch.
+   * If false, it is told when the group is not there.
+   */
   knowsNoEpochs?: boolean;
 }
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { BrokerError, limits } from '../../../src/base/index.ts';
 import {
   decodeAssignment,
+  encodeAssignment,
   MemberIdRequired,
   type TopicViewer,
 } from '../../../src/shard/group/index.ts';
@@ -589,6 +590,27 @@ describe('members of both kinds', () => {
     assertFails(outcome, 'group-not-found');
     const state = bed.coordinator.describe(groupId);
     assert.equal(state.protocolType, 'connect');
+  });
+
+  test('a group whose own assignor told its members more than partitions cannot be taken over', async () => {
+    const bed = bedWithTopic();
+    const { memberId, generation } = await bed.joinClassicNow();
+    const userData = new Uint8Array([1]);
+    const assignment = new Uint8Array(encodeAssignment({ partitions: [], userData }));
+    const synced = track(
+      bed.coordinator.sync({
+        groupId,
+        memberId,
+        generation,
+        assignments: [{ memberId, assignment }],
+      }),
+    );
+    await bed.clock.advance(0);
+    assert.equal(synced.error, undefined);
+    const outcome = bed.beat({ memberId: 'm1', topics: ['a'] });
+    await bed.clock.advance(0);
+    assertFails(outcome, 'group-not-found');
+    assert.equal(bed.coordinator.describe(groupId).isManaged, false);
   });
 
   test('a classic member with a session of no length is refused', async () => {

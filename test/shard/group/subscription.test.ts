@@ -71,6 +71,8 @@ test('topics are found in a subscription that lacks what its version says', () =
 describe('an assignment', () => {
   for (let version = 0; version <= 3; version++) {
     test(`of version ${version} is the same for remote clients`, () => {
+      const none = encodeAssignment({ partitions: owned, userData: new Uint8Array(0) }, version);
+      assert.equal(none.readInt32BE(none.length - 4), -1);
       const bytes = encodeAssignment({ partitions: owned, userData }, version);
       const remote = decodeConsumerAssignment(bytes);
       assert.deepEqual(remote.assignedPartitions, owned);

@@ -116,9 +116,8 @@ function findJoinProblem(request: Request): string | undefined {
   if (request.topicPartitions === null || request.topicPartitions.length > 0) {
     return 'TopicPartitions must be empty when (re-)joining.';
   }
-  const hasNames = (request.subscribedTopicNames ?? []).length > 0;
-  // An empty pattern is one: of whom does not want anything yet.
-  return hasNames || request.subscribedTopicRegex !== null
-    ? undefined
-    : 'Either SubscribedTopicNames or SubscribedTopicRegex must be non-null and non-empty when (re-)joining.';
+  // Empty ones are of members that want nothing yet: clients with patterns of their own, which match no topic so far.
+  return request.subscribedTopicNames === null && request.subscribedTopicRegex === null
+    ? 'Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.'
+    : undefined;
 }

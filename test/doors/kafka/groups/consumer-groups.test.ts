@@ -30,6 +30,22 @@ function beat(client: WireClient, request: Partial<Beat> = {}, version = 1) {
   return client.ask('ConsumerGroupHeartbeat', version, { ...first, ...request });
 }
 
+for (const [name, subscription] of [
+  ['no topics', { subscribedTopicNames: [] }],
+  ['an empty pattern', { subscribedTopicNames: null, subscribedTopicRegex: '' }],
+] as const) {
+  test(`a member with ${name} joins, and has nothing until it names some`, async (t) => {
+    const { client, topicId } = await open(t);
+    const joined = await beat(client, subscription);
+    assert.equal(joined.errorCode, errorCodes.NONE, joined.errorMessage ?? '');
+    assert.deepEqual(joined.assignment, { topicPartitions: [] });
+    const { memberEpoch } = joined;
+    const named = { groupId: 'g', memberId: 'm1', memberEpoch, subscribedTopicNames: ['orders'] };
+    const { assignment } = await client.ask('ConsumerGroupHeartbeat', 1, named);
+    assert.deepEqual(assignment, { topicPartitions: [{ topicId, partitions: [0, 1] }] });
+  });
+}
+
 for (const version of [0, 1]) {
   test(`ConsumerGroupHeartbeat ${version} joins, stays and leaves`, async (t) => {
     const { client, topicId } = await open(t);
@@ -93,7 +109,7 @@ const invalid: ReadonlyArray<[name: string, request: Partial<Beat>, version?: nu
     'partitions at the start',
     { topicPartitions: [{ topicId: '00000000-0000-0000-0000-000000000001', partitions: [0] }] },
   ],
-  ['no subscription', { subscribedTopicNames: [] }],
+  ['no subscription', { subscribedTopicNames: null }],
   ['a leave for a while without an instance id', { memberEpoch: -2 }],
 ];
 

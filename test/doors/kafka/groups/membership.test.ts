@@ -94,6 +94,37 @@ test('a member that nobody knows is told so by every request', async (t) => {
   ]);
 });
 
+test('LeaveGroup takes members of the consumer protocol as well', async (t) => {
+  const { broker, connect } = await openGroupDoor(t);
+  const client = await connect();
+  for (const memberId of ['m1', 'm2', 'm3']) {
+    const { errorCode } = await client.ask('ConsumerGroupHeartbeat', 1, {
+      groupId: 'g',
+      memberId,
+      memberEpoch: 0,
+      instanceId: `i-${memberId}`,
+      rebalanceTimeoutMs: 60_000,
+      subscribedTopicNames: ['orders'],
+      topicPartitions: [],
+    });
+    assert.equal(errorCode, errorCodes.NONE);
+  }
+  const left = await client.ask('LeaveGroup', 5, {
+    groupId: 'g',
+    members: [
+      { memberId: '', groupInstanceId: 'i-m1' },
+      { memberId: 'm2', groupInstanceId: 'i-m2' },
+      { memberId: 'm3', groupInstanceId: null },
+      { memberId: 'm4', groupInstanceId: null },
+      { memberId: 'm4', groupInstanceId: 'i-m3' },
+    ],
+  });
+  const codes = left.members?.map(({ errorCode }) => errorCode);
+  const { NONE, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID } = errorCodes;
+  assert.deepEqual(codes, [NONE, NONE, NONE, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID]);
+  assert.deepEqual(broker.coordinator.describeManaged('g')?.members, []);
+});
+
 test('an empty group id is refused where members need one', async (t) => {
   const { connect } = await openGroupDoor(t);
   const client = await connect();
@@ -106,6 +137,8 @@ test('an empty group id is refused where members need one', async (t) => {
   assert.equal((await client.ask('Heartbeat', 4, member)).errorCode, invalid);
   const leave = await client.ask('LeaveGroup', 5, { groupId: '', members: [] });
   assert.equal(leave.errorCode, invalid);
+  const forget = await client.ask('OffsetDelete', 0, { groupId: '', topics: [] });
+  assert.equal(forget.errorCode, invalid);
 });
 
 test('SyncGroup 5 must name the protocol', async (t) => {

@@ -243,16 +243,23 @@ test('errors of the group are those of every partition that exists', async (t) =
   ]);
 });
 
-test('a generation of a group that does not exist is illegal', async (t) => {
+test('a generation of a group that does not exist is illegal, and since version 9 of a group not found', async (t) => {
   const { connect } = await openGroupDoor(t);
   const client = await connect();
-  const { topics } = await client.ask('OffsetCommit', 9, {
-    groupId: 'nobody',
-    memberId: 'x',
-    generationIdOrMemberEpoch: 4,
-    topics: [{ name: 'orders', partitions: [partition(0, 1)] }],
-  });
-  assert.equal(topics[0]!.partitions[0]!.errorCode, errorCodes.ILLEGAL_GENERATION);
+  for (const groupId of ['nobody', '']) {
+    for (const [version, code] of [
+      [8, errorCodes.ILLEGAL_GENERATION],
+      [9, errorCodes.GROUP_ID_NOT_FOUND],
+    ] as const) {
+      const { topics } = await client.ask('OffsetCommit', version, {
+        groupId,
+        memberId: 'x',
+        generationIdOrMemberEpoch: 4,
+        topics: [{ name: 'orders', partitions: [partition(0, 1)] }],
+      });
+      assert.equal(topics[0]!.partitions[0]!.errorCode, code);
+    }
+  }
 });
 
 test('OffsetFetch tells the error of a group where its version has a place', async (t) => {
