@@ -4,7 +4,7 @@ import test from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { BrokerError } from '../../src/base/index.ts';
-import { type Disk, MemoryDisk } from '../../src/disk/index.ts';
+import { type Disk, type DiskFile, MemoryDisk } from '../../src/disk/index.ts';
 import {
   chunkBytesFor,
   chunkHeaderBytes,
@@ -209,6 +209,52 @@ test('an empty file at the end is dropped and its name used again', async () => 
   await again.journal.close();
   assert.deepEqual((await open(disk)).texts, ['one', 'two']);
 });
+
+function fail(): Promise<never> {
+  return Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+}
+
+for (const call of ['truncate', 'sync', 'syncDirectory'] as const) {
+  test(`a file that cannot be made because of ${call} does not stay open`, async () => {
+    const memory = new MemoryDisk();
+    let openCount = 0;
+    let isFailing = false;
+    const wrap = (file: DiskFile): DiskFile => ({
+      write: (bytes, position) => file.write(bytes, position),
+      read: (into, position) => file.read(into, position),
+      sync: () => (isFailing && call === 'sync' ? fail() : file.sync()),
+      truncate: (length) => (isFailing && call === 'truncate' ? fail() : file.truncate(length)),
+      size: () => file.size(),
+      close: async () => {
+        openCount -= 1;
+        await file.close();
+      },
+    });
+    const disk: Disk = {
+      open: async (path, options) => {
+        openCount += 1;
+        return wrap(await memory.open(path, options));
+      },
+      list: (path) => memory.list(path),
+      makeDirectory: (path) => memory.makeDirectory(path),
+      rename: (from, to) => memory.rename(from, to),
+      remove: (path) => memory.remove(path),
+      syncDirectory: () =>
+        isFailing && call === 'syncDirectory' ? fail() : memory.syncDirectory(),
+      space: () => memory.space(),
+    };
+    await memory.makeDirectory(directory);
+    // A shard whose storage fails opens it again and again.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { journal } = await open(disk);
+      isFailing = true;
+      await assert.rejects(append(journal, 'a'), { code: 'storage-failed' });
+      isFailing = false;
+      await journal.close();
+    }
+    assert.equal(openCount, 0);
+  });
+}
 
 test('a failed append closes the journal for writing', async () => {
   const clock = new SimulatedClock();

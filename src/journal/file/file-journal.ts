@@ -236,9 +236,15 @@ export class FileJournal implements Journal {
     // A file of this name can only be one that an earlier failure left without a chunk: recovery listed all others.
     await disk.remove(path);
     const file = await disk.open(path, { create: true, isDurable });
-    await file.truncate(fileBytes);
-    await file.sync();
-    await disk.syncDirectory(directory);
+    try {
+      await file.truncate(fileBytes);
+      await file.sync();
+      await disk.syncDirectory(directory);
+    } catch (error) {
+      // A shard that recovers tries again every second.
+      await closeQuietly(Promise.resolve(file));
+      throw error;
+    }
     this.#files.push({ baseLsn, bytes: 0 });
     const handle = { file: Promise.resolve(file), readers: 0, isWanted: true, isWritten: true };
     this.#handles.set(baseLsn, handle);
