@@ -165,6 +165,11 @@ for (const { what, topic, error } of [
     error: errorCodes.INVALID_CONFIG,
   },
   {
+    what: "the log of Kafka's controllers",
+    topic: topicOf('__cluster_metadata'),
+    error: errorCodes.INVALID_REQUEST,
+  },
+  {
     what: 'a configuration without a value',
     topic: topicOf('new', { configs: [{ name: 'retention.ms', value: null }] }),
     error: errorCodes.INVALID_CONFIG,

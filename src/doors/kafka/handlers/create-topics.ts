@@ -38,6 +38,9 @@ export async function createTopics(
   return { topics: await Promise.all(topics), throttleTimeMs: changes.throttleTimeMs };
 }
 
+/** In Kafka the log of its controllers, which tools take nothing else for. */
+const metadataTopicName = '__cluster_metadata';
+
 async function create(
   { broker }: HandlerContext,
   changes: PartitionChanges,
@@ -50,6 +53,10 @@ async function create(
       asked,
       new Refusal(errorCodes.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${fault}`),
     );
+  }
+  if (asked.name === metadataTopicName) {
+    const message = `Creation of internal topic ${metadataTopicName} is prohibited.`;
+    return failure(asked, new Refusal(errorCodes.INVALID_REQUEST, message));
   }
   if (broker.topics.find(asked.name) !== undefined) {
     return failure(
