@@ -408,7 +408,7 @@ export class AmqpConnection implements ConnectionProtocol, MessageLink, ChannelH
         versionMajor: 0,
         versionMinor: 9,
         serverProperties: this.services.serverProperties,
-        mechanisms: Buffer.from(offeredMechanisms(this.#peer).join(' ')),
+        mechanisms: Buffer.from(offeredMechanisms(this.#peer, this.services.access).join(' ')),
         locales: Buffer.from('en_US'),
       });
       return true;

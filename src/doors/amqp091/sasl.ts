@@ -16,16 +16,25 @@ export type Mechanism = 'PLAIN' | 'AMQPLAIN' | 'EXTERNAL' | 'ANONYMOUS';
 /** Who comes in without saying who it is. */
 const defaultUser = 'guest';
 
-/** In the order in which they are offered: clients take the first one that they know. */
-export function offeredMechanisms(peer: PeerFacts): Mechanism[] {
-  const offered: Mechanism[] = ['PLAIN', 'AMQPLAIN'];
-  if (peer.certificateUser !== undefined) offered.unshift('EXTERNAL');
-  if (peer.isTrusted) offered.push('ANONYMOUS');
-  return offered;
+/**
+ * In the order in which they are offered: clients take the first one that they know. py-amqp would take EXTERNAL
+ * although it has a password, so that it is offered only where the certificate is a user's.
+ */
+export function offeredMechanisms(peer: PeerFacts, access: AccessPort): Mechanism[] {
+  const { certificateUser } = peer;
+  const isUser = certificateUser !== undefined && access.identify(certificateUser) !== undefined;
+  return possibleMechanisms(peer).filter((name) => name !== 'EXTERNAL' || isUser);
+}
+
+function possibleMechanisms(peer: PeerFacts): Mechanism[] {
+  const possible: Mechanism[] = ['PLAIN', 'AMQPLAIN'];
+  if (peer.certificateUser !== undefined) possible.unshift('EXTERNAL');
+  if (peer.isTrusted) possible.push('ANONYMOUS');
+  return possible;
 }
 
 export function findMechanism(name: string, peer: PeerFacts): Mechanism {
-  const found = offeredMechanisms(peer).find((mechanism) => mechanism === name);
+  const found = possibleMechanisms(peer).find((mechanism) => mechanism === name);
   if (found !== undefined) return found;
   if (name === 'EXTERNAL' || name === 'ANONYMOUS') {
     throw new AmqpError('COMMAND_INVALID', `invalid authentication mechanism '${name}'`);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { connect, credentials } from 'amqplib';
 import { SystemClock, SystemRandom } from '../../../src/base/index.ts';
 import { Broker } from '../../../src/broker/index.ts';
@@ -12,16 +14,9 @@ function pem(name: string): Buffer {
   return readFileSync(path.join(import.meta.dirname, '../../net/certificates', name));
 }
 
-test('a client logs in with its certificate, and is shown with it', async (t) => {
+/** A broker whose AMQP door asks clients for their certificates. */
+async function openDoor(t: TestContext): Promise<{ broker: Broker; door: AmqpDoor }> {
   const broker = await Broker.open({ store: 'memory' });
-  await broker.access.putUser({ name: 'client', tags: [] });
-  await broker.access.putPermission({
-    user: 'client',
-    namespace: '',
-    configure: '.*',
-    write: '.*',
-    read: '.*',
-  });
   const door = await AmqpDoor.open({
     broker,
     clock: new SystemClock(),
@@ -41,6 +36,52 @@ test('a client logs in with its certificate, and is shown with it', async (t) =>
   t.after(async () => {
     await door.close(0);
     await broker.close();
+  });
+  return { broker, door };
+}
+
+/** What the door says first to a client with this certificate: the mechanisms in it are plain text. */
+async function greetingFor(door: AmqpDoor, certificate: string): Promise<string> {
+  const socket = connectTls({
+    host: '127.0.0.1',
+    port: door.port,
+    ca: [pem('authority.pem')],
+    cert: pem(`${certificate}.pem`),
+    key: pem(`${certificate}.key.pem`),
+  });
+  socket.setEncoding('latin1');
+  try {
+    await once(socket, 'secureConnect');
+    socket.write(Buffer.from('AMQP\0\0\x09\x01', 'latin1'));
+    let greeting = '';
+    while (!greeting.includes('en_US')) {
+      const pieces: unknown[] = await once(socket, 'data');
+      greeting += String(pieces[0]);
+    }
+    return greeting;
+  } finally {
+    socket.destroy();
+  }
+}
+
+test('a certificate is asked to log in with only where it is that of a user', async (t) => {
+  const { broker, door } = await openDoor(t);
+  const before = await greetingFor(door, 'client');
+  assert.match(before, /PLAIN AMQPLAIN/);
+  assert.doesNotMatch(before, /EXTERNAL/);
+  await broker.access.putUser({ name: 'client', tags: [] });
+  assert.match(await greetingFor(door, 'client'), /EXTERNAL PLAIN AMQPLAIN/);
+});
+
+test('a client logs in with its certificate, and is shown with it', async (t) => {
+  const { broker, door } = await openDoor(t);
+  await broker.access.putUser({ name: 'client', tags: [] });
+  await broker.access.putPermission({
+    user: 'client',
+    namespace: '',
+    configure: '.*',
+    write: '.*',
+    read: '.*',
   });
   const url = `amqps://127.0.0.1:${door.port}`;
   const ca = [pem('authority.pem')];
