@@ -355,7 +355,7 @@ describe('protection', () => {
   });
 
   test('connections beyond the bound are closed', async () => {
-    const before = door.metrics.connectionsOpen;
+    const openBefore = door.metrics.connectionsOpen;
     const sockets = Array.from({ length: 30 }, () => connect(door.port, '127.0.0.1'));
     let closedCount = 0;
     await new Promise<void>((resolve) => {
@@ -370,7 +370,7 @@ describe('protection', () => {
     assert.ok(door.metrics.connectionsRefused >= 20);
     for (const socket of sockets) socket.destroy();
     // Those that are still open here would have the next requests refused.
-    await until(() => door.metrics.connectionsOpen <= before);
+    await until(() => door.metrics.connectionsOpen <= openBefore);
   });
 
   test('requests are counted by route, so that made-up names make no series', async () => {
