@@ -10,6 +10,7 @@ import type {
   ReplayedChunk,
 } from '../journal.ts';
 import { JournalFileMissing } from '../journal.ts';
+import { BlocksAhead } from './blocks-ahead.ts';
 import { journalFileName, type ScannedFile, scanJournal, scanSealedFile } from './journal-scan.ts';
 
 export interface FileJournalOptions extends JournalOpenOptions {
@@ -44,6 +45,8 @@ export class FileJournal implements Journal {
   readonly #files: ScannedFile[];
   readonly #handles = new Map<number, OpenFile>();
   #active: DiskFile | undefined;
+  /** Of the active file, also while it is being sealed; none where writes are not durable by themselves. */
+  #ahead: BlocksAhead | undefined;
   #endLsn: number;
   #sequence: number;
   #previousCrc: number;
@@ -114,8 +117,12 @@ export class FileJournal implements Journal {
     try {
       this.#active ??= await this.#createFile(lsn);
       const entry = present(this.#files.at(-1), 'an active file is listed');
-      await this.#active.write(chunk, lsn - entry.baseLsn);
+      const position = lsn - entry.baseLsn;
+      const ahead = this.#ahead;
+      if (ahead?.isReachedBy(position + chunk.length) === true) await ahead.stop();
+      await this.#active.write(chunk, position);
       entry.bytes += chunk.length;
+      ahead?.note(entry.bytes, chunk.length, timestampMs);
     } catch (error) {
       const path = join(this.#options.directory, journalFileName(this.activeBaseLsn));
       this.#failure = storageError(error, path);
@@ -158,7 +165,10 @@ export class FileJournal implements Journal {
   }
 
   async #seal(active: DiskFile, entry: ScannedFile): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
     try {
+      await ahead?.end();
       await active.truncate(entry.bytes);
       await active.sync();
     } catch (error) {
@@ -226,8 +236,12 @@ export class FileJournal implements Journal {
   async close(): Promise<void> {
     this.#failure ??= new BrokerError('closed');
     this.#active = undefined;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
     const handles = [...this.#handles.keys()];
     for (const baseLsn of handles) this.#release(baseLsn);
+    // Whoever opens the journal next cuts its last file.
+    await ahead?.end();
   }
 
   async #createFile(baseLsn: number): Promise<DiskFile> {
@@ -248,6 +262,7 @@ export class FileJournal implements Journal {
     this.#files.push({ baseLsn, bytes: 0 });
     const handle = { file: Promise.resolve(file), readers: 0, isWanted: true, isWritten: true };
     this.#handles.set(baseLsn, handle);
+    if (isDurable) this.#ahead = new BlocksAhead(disk, path, fileBytes);
     return file;
   }
 
