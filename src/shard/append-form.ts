@@ -13,19 +13,43 @@ import { RecordsInvalid } from './records-invalid.ts';
 
 /** Throws batch-invalid unless every record of the batch at `at` can be read and has a key; RecordsInvalid tells which have none. */
 export function checkKeys(bytes: Uint8Array, at: number): void {
-  let keyless: number[] | undefined;
+  const keyless = findRecords(bytes, at, (record) => record.keyBytes < 0);
+  if (keyless.length > 0) {
+    const reason = 'a compacted topic takes no record without a key';
+    throw new RecordsInvalid('batch-invalid', keyless, reason);
+  }
+}
+
+/**
+ * Throws timestamp-invalid unless all records of the batch at `at` that have a time are of the time from `firstMs` to `lastMs`;
+ * RecordsInvalid tells which are not. Throws batch-invalid for one that cannot be read.
+ */
+export function checkTimes(bytes: Uint8Array, at: number, firstMs: number, lastMs: number): void {
+  const outside = findRecords(bytes, at, ({ timestampMs }) => {
+    return timestampMs > lastMs || (timestampMs >= 0 && timestampMs < firstMs);
+  });
+  if (outside.length > 0) {
+    const reason = `the topic takes times from ${firstMs} to ${lastMs} now`;
+    throw new RecordsInvalid('timestamp-invalid', outside, reason);
+  }
+}
+
+/** Positions of records, from 0 on: the first `limits.invalidRecordsTold` of them. */
+function findRecords(
+  bytes: Uint8Array,
+  at: number,
+  isWanted: (record: RecordCursor) => boolean,
+): number[] {
+  const found: number[] = [];
   try {
     const cursor = new RecordCursor(bytes, at, limits.decompressedBytesMax);
     for (let index = 0; cursor.next(); index++) {
-      if (cursor.keyBytes >= 0) continue;
-      keyless ??= [];
-      if (keyless.length < limits.invalidRecordsTold) keyless.push(index);
+      if (isWanted(cursor) && found.length < limits.invalidRecordsTold) found.push(index);
     }
   } catch (error) {
     throw asInvalid(error);
   }
-  if (keyless !== undefined)
-    throw new RecordsInvalid(keyless, 'a compacted topic takes no record without a key');
+  return found;
 }
 
 /**
